@@ -1,0 +1,137 @@
+# hostlat: build, run, test, bench, install. One makefile, no recursion.
+#
+#   make                 build/hostlat, the BPF objects inside it
+#   make STATIC=1        a static one (build-static/hostlat)
+#   make SAN=1           with ASAN and UBSAN (build-san/hostlat)
+#   sudo make run        install what is missing, build, start
+#   sudo make test       install what is missing, run all tests
+#   make bench | fuzz | test-kernels    slow suites
+#   make install         honours PREFIX and DESTDIR
+# V=1 shows commands; O=dir builds elsewhere; CC=clang works too.
+
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := 0.1.0
+SHELL   := /bin/bash
+CC      := gcc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
+PREFIX  ?= /usr/local
+O       ?= build$(if $(STATIC),-static)$(if $(SAN),-san)
+ARCH    := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
+CFLAGS  ?= -O2 -g
+HLFLAGS := -std=gnu11 $(WARN) -Iuser -I. -I$(O) -D_GNU_SOURCE -DHL_VERSION='"$(VERSION)"' \
+           -fstack-protector-strong -MMD -MP
+BPFFLAGS := -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3 -target bpf \
+            -D__TARGET_ARCH_$(ARCH) -D__BPF__ -Ivmlinux/$(ARCH) -I. -MMD -MP
+LIBS    := -lbpf -lelf -lz -lncursesw -ltinfo -lcjson -lm
+LDFLAGS ?=
+
+ifneq ($(SAN),)
+HLFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=address,undefined
+else
+HLFLAGS += -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS += $(if $(STATIC),-static,-pie -Wl,-z,relro,-z,now)
+endif
+
+# ---- sources: a file dropped into its folder is built ------------------------
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+BPF_OBJ  := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
+USER_SRC := $(wildcard user/*/*.c)
+USER_OBJ := $(USER_SRC:%.c=$(O)/%.o)
+GEN_OBJ  := $(O)/gen/embed.o $(if $(STATIC),$(O)/cjson/cJSON.o)
+LIB_OBJ  := $(USER_OBJ) $(GEN_OBJ)
+UNIT_SRC := $(wildcard tests/unit/*.c tests/view/*.c)
+UNIT_OBJ := $(UNIT_SRC:%.c=$(O)/%.o) $(O)/tests/run.o
+WORK_SRC := $(wildcard tests/work/*.c)
+EMBED    := $(BPF_OBJ) $(wildcard user/export/*.json user/export/*.html)
+
+all: $(O)/hostlat
+
+$(O)/hostlat: $(O)/user/main.o $(LIB_OBJ)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(if $(STATIC),$(filter-out -lcjson,$(LIBS)) -lzstd -lpthread,$(LIBS))
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS) $(HLFLAGS) -c $< -o $@
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -c $< -o $@.tmp -MF $@.d -MT $@ && $(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
+# Everything that the program carries inside it, as bytes with a name.
+$(O)/gen/embed.c: tools/embed.sh $(EMBED)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)tools/embed.sh $(EMBED) > $@.tmp && mv $@.tmp $@
+
+$(O)/gen/embed.o: $(O)/gen/embed.c
+	$(call say,CC,$@)$(CC) $(CFLAGS) $(HLFLAGS) -c $< -o $@
+
+# ---- the static build takes cJSON from Debian's source package ----------------
+$(O)/cjson/cJSON.c: tools/get-cjson.sh
+	@mkdir -p $(@D)
+	$(call say,FETCH,$@)tools/get-cjson.sh $(@D)
+
+$(O)/cjson/cJSON.o: $(O)/cjson/cJSON.c
+	$(call say,CC,$@)$(CC) $(CFLAGS) -w -c $< -o $@
+
+# ---- tests ---------------------------------------------------------------------
+$(O)/tests/list.h: $(UNIT_SRC)
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)sed -n 's/^void \(test_[a-z0-9_]*\)(void)$$/T(\1)/p' $^ > $@
+
+$(O)/tests/run.o: $(O)/tests/list.h
+
+$(O)/unit: $(UNIT_OBJ) $(LIB_OBJ)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+# The generator: static, so that it also runs inside a guest with nothing else.
+$(O)/work: $(WORK_SRC) $(wildcard tests/work/*.h)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -O2 -g -Wall -Wextra -Wno-unused-parameter -std=gnu11 -D_GNU_SOURCE -static -pthread $(WORK_SRC) -o $@
+
+work: $(O)/work
+unit: $(O)/unit
+
+deps:
+	$(Q)tools/deps.sh build
+deps-test:
+	$(Q)tools/deps.sh build test
+
+run: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)if [ -t 0 ] && [ -t 1 ]; then exec $(O)/hostlat; else exec $(O)/hostlat top --batch -i 1 -n 5; fi
+
+test: deps-test
+	$(Q)tests/run.sh
+
+bench: deps-test all work
+	$(Q)tests/bench/run.sh
+
+fuzz: deps-test
+	$(Q)tests/fuzz/run.sh
+
+test-kernels: deps-test
+	$(Q)tests/vm/run.sh all
+
+check:
+	$(Q)tools/check-layers.sh && tools/check-size.sh
+
+format:
+	$(Q)clang-format -i bpf/*.[ch] user/*.c user/*/*.[ch] tests/*.[ch] tests/*/*.[ch]
+
+install: all
+	install -D -m 755 $(O)/hostlat $(DESTDIR)$(PREFIX)/bin/hostlat
+
+clean:
+	rm -rf build build-static build-san build-clang build-fuzz
+
+-include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
+
+.PHONY: all run test bench fuzz test-kernels check format install clean deps deps-test work unit

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The contract between the kernel side and the user side, and the format of a
+ * recording: record kinds, states, loss causes and classes, each in one list.
+ *
+ * Rules: fixed-width integers only, natural alignment, explicit padding, sizes
+ * a multiple of 8. Numbers are never reused; new members go at the end and a
+ * reader zeroes a missing tail; a changed meaning is a new kind. Sizes are
+ * asserted by every compiler that sees this file.
+ *
+ * Needs the __u8 .. __u64 types: include <linux/types.h> (user) or vmlinux.h
+ * (BPF) before it.
+ */
+#ifndef HL_ABI_H
+#define HL_ABI_H
+
+#define HL_ABI_VERSION 1
+
+/* ---- states of a thread -------------------------------------------------- */
+
+/*
+ * X(id, NAME, "key", "TITLE", waiting_for_work, colour, "help")
+ * The order is the order of the columns and of the numbers; which state wins
+ * is decided in classify.h alone. `waiting_for_work` states are left out of
+ * default rankings. The colour is a name that the view's theme knows.
+ */
+#define HL_STATES(X)                                                                                   \
+	X(0, CPU, "cpu", "CPU", 0, GREEN, "running on a CPU")                                          \
+	X(1, STOPPED, "stopped", "STOP", 0, WHITE, "SIGSTOP, ptrace or a frozen cgroup")               \
+	X(2, THROTTLED, "throttled", "THROT", 0, RED, "runnable, but its cgroup is out of CPU quota")  \
+	X(3, RUNQUEUE, "runqueue", "RUNQ", 0, YELLOW, "runnable, waiting for a CPU")                   \
+	X(4, FAULT, "fault", "FAULT", 0, MAGENTA, "asleep in a page fault: mapped file, swap")         \
+	X(5, POLL, "poll", "POLL", 1, DIM, "in epoll, poll, select or an io_uring wait")               \
+	X(6, DISK, "disk", "DISK", 0, BLUE, "waiting for block I/O")                                   \
+	X(7, NETWORK, "network", "NET", 0, CYAN, "waiting for a peer that this host called")           \
+	X(8, IDLE, "idle", "IDLE", 1, DIM, "waiting for work: accept, a client's next request")        \
+	X(9, IPC, "ipc", "IPC", 0, CYAN, "waiting on a pipe, unix socket, eventfd, message queue")     \
+	X(10, LOCK, "lock", "LOCK", 0, RED, "waiting for a mutex or a file lock")                      \
+	X(11, PARK, "park", "PARK", 1, DIM, "any other futex wait: condition, semaphore, join")        \
+	X(12, SLEEP, "sleep", "SLEEP", 1, DIM, "sleeping on purpose: nanosleep, timers")               \
+	X(13, CHILD, "child", "CHILD", 1, DIM, "waiting for a child process")                          \
+	X(14, KERNEL, "kernel", "KERN", 0, MAGENTA, "asleep in the kernel, uninterruptible, not disk") \
+	X(15, OTHER, "other", "OTHER", 0, WHITE, "anything else")
+
+enum hl_state {
+#define X(id, NAME, key, title, work, colour, help) HL_STATE_##NAME = id,
+	HL_STATES(X)
+#undef X
+		NR_HL_STATES = 16,
+};
+
+/* ---- kinds of operations ------------------------------------------------- */
+
+#define HL_OPS(X) /* X(id, NAME, "key") */ \
+	X(0, WAIT, "wait")                 \
+	X(1, SYSCALL, "syscall")
+
+enum hl_op {
+#define X(id, NAME, key) HL_OP_##NAME = id,
+	HL_OPS(X)
+#undef X
+		NR_HL_OPS = 2,
+};
+
+/* System call tables; also the part of an operation's key that names the table. */
+#define HL_ABIS(X) /* X(id, NAME, "suffix") */ \
+	X(0, X86_64, "")                       \
+	X(1, IA32, "ia32")                     \
+	X(2, ARM64, "")
+
+enum hl_abi {
+#define X(id, NAME, suffix) HL_ABI_##NAME = id,
+	HL_ABIS(X)
+#undef X
+		NR_HL_ABIS = 3,
+};
+
+/* Pseudo call numbers, for waits outside any system call. */
+#define HL_NR_NONE    0xffff /* no call in progress: user mode or a page fault */
+#define HL_NR_KTHREAD 0xfffe /* a kernel thread or an io_uring worker */
+#define HL_NR_OTHER   0xfffd /* the "(other)" row: no cell was left for the key */
+#define HL_NR_WAKEUP  0xfffc /* from wake-up to running, all waits of the process */
+
+/* ---- accounting: every class of event has one row ------------------------ */
+
+/* X(id, NAME, "key", "what one event is") */
+#define HL_CLASSES(X)                                                            \
+	X(0, WAITS, "waits", "one time off the CPU, switch-out to switch-in")    \
+	X(1, CALLS, "calls", "one system call that was entered and left")        \
+	X(2, SLOW, "slow", "record of one slow operation")                       \
+	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename or exit")   \
+	X(4, THREADS, "threads", "one thread whose ledger was to be kept")       \
+	X(5, RECORDED, "recorded", "record handed to the recording")
+
+enum hl_class {
+#define X(id, NAME, key, help) HL_CLASS_##NAME = id,
+	HL_CLASSES(X)
+#undef X
+		NR_HL_CLASSES = 6,
+};
+
+/* X(id, NAME, "key", "why an event was lost") */
+#define HL_LOSSES(X)                                                                   \
+	X(0, RING_FULL, "ring_full", "the ring buffer was full")                       \
+	X(1, MAP_FULL, "map_full", "no room for the thread's state")                   \
+	X(2, RECURSION, "recursion", "the kernel skipped a nested run of the program") \
+	X(3, UNREADABLE, "unreadable", "kernel or user memory could not be read")      \
+	X(4, CLOCK, "clock", "the clock went backwards")                               \
+	X(5, UNPAIRED, "unpaired", "an end without its begin")                         \
+	X(6, DISK_FULL, "disk_full", "the recording could not be written")             \
+	X(7, DAMAGED, "damaged", "the record failed its check")
+
+enum hl_loss {
+#define X(id, NAME, key, help) HL_LOSS_##NAME = id,
+	HL_LOSSES(X)
+#undef X
+		NR_HL_LOSSES = 8,
+};
+
+/* ---- collectors ---------------------------------------------------------- */
+
+#define HL_COLLECTOR_STATES(X)                                 \
+	X(0, ON, "on")                                         \
+	X(1, OFF, "off")         /* switched off, could be on */ \
+	X(2, LESS, "less")       /* works, with columns missing */ \
+	X(3, UNAVAILABLE, "unavailable")
+
+enum hl_collector_state {
+#define X(id, NAME, key) HL_COLLECTOR_##NAME = id,
+	HL_COLLECTOR_STATES(X)
+#undef X
+		NR_HL_COLLECTOR_STATES = 4,
+};
+
+/* ---- who ended a wait, and what an operation was on ---------------------- */
+
+#define HL_WAKERS(X) /* X(id, NAME, "key") */                                        \
+	X(0, UNKNOWN, "")                                                            \
+	X(1, THREAD, "thread")                                                       \
+	X(2, DISK, "disk")                                                           \
+	X(3, NETWORK, "network")                                                     \
+	X(4, TIMER, "timer")                                                         \
+	X(5, INTERRUPT, "interrupt")
+
+enum hl_waker {
+#define X(id, NAME, key) HL_WAKER_##NAME = id,
+	HL_WAKERS(X)
+#undef X
+		NR_HL_WAKERS = 6,
+};
+
+#define HL_DETAILS(X) /* X(id, NAME, "key") */                             \
+	X(0, NONE, "")                                                     \
+	X(1, FILE, "file")     /* path in the tail; dev and ino */         \
+	X(2, PEER, "peer")     /* family, addresses, ports */              \
+	X(3, LOCK, "lock")     /* addr: the futex word */                  \
+	X(4, COUNT, "fds")     /* addr: how many descriptors were waited on */
+
+enum hl_detail {
+#define X(id, NAME, key) HL_DETAIL_##NAME = id,
+	HL_DETAILS(X)
+#undef X
+		NR_HL_DETAILS = 5,
+};
+
+/* ---- records ------------------------------------------------------------- */
+
+#define HL_COMM_LEN 16
+
+/*
+ * Every record starts with this. size counts the whole record with its tail
+ * and is a multiple of 8, so that an unknown kind can be skipped. ts is
+ * CLOCK_BOOTTIME in ns. pid is the thread group, tid the thread, both as the
+ * host's (initial) pid namespace numbers them.
+ */
+struct hl_rec {
+	__u16 kind;
+	__u16 cpu;
+	__u32 size;
+	__u64 ts;
+	__u32 pid;
+	__u32 tid;
+};
+
+/*
+ * X(id, NAME, body, bytes without the tail). A tail, where there is one, is
+ * described at the struct; strings in tails end with a NUL each.
+ */
+#define HL_KINDS(X)                       \
+	X(1, META, meta, 24)              \
+	X(2, TICK, tick, 48)              \
+	X(3, PROCESS, process, 80)        \
+	X(4, THREAD, thread, 56)          \
+	X(5, THREAD_END, thread_end, 176) \
+	X(6, LEDGER, ledger, 200)         \
+	X(7, OP, op, 208)                 \
+	X(8, SLOW, slow, 336)             \
+	X(9, NOW, slow, 336)              \
+	X(10, ACCT, acct, 112)            \
+	X(11, COLLECTOR, collector, 32)   \
+	X(12, PSI, psi, 64)               \
+	X(13, SELF, self, 80)             \
+	X(14, LIFE, life, 104)
+
+enum hl_kind {
+#define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
+	HL_KINDS(X)
+#undef X
+		HL_KIND_MAX = 15,
+};
+
+/* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
+ * kernel, arch, boot_id, cpus, tool_version, argv (once per word), filter,
+ * slow_ns, first. */
+struct hl_rec_meta {
+	struct hl_rec h;
+};
+
+/* The end of an interval: all records of the interval came before it. */
+struct hl_rec_tick {
+	struct hl_rec h;
+	__u64 real_ns;     /* CLOCK_REALTIME at h.ts */
+	__u64 interval_ns; /* since the tick before; 0 on the first one */
+	__u32 final;       /* 1: the last tick of the capture */
+	__u32 pad;
+};
+
+#define HL_PROC_KTHREAD (1u << 0) /* a kernel thread */
+#define HL_PROC_EXISTED (1u << 1) /* was there before hostlat */
+#define HL_PROC_SELF    (1u << 2) /* hostlat itself */
+#define HL_PROC_TARGET  (1u << 3) /* within the filters of this run */
+
+/* Identity of a process, sent at first sight and again when it changes.
+ * Tail: exe, command line (masked), cgroup, container (four strings). */
+struct hl_rec_process {
+	struct hl_rec h; /* tid == pid */
+	__u64 start;     /* ns since boot of the thread group leader: (pid, start) is the identity */
+	__u64 cgroup_id;
+	__u32 ppid;
+	__u32 uid;
+	__u32 flags;
+	__u32 threads; /* 0: not known */
+	char comm[HL_COMM_LEN];
+	__u64 pad;
+};
+
+/* Identity of a thread, at first sight and on rename. */
+struct hl_rec_thread {
+	struct hl_rec h;
+	__u64 start; /* of the thread */
+	char comm[HL_COMM_LEN];
+	__u64 proc_start; /* of its process */
+};
+
+/* The thread is gone; its clocks are final. Clocks are ns since the ledger's
+ * begin, absolute, never differences. */
+struct hl_rec_thread_end {
+	struct hl_rec h;
+	__u64 start;
+	__u64 proc_start;
+	__u64 begin; /* when the ledger began, CLOCK_BOOTTIME */
+	__u64 state_ns[NR_HL_STATES];
+};
+
+/* The ledger of a thread at h.ts. state_ns includes the time in now_state up
+ * to h.ts, so that it adds up to h.ts - begin. */
+struct hl_rec_ledger {
+	struct hl_rec h;
+	__u64 start;
+	__u64 proc_start;
+	__u64 begin;
+	__u64 now_since; /* CLOCK_BOOTTIME */
+	__u64 state_ns[NR_HL_STATES];
+	__u64 switches; /* switch-ins since begin */
+	__u16 now_nr;   /* call in progress, or HL_NR_* */
+	__u8 now_state;
+	__u8 now_abi;
+	__u8 lower_bound; /* 1: the wait began before hostlat did */
+	__u8 pad[3];
+};
+
+/* What was added to one (process, operation) since the record before it. Tail:
+ * nr_buckets __u32 counts of the histogram's buckets first .. first+nr_buckets-1
+ * (numbered as hist.h does), padded with zero to a multiple of 8. */
+struct hl_rec_op {
+	struct hl_rec h; /* pid, tid == pid */
+	__u64 proc_start;
+	__u16 nr;
+	__u8 op;    /* enum hl_op */
+	__u8 state; /* enum hl_state, for waits */
+	__u8 abi;
+	__u8 pad[3];
+	__u64 count;
+	__u64 errors;
+	__u64 total_ns;
+	__u64 max_ns; /* since start, not a difference */
+	__u64 state_ns[NR_HL_STATES];
+	__u32 first;
+	__u32 nr_buckets;
+};
+
+#define HL_SLOW_LOWER_BOUND (1u << 0) /* began before hostlat did: duration is a lower bound */
+#define HL_SLOW_NO_RESULT   (1u << 1) /* result is not known (a wait, or still in progress) */
+#define HL_SLOW_DELETED     (1u << 2) /* the file was deleted */
+#define HL_SLOW_PATH_CUT    (1u << 3) /* the path was longer than could be taken: its head is missing */
+#define HL_SLOW_RESTARTED   (1u << 4) /* the call was interrupted and restarted */
+
+/* One slow operation (SLOW), or one still in progress (NOW: duration_ns is its
+ * age at h.ts). Tail: path_len bytes of path, padded with zero. */
+struct hl_rec_slow {
+	struct hl_rec h; /* ts: when it ended, or now */
+	__u64 start;
+	__u64 proc_start;
+	__u64 begin_ns; /* CLOCK_BOOTTIME */
+	__u64 duration_ns;
+	__s64 result;
+	__u64 state_ns[NR_HL_STATES]; /* the breakdown */
+	__u64 detail_addr;
+	__u64 detail_ino;
+	__u32 detail_dev; /* as new_encode_dev: see host/ for the split */
+	__u16 nr;
+	__u8 op;
+	__u8 state;
+	__u8 abi;
+	__u8 detail; /* enum hl_detail */
+	__u8 waker;  /* enum hl_waker */
+	__u8 family; /* AF_INET or AF_INET6, for a peer */
+	__u32 flags;
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP, … */
+	__u8 accepted; /* 1: a client opened the connection */
+	__u16 path_len;
+	__u32 waker_pid;
+	__u32 waker_tid;
+	char waker_comm[HL_COMM_LEN];
+	char comm[HL_COMM_LEN];
+	__u64 restarts;
+	__u64 seq; /* counts slow records of this CPU: a gap shows a loss */
+	__u64 pad[2];
+};
+
+/* One row of the accounting, absolute since start. */
+struct hl_rec_acct {
+	struct hl_rec h;
+	__u32 class_id;
+	__u32 pad;
+	__u64 seen;
+	__u64 delivered;
+	__u64 lost[NR_HL_LOSSES];
+};
+
+/* Tail: name, reason (two strings). */
+struct hl_rec_collector {
+	struct hl_rec h;
+	__u32 state;
+	__u32 pad;
+};
+
+/* Pressure, as /proc/pressure says; missing values are ~0. */
+struct hl_rec_psi {
+	struct hl_rec h;
+	__u32 resource; /* 0 cpu, 1 io, 2 memory */
+	__u32 some_avg10_x100;
+	__u32 full_avg10_x100;
+	__u32 pad;
+	__u64 some_total_us;
+	__u64 full_total_us;
+	__u64 pad2;
+};
+
+/* hostlat's own cost, absolute since start. */
+struct hl_rec_self {
+	struct hl_rec h;
+	__u64 cpu_ns;
+	__u64 bpf_ns; /* 0: not measured */
+	__u64 rss_bytes;
+	__u64 map_bytes;
+	__u64 call_cost_ns; /* calibrated cost of one system call under the calls tier; 0: not measured */
+	__u64 threads;
+	__u64 pad;
+};
+
+enum hl_life_what {
+	HL_LIFE_FORK = 1,
+	HL_LIFE_EXEC = 2,
+	HL_LIFE_RENAME = 3,
+	HL_LIFE_EXIT = 4, /* the whole process: its last thread is gone */
+};
+
+/* From the kernel's lifecycle ring only: the live source turns it into PROCESS,
+ * THREAD and THREAD_END; it never stands in a recording. Tail for EXEC:
+ * filename, then args_len raw bytes of the command line. */
+struct hl_rec_life {
+	struct hl_rec h;
+	__u64 start;
+	__u64 proc_start;
+	__u64 cgroup_id;
+	__u32 what;
+	__u32 ppid;
+	__u32 uid;
+	__u32 old_tid; /* exec from another thread: what the caller was */
+	__u32 flags;   /* HL_PROC_* */
+	__u16 name_len;
+	__u16 args_len;
+	char comm[HL_COMM_LEN];
+	__u64 pad[2];
+};
+
+#define X(id, NAME, body, bytes) \
+	_Static_assert(sizeof(struct hl_rec_##body) == bytes, #body " changed its size");
+HL_KINDS(X)
+#undef X
+
+#endif
