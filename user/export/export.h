@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Snapshot to bytes, one file per format. None knows a column: all follow the field table. */
+#ifndef EXPORT_EXPORT_H
+#define EXPORT_EXPORT_H
+
+#include "base/str.h"
+#include "model/snap.h"
+
+struct export_opts {
+	const struct query *query; /* what to show of each table; NULL: everything, in the table's order */
+	const char *table;         /* only this one; NULL: all */
+	bool ascii;                /* text: no UTF-8 */
+	int width;                 /* text: columns; 0: as wide as needed */
+	bool header;               /* text: host lines, accounting, collectors */
+	bool without_argv;         /* json: leave capture.argv out, to compare documents */
+	bool compact;              /* json: one line */
+};
+
+struct exporter {
+	const char *name, *help; /* the word of --format */
+	/* Appends the whole document; 0 or -errno. */
+	int (*write)(struct str *out, const struct snap *s, const struct export_opts *o);
+};
+
+extern const struct exporter *const all_exporters[]; /* NULL-ended */
+const struct exporter *exporter_find(const char *name);
+extern const struct exporter text_exporter, json_exporter, csv_exporter;
+
+/* The embedded JSON Schema of the document. */
+const char *export_schema(size_t *size);
+
+#endif

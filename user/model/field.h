@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The one field table. A column is one row of data: its name is the JSON key, the
+ * CSV header, the metric name and the --sort word; screen, text, JSON, CSV, HTML,
+ * metrics and the help screen all follow from it. No switch over columns anywhere.
+ */
+#ifndef MODEL_FIELD_H
+#define MODEL_FIELD_H
+
+#include "base/base.h"
+#include "base/hist.h"
+#include "bpf/abi.h"
+
+enum val_type {
+	VAL_NONE,   /* not measured: "-" on screen, absent in JSON, last in any sort */
+	VAL_BOOL,
+	VAL_U64,
+	VAL_I64,
+	VAL_F64,
+	VAL_STR,    /* bytes from outside: encode them */
+	VAL_HIST,   /* a histogram of ns */
+	VAL_STATES, /* ns by state, NR_HL_STATES of them: a coloured bar on screen, an object in JSON */
+};
+
+struct val {
+	enum val_type type;
+	union {
+		bool b;
+		uint64_t u;
+		int64_t i;
+		double f;
+		const char *s; /* borrowed from the snapshot */
+		const struct hist *hist;
+		const uint64_t *states;
+	};
+};
+
+enum unit {
+	UNIT_NONE,  /* a plain number or word */
+	UNIT_COUNT, /* short on screen: 12.3k */
+	UNIT_NS,    /* a duration */
+	UNIT_BYTES,
+	UNIT_PCT,
+	UNIT_WALL,  /* CLOCK_REALTIME ns: RFC 3339 in exports, hh:mm:ss.mmm on screen */
+};
+
+enum metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
+
+#define FIELD_KEY    (1u << 0) /* part of the row's identity */
+#define FIELD_NARROW (1u << 1) /* shown on an 80-column screen */
+#define FIELD_WIDE   (1u << 2) /* shown where there is room */
+#define FIELD_LEFT   (1u << 3) /* left-aligned (text is, numbers are not unless told) */
+#define FIELD_ASC    (1u << 4) /* sorts ascending by default */
+#define FIELD_SCREEN (1u << 5) /* not in the JSON document: derived for people */
+#define FIELD_FLEX   (1u << 6) /* takes the room that is left (one per table) */
+#define FIELD_TOTAL  (1u << 7) /* since start; without it and with _IVL: of the last interval */
+#define FIELD_IVL    (1u << 8)
+
+/*
+ * name is snake_case with its unit (total_ns). A dot nests in JSON: "now.state" is
+ * {"now":{"state":…}}, in CSV it is now_state. get fills out from the row; it is
+ * never NULL. Strings it returns live as long as the snapshot, or are static.
+ */
+struct field {
+	const char *name, *title, *help;
+	void (*get)(const struct field *f, const void *row, struct val *out);
+	size_t offset; /* for the getters below */
+	enum unit unit;
+	enum metric metric;
+	unsigned int flags;
+	int width; /* columns on screen, title included */
+};
+
+/* Getters over a member at f->offset. _opt: 0 means not measured. */
+void field_u64(const struct field *f, const void *row, struct val *out);
+void field_u64_opt(const struct field *f, const void *row, struct val *out);
+void field_u32(const struct field *f, const void *row, struct val *out);
+void field_str(const struct field *f, const void *row, struct val *out);    /* const char *; NULL is none */
+void field_states(const struct field *f, const void *row, struct val *out); /* uint64_t[NR_HL_STATES] */
+void field_hist(const struct field *f, const void *row, struct val *out);   /* struct hist */
+void field_state_name(const struct field *f, const void *row, struct val *out); /* uint8_t; 0xff is none */
+
+/* A kind of rows: its name is the key in the JSON document and the word of --view. */
+struct table_desc {
+	const char *name, *title, *help;
+	const struct field *fields;
+	size_t nr_fields;
+	size_t row_size;
+	const char *sort;      /* field that ranks by default, interval flavour */
+	const char *sort_wide; /* the same since start */
+	bool (*hidden)(const void *row); /* left out of default rankings (waiting for work); may be NULL */
+};
+
+struct str;
+/* The value of a field of a row. */
+struct val field_get(const struct field *f, const void *row);
+/* <0, 0, >0; VAL_NONE sorts behind everything, whatever the direction. */
+int val_cmp(const struct val *a, const struct val *b);
+/* As people read it, without padding: "10.0ms", "12.3k", "-" for none; text through
+ * enc_text. VAL_STATES and VAL_HIST have no text of their own: "". */
+void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii);
+const struct field *table_field(const struct table_desc *t, const char *name); /* NULL: no such field */
+
+extern const char *const hl_state_names[NR_HL_STATES];  /* "cpu", … */
+extern const char *const hl_state_titles[NR_HL_STATES]; /* "CPU", … */
+extern const char *const hl_state_help[NR_HL_STATES];
+extern const bool hl_state_is_work_wait[NR_HL_STATES]; /* waiting for work */
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What we know: records in, snapshots out. Reads nothing but records, so that live
+ * equals replay. One owner thread. Tables are bounded by struct model_limits; what
+ * does not fit goes to an "(other)" row with its totals intact.
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "model/snap.h"
+
+struct model;
+
+struct model_limits { /* 0: the default */
+	size_t max_processes; /* 32768 */
+	size_t max_threads;   /* 131072 */
+	size_t max_ops;       /* 16384 */
+	size_t max_slow;      /* 10000, the newest are kept; the document says how many were seen */
+};
+
+/*
+ * What the rows of this run are restricted to; empty members do not restrict. A
+ * process belongs when it matches any of pids/comms/cgroups/containers, or carries
+ * HL_PROC_TARGET. Host totals are never filtered.
+ */
+struct model_filter {
+	const uint32_t *pids;
+	size_t nr_pids;
+	const char *const *comms, *const *cgroups, *const *containers; /* NULL-ended, or NULL; cgroup: a path prefix */
+	const uint16_t *nrs; /* system calls (x86-64 numbers of the host's main table) */
+	size_t nr_nrs;
+	bool target_only; /* only processes with HL_PROC_TARGET (a command was started) */
+};
+
+/* A collector's user half: which records mean what, which tables it keeps. */
+struct collector {
+	const char *name;
+	const struct table_desc *const *tables; /* NULL-ended */
+};
+
+/* cols is NULL-ended and outlives the model; its tables in order are the snapshot's. */
+struct model *model_new(const struct collector *const *cols, const struct model_limits *limits,
+			const struct model_filter *filter);
+void model_free(struct model *m);
+
+/* Take one checked record. 0, or -errno for one that makes no sense (it is counted). */
+int model_apply(struct model *m, const struct hl_rec *rec);
+
+/* The picture as of the last TICK record; the caller holds it (snap_put). NULL before
+ * the first TICK. Calling it again before another TICK gives the same one. */
+const struct snap *model_snap(struct model *m);
+
+/* History of one operation for the heatmap, kept for operations with recent events;
+ * false: none. */
+bool model_heat(const struct model *m, const struct op_row *row, struct heat *out);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The rows of a snapshot. `total` members are since start, `ivl` members of the last
+ * interval. Strings belong to the snapshot. Times are ns; stamps are CLOCK_REALTIME
+ * where the name says real, else CLOCK_BOOTTIME.
+ */
+#ifndef MODEL_ROWS_H
+#define MODEL_ROWS_H
+
+#include "base/base.h"
+#include "base/hist.h"
+#include "bpf/abi.h"
+
+struct proc_row {
+	uint32_t pid, ppid, uid, flags; /* HL_PROC_* */
+	uint64_t start_ns;
+	const char *comm, *exe, *args, *cgroup, *container; /* NULL: not known */
+	uint32_t threads; /* alive now */
+	bool gone;
+	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES]; /* over all its threads, ended ones too */
+	uint64_t total_busy, ivl_busy; /* the same without the waits for work */
+	uint64_t members; /* how many processes a grouped row stands for; 1 */
+};
+
+struct thread_row {
+	uint32_t pid, tid;
+	uint64_t start_ns, proc_start_ns;
+	const char *comm, *proc_comm, *container, *cgroup;
+	uint32_t proc_flags;
+	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES];
+	uint64_t total_busy, ivl_busy;
+	uint64_t begin_ns;     /* when the ledger began */
+	uint64_t switches;
+	uint8_t now_state;     /* enum hl_state */
+	uint8_t now_abi;
+	uint16_t now_nr;       /* call in progress or HL_NR_* */
+	uint64_t now_since_ns; /* age of the state at the snapshot */
+	bool now_lower_bound;
+	const char *now_detail; /* file, peer or lock; NULL: none or not known */
+};
+
+struct heat; /* see snap.h */
+
+struct op_row {
+	uint8_t op, state, abi; /* enum hl_op, hl_state (for waits), hl_abi */
+	uint16_t nr;
+	uint32_t pid;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	uint32_t proc_flags;
+	uint64_t count, errors, total_ns, max_ns;
+	uint64_t total[NR_HL_STATES];
+	struct hist hist;
+	uint64_t ivl_count, ivl_errors, ivl_ns;
+	uint64_t ivl[NR_HL_STATES];
+	struct hist ivl_hist;
+	uint64_t members;
+};
+
+struct slow_row {
+	uint8_t op, state, abi;
+	uint16_t nr;
+	uint32_t pid, tid;
+	uint64_t start_ns, proc_start_ns;
+	const char *comm, *proc_comm, *container, *cgroup;
+	uint32_t proc_flags;
+	uint64_t real_ns;  /* when it began, wall clock */
+	uint64_t begin_ns; /* the same, CLOCK_BOOTTIME */
+	uint64_t duration_ns;
+	bool in_progress; /* not ended yet: duration_ns is its age */
+	uint32_t flags;   /* HL_SLOW_* */
+	int64_t result;   /* meaningful without HL_SLOW_NO_RESULT */
+	uint64_t time[NR_HL_STATES];
+	uint8_t waker; /* enum hl_waker */
+	uint32_t waker_pid, waker_tid;
+	const char *waker_comm;
+	uint8_t detail;          /* enum hl_detail */
+	const char *detail_text; /* "/var/lib/x/wal", "tcp 10.0.0.1:5432", "0x7f…"; NULL: none */
+	const char *path, *local, *remote, *protocol; /* the parts, where they apply */
+	bool accepted;
+	uint64_t lock_addr, ino;
+	uint32_t dev;
+};
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The immutable picture that every output reads. Made by model_snap at a tick; lives
+ * until its last snap_put.
+ */
+#ifndef MODEL_SNAP_H
+#define MODEL_SNAP_H
+
+#include "model/field.h"
+#include "model/rows.h"
+
+struct snap_collector {
+	const char *name, *reason; /* reason "" when on */
+	enum hl_collector_state state;
+};
+
+struct snap_acct { /* one per enum hl_class that was reported */
+	enum hl_class class_id;
+	uint64_t seen, delivered, lost, lost_by[NR_HL_LOSSES];
+	uint64_t ivl_seen, ivl_lost;
+	int64_t unaccounted; /* seen - delivered - lost: 0, or a defect of ours */
+};
+
+struct snap_psi {
+	bool known;
+	double some_avg10, full_avg10; /* percent; < 0: not measured */
+};
+
+struct snap_table {
+	const struct table_desc *desc;
+	const void *rows; /* n of desc->row_size bytes each */
+	size_t n;
+};
+
+struct snap_self {
+	uint64_t cpu_ns, rss_bytes, map_bytes, bpf_ns, call_cost_ns;
+	double cpu_pct; /* of one CPU, last interval */
+	bool known;
+};
+
+struct snap {
+	/* where and what */
+	const char *hostname, *kernel, *arch, *boot_id, *tool_version;
+	uint32_t cpus;
+	const char *const *argv, *const *filters; /* NULL-ended */
+	uint64_t slow_ns;
+
+	/* when: real_* are CLOCK_REALTIME ns */
+	uint64_t real_started, real_now, duration_ns, interval_ns;
+	uint64_t seq; /* 0 for the first tick */
+	bool final;
+
+	/* the whole host: threads' time by state, kernel threads apart */
+	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES];
+	uint64_t kthread_total[NR_HL_STATES], kthread_ivl[NR_HL_STATES];
+	uint32_t nr_processes, nr_threads;
+	struct snap_psi psi[3]; /* cpu, io, memory */
+	struct snap_self self;
+
+	const struct snap_collector *collectors;
+	size_t nr_collectors;
+	const struct snap_acct *acct;
+	size_t nr_acct;
+
+	const struct snap_table *tables; /* in the order of the views */
+	size_t nr_tables;
+};
+
+void snap_get(const struct snap *s); /* one more holder */
+void snap_put(const struct snap *s); /* NULL is fine */
+const struct snap_table *snap_table(const struct snap *s, const char *name); /* NULL: none */
+static inline const void *snap_row(const struct snap_table *t, size_t i)
+{
+	return (const char *)t->rows + i * t->desc->row_size;
+}
+
+/*
+ * What an output shows of a table: rows that pass, in order. All of the filter, the
+ * ranking and the grouping of screen, text and exports is this one piece.
+ */
+enum group { GROUP_NONE, GROUP_PROCESS, GROUP_COMM, GROUP_CGROUP, GROUP_CONTAINER, NR_GROUPS };
+extern const char *const group_names[NR_GROUPS]; /* "none", "process", "command", "cgroup", "container" */
+
+struct query {
+	const char *sort;     /* field name; NULL: the table's own */
+	bool ascending;       /* against the field's natural direction when `flip` */
+	bool flip;
+	const char *filter;   /* case-insensitive words; each must occur in some text of the row. NULL: all */
+	bool show_work_waits; /* also what merely waits for work */
+	bool show_kthreads;
+	bool total;           /* rank by the total since start, not by the interval */
+	enum group group;
+	uint32_t pid;         /* 0: all; else only rows of this process … */
+	uint32_t tid;         /* … and of this thread */
+	size_t limit;         /* 0: all */
+};
+
+struct query_result {
+	const struct table_desc *desc;
+	const void **rows; /* n rows; those of a group live in the result */
+	size_t n;
+	size_t matched; /* before the limit */
+	void *mem;
+};
+
+/* Runs q over the table. The result borrows from the snapshot; query_free it. */
+void query_run(struct query_result *r, const struct snap *s, const struct snap_table *t, const struct query *q);
+void query_free(struct query_result *r);
+
+/* Counts per time slice and power of two, of one operation, for the latency heatmap. */
+#define HEAT_SLICES  120
+#define HEAT_OCTAVES 32 /* octave o: [2^(o+7), 2^(o+8)) ns; 0 holds what is shorter, 31 what is longer */
+struct heat {
+	uint64_t slice_ns[HEAT_SLICES]; /* length of each slice; the newest is last; 0: not there yet */
+	uint32_t counts[HEAT_SLICES][HEAT_OCTAVES];
+};
+
+#endif

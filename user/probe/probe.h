@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The collectors of this program and the tables of the spine. */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+#include "model/model.h"
+
+extern const struct table_desc processes_table, threads_table, operations_table, slow_table;
+
+/* All collectors, NULL-ended, in the order of the views. */
+extern const struct collector *const all_collectors[];
+
+#endif
