@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The check of one record and access to its parts. What is particular to a kind is
+ * a row in `rules`; a kind without numbers to bound and without a tail needs none. */
+#include <errno.h>
+#include <string.h>
+
+#include "rec/rec.h"
+
+#define REC_ALIGN 8
+
+static const struct {
+	const char *name;
+	size_t body;
+} kinds[HL_KIND_MAX] = {
+#define X(id, NAME, body, bytes) [id] = { #NAME, sizeof(struct hl_rec_##body) },
+	HL_KINDS(X)
+#undef X
+};
+
+/* ---- what a kind needs beyond its size --------------------------------------- */
+
+enum field_type {
+	FIELD_END,
+	FIELD_BELOW, /* a number that must be below `limit` */
+	FIELD_COMM,  /* bytes behind the NUL mean nothing */
+	FIELD_PAD,
+};
+
+struct field {
+	enum field_type type;
+	unsigned short off, size;
+	unsigned int limit;
+};
+
+#define AT(body, member)   offsetof(struct hl_rec_##body, member)
+#define SIZE(body, member) sizeof(((struct hl_rec_##body *)0)->member)
+#define BELOW(body, member, limit)                                                                           \
+	{                                                                                                    \
+		FIELD_BELOW, AT(body, member), SIZE(body, member), limit                                     \
+	}
+#define COMM(body, member)                                                                                   \
+	{                                                                                                    \
+		FIELD_COMM, AT(body, member), SIZE(body, member), 0                                          \
+	}
+#define PAD(body, member)                                                                                    \
+	{                                                                                                    \
+		FIELD_PAD, AT(body, member), SIZE(body, member), 0                                           \
+	}
+#define END                                                                                                  \
+	{                                                                                                    \
+		FIELD_END, 0, 0, 0                                                                           \
+	}
+
+static const struct field tick_fields[] = { PAD(tick, pad), END };
+static const struct field process_fields[] = { COMM(process, comm), PAD(process, pad), END };
+static const struct field thread_fields[] = { COMM(thread, comm), END };
+static const struct field ledger_fields[] = {
+	BELOW(ledger, now_state, NR_HL_STATES),
+	BELOW(ledger, now_abi, NR_HL_ABIS),
+	PAD(ledger, pad),
+	END,
+};
+static const struct field op_fields[] = {
+	BELOW(op, op, NR_HL_OPS),
+	BELOW(op, state, NR_HL_STATES),
+	BELOW(op, abi, NR_HL_ABIS),
+	PAD(op, pad),
+	END,
+};
+static const struct field slow_fields[] = {
+	BELOW(slow, op, NR_HL_OPS),
+	BELOW(slow, state, NR_HL_STATES),
+	BELOW(slow, abi, NR_HL_ABIS),
+	BELOW(slow, detail, NR_HL_DETAILS),
+	BELOW(slow, waker, NR_HL_WAKERS),
+	COMM(slow, waker_comm),
+	COMM(slow, comm),
+	PAD(slow, pad),
+	END,
+};
+static const struct field acct_fields[] = {
+	BELOW(acct, class_id, NR_HL_CLASSES),
+	PAD(acct, pad),
+	END,
+};
+static const struct field collector_fields[] = {
+	BELOW(collector, state, NR_HL_COLLECTOR_STATES),
+	PAD(collector, pad),
+	END,
+};
+static const struct field psi_fields[] = { BELOW(psi, resource, 3), PAD(psi, pad), PAD(psi, pad2), END };
+static const struct field self_fields[] = { PAD(self, pad), END };
+static const struct field life_fields[] = {
+	BELOW(life, what, HL_LIFE_EXIT + 1),
+	COMM(life, comm),
+	PAD(life, pad),
+	END,
+};
+
+/* Tails: each returns the bytes that mean something, or -EINVAL. */
+
+static long strings_used(const unsigned char *tail, size_t n, unsigned int count)
+{
+	const unsigned char *p = tail, *end = tail + n, *nul;
+
+	while (count-- && p < end) {
+		nul = memchr(p, 0, (size_t)(end - p));
+		if (!nul)
+			return -EINVAL;
+		p = nul + 1;
+	}
+	return p - tail;
+}
+
+static long two_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	return strings_used(tail, n, 2);
+}
+
+static long four_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	return strings_used(tail, n, 4);
+}
+
+static long op_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_op *op = (const void *)rec;
+
+	if ((__u64)op->first + op->nr_buckets > HL_HIST_CELLS || op->nr_buckets * sizeof(__u32) > n)
+		return -EINVAL;
+	return (long)(op->nr_buckets * sizeof(__u32));
+}
+
+static long slow_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_slow *s = (const void *)rec;
+
+	return s->path_len > n ? -EINVAL : s->path_len;
+}
+
+static long life_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_life *l = (const void *)rec;
+	size_t used = (size_t)l->name_len + l->args_len;
+
+	return used > n || !l->what ? -EINVAL : (long)used;
+}
+
+static const struct rule {
+	const struct field *fields;
+	long (*tail)(const struct hl_rec *rec, const unsigned char *tail, size_t n);
+	bool strings;
+} rules[HL_KIND_MAX] = {
+	[HL_KIND_META] = { NULL, two_strings, true },
+	[HL_KIND_TICK] = { tick_fields, NULL, false },
+	[HL_KIND_PROCESS] = { process_fields, four_strings, true },
+	[HL_KIND_THREAD] = { thread_fields, NULL, false },
+	[HL_KIND_LEDGER] = { ledger_fields, NULL, false },
+	[HL_KIND_OP] = { op_fields, op_tail, false },
+	[HL_KIND_SLOW] = { slow_fields, slow_tail, false },
+	[HL_KIND_NOW] = { slow_fields, slow_tail, false },
+	[HL_KIND_ACCT] = { acct_fields, NULL, false },
+	[HL_KIND_COLLECTOR] = { collector_fields, two_strings, true },
+	[HL_KIND_PSI] = { psi_fields, NULL, false },
+	[HL_KIND_SELF] = { self_fields, NULL, false },
+	[HL_KIND_LIFE] = { life_fields, life_tail, false },
+};
+
+/* ---- check -------------------------------------------------------------------- */
+
+const char *rec_kind_name(unsigned int kind)
+{
+	return kind < HL_KIND_MAX ? kinds[kind].name : NULL;
+}
+
+size_t rec_body_size(unsigned int kind)
+{
+	return kind < HL_KIND_MAX ? kinds[kind].body : 0;
+}
+
+bool rec_skippable(const struct hl_rec *rec, size_t avail)
+{
+	return avail >= sizeof(*rec) && rec->size >= sizeof(*rec) && rec->size <= avail &&
+	       rec->size <= REC_MAX && rec->size % REC_ALIGN == 0;
+}
+
+static unsigned int field_value(const void *rec, const struct field *f)
+{
+	const unsigned char *p = (const unsigned char *)rec + f->off;
+	__u32 v32 = 0;
+
+	if (f->size == 1)
+		return *p;
+	memcpy(&v32, p, sizeof(v32));
+	return v32;
+}
+
+static int fields_check(const struct hl_rec *rec, const struct field *f)
+{
+	for (; f && f->type != FIELD_END; f++)
+		if (f->type == FIELD_BELOW && field_value(rec, f) >= f->limit)
+			return -EOPNOTSUPP;
+	return 0;
+}
+
+int rec_check(const void *buf, size_t avail)
+{
+	const struct hl_rec *rec = buf;
+	const struct rule *rule;
+	size_t body;
+	int err;
+
+	if (((uintptr_t)buf & (REC_ALIGN - 1)) || !rec_skippable(rec, avail) || !rec->kind)
+		return -EINVAL;
+	body = rec_body_size(rec->kind);
+	if (!body)
+		return (int)rec->size;
+	if (rec->size < body)
+		return -EINVAL;
+	rule = &rules[rec->kind];
+	if (rule->tail && rule->tail(rec, (const unsigned char *)buf + body, rec->size - body) < 0)
+		return -EINVAL;
+	err = fields_check(rec, rule->fields);
+	return err ? err : (int)rec->size;
+}
+
+/* ---- parts -------------------------------------------------------------------- */
+
+const void *rec_tail(const struct hl_rec *rec, size_t *len)
+{
+	size_t body = rec_body_size(rec->kind);
+
+	*len = rec->size > body ? rec->size - body : 0;
+	return (const unsigned char *)rec + body;
+}
+
+const char *rec_tail_str(const struct hl_rec *rec, unsigned int i)
+{
+	const char *p, *end, *nul;
+	size_t n;
+
+	if (!rec || !rec_kind_name(rec->kind) || !rules[rec->kind].strings)
+		return "";
+	p = rec_tail(rec, &n);
+	for (end = p + n; p < end; p = nul + 1) {
+		nul = memchr(p, 0, (size_t)(end - p));
+		if (!nul)
+			return "";
+		if (!i--)
+			return p;
+	}
+	return "";
+}
+
+const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len)
+{
+	*len = s->path_len;
+	return (const char *)(s + 1);
+}
+
+const __u32 *rec_op_buckets(const struct hl_rec_op *op)
+{
+	return (const __u32 *)(op + 1);
+}
+
+size_t comm_len(const char comm[HL_COMM_LEN])
+{
+	return strnlen(comm, HL_COMM_LEN);
+}
+
+void rec_clean(struct hl_rec *rec)
+{
+	size_t body = rec_body_size(rec->kind), len, keep;
+	unsigned char *p = (unsigned char *)rec;
+	const struct field *f;
+	long used;
+
+	if (!body)
+		return;
+	for (f = rules[rec->kind].fields; f && f->type != FIELD_END; f++) {
+		if (f->type == FIELD_BELOW)
+			continue;
+		keep = f->type == FIELD_COMM ? strnlen((char *)p + f->off, f->size) : 0;
+		memset(p + f->off + keep, 0, f->size - keep);
+	}
+	len = rec->size - body;
+	used = rules[rec->kind].tail ? rules[rec->kind].tail(rec, p + body, len) : 0;
+	if (used >= 0)
+		memset(p + body + used, 0, len - (size_t)used);
+}
