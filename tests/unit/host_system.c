@@ -134,7 +134,8 @@ void test_host_disk_name(void)
 		char path[300], text[32];
 
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dev", e->d_name);
-		if (file_read_line(path, text, sizeof(text)) <= 0 || sscanf(text, "%u:%u", &major, &minor) != 2)
+		if (file_read_line(path, text, sizeof(text)) <= 0 ||
+		    sscanf(text, "%u:%u", &major, &minor) != 2)
 			continue;
 		ASSERT_STR(disk_name(d, (uint32_t)makedev(major, minor)), e->d_name);
 		ASSERT_STR(disk_name(d, (uint32_t)makedev(major, minor)), e->d_name);

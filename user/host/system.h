@@ -33,8 +33,8 @@ int cpu_list_parse(const char *list, unsigned int *end);
 
 enum psi_resource { PSI_CPU, PSI_IO, PSI_MEMORY, NR_PSI }; /* as in struct hl_rec_psi */
 
-#define PSI_MISSING   (~0u)
-#define PSI_NO_TOTAL  (~0ull)
+#define PSI_MISSING  (~0u)
+#define PSI_NO_TOTAL (~0ull)
 
 /* Missing members (the "full" line of cpu before 5.13) are all ones. */
 struct psi {
