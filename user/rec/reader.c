@@ -171,9 +171,9 @@ static int read_chunk(struct rec_reader *r, struct rec_chunk *c)
 		return (int)got;
 	if (got < (long)sizeof(*c) || !chunk_sound(r, c, r->off))
 		return 0;
-	if (c->length > r->cap) {
+	if (!r->buf || c->length > r->cap) {
 		free(r->buf);
-		r->cap = c->length;
+		r->cap = MAX(c->length, 8u);
 		r->buf = xmalloc(r->cap);
 	}
 	got = read_at(r, r->off + sizeof(*c), r->buf, c->length);

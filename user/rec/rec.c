@@ -32,24 +32,14 @@ struct field {
 	unsigned int limit;
 };
 
-#define AT(body, member)   offsetof(struct hl_rec_##body, member)
-#define SIZE(body, member) sizeof(((struct hl_rec_##body *)0)->member)
-#define BELOW(body, member, limit)                                                                           \
-	{                                                                                                    \
-		FIELD_BELOW, AT(body, member), SIZE(body, member), limit                                     \
-	}
-#define COMM(body, member)                                                                                   \
-	{                                                                                                    \
-		FIELD_COMM, AT(body, member), SIZE(body, member), 0                                          \
-	}
-#define PAD(body, member)                                                                                    \
-	{                                                                                                    \
-		FIELD_PAD, AT(body, member), SIZE(body, member), 0                                           \
-	}
-#define END                                                                                                  \
-	{                                                                                                    \
-		FIELD_END, 0, 0, 0                                                                           \
-	}
+/* clang-format off */
+#define AT(body, member)           offsetof(struct hl_rec_##body, member)
+#define SIZE(body, member)         sizeof(((struct hl_rec_##body *)0)->member)
+#define BELOW(body, member, limit) { FIELD_BELOW, AT(body, member), SIZE(body, member), limit }
+#define COMM(body, member)         { FIELD_COMM, AT(body, member), SIZE(body, member), 0 }
+#define PAD(body, member)          { FIELD_PAD, AT(body, member), SIZE(body, member), 0 }
+#define END                        { FIELD_END, 0, 0, 0 }
+/* clang-format on */
 
 static const struct field tick_fields[] = { PAD(tick, pad), END };
 static const struct field process_fields[] = { COMM(process, comm), PAD(process, pad), END };

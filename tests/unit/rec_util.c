@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* What the tests of rec/ share; see rec_util.h. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "rec/writer.h"
+#include "tests/test.h"
+#include "tests/unit/rec_util.h"
+
+static char tmp_dir[64];
+
+/* Every member from a counter, then the numbers that have bounds. */
+static void *fill(struct recbuf *b, unsigned int kind, unsigned int i)
+{
+	struct hl_rec *rec = rec_begin(b, kind, rec_body_size(kind));
+	unsigned char *p = (unsigned char *)rec;
+
+	for (size_t at = sizeof(*rec); at < rec_body_size(kind); at++)
+		p[at] = (unsigned char)(i * 7 + at);
+	rec->cpu = (__u16)(i & 3);
+	rec->ts = 1000000ull + i;
+	rec->pid = 100 + i;
+	rec->tid = 101 + i;
+	return rec;
+}
+
+static void sample_op(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_op *op = fill(b, HL_KIND_OP, i);
+	__u32 buckets[5] = { 1, 2, 3, i, 5 };
+
+	op->op = i % NR_HL_OPS;
+	op->state = i % NR_HL_STATES;
+	op->abi = i % NR_HL_ABIS;
+	op->first = i % 100;
+	op->nr_buckets = i % 6;
+	rec_add_bytes(b, buckets, op->nr_buckets * sizeof(__u32));
+	rec_end(b);
+}
+
+static void sample_slow(struct recbuf *b, unsigned int kind, unsigned int i)
+{
+	static const char path[] = "/var/lib/postgresql/15/main/base/16384/2619";
+	struct hl_rec_slow *s = fill(b, kind, i);
+
+	s->op = i % NR_HL_OPS;
+	s->state = i % NR_HL_STATES;
+	s->abi = i % NR_HL_ABIS;
+	s->detail = i % NR_HL_DETAILS;
+	s->waker = i % NR_HL_WAKERS;
+	s->path_len = (__u16)(i % sizeof(path));
+	rec_add_bytes(b, path, s->path_len);
+	rec_end(b);
+}
+
+static void sample_plain(struct recbuf *b, unsigned int kind, unsigned int i)
+{
+	void *p = fill(b, kind, i);
+
+	if (kind == HL_KIND_LEDGER) {
+		((struct hl_rec_ledger *)p)->now_state = i % NR_HL_STATES;
+		((struct hl_rec_ledger *)p)->now_abi = i % NR_HL_ABIS;
+	}
+	if (kind == HL_KIND_ACCT)
+		((struct hl_rec_acct *)p)->class_id = i % NR_HL_CLASSES;
+	if (kind == HL_KIND_PSI)
+		((struct hl_rec_psi *)p)->resource = i % 3;
+	rec_end(b);
+}
+
+void sample_round(struct recbuf *b, unsigned int i)
+{
+	static const unsigned int plain[] = { HL_KIND_TICK,   HL_KIND_THREAD, HL_KIND_THREAD_END,
+					      HL_KIND_LEDGER, HL_KIND_ACCT,   HL_KIND_PSI,
+					      HL_KIND_SELF };
+	char text[32];
+
+	fill(b, HL_KIND_META, i);
+	rec_add_str(b, "hostname");
+	snprintf(text, sizeof(text), "host-%u", i);
+	rec_add_str(b, text);
+	rec_end(b);
+	fill(b, HL_KIND_PROCESS, i);
+	rec_add_str(b, "/usr/bin/postgres");
+	rec_add_str(b, i & 1 ? "postgres -D /var/lib/postgresql" : "");
+	rec_add_str(b, "/system.slice/postgresql.service");
+	rec_add_str(b, NULL);
+	rec_end(b);
+	((struct hl_rec_collector *)fill(b, HL_KIND_COLLECTOR, i))->state = i % NR_HL_COLLECTOR_STATES;
+	rec_add_str(b, "waits");
+	rec_add_str(b, "no tracepoint");
+	rec_end(b);
+	sample_op(b, i);
+	sample_slow(b, HL_KIND_SLOW, i);
+	sample_slow(b, HL_KIND_NOW, i + 1);
+	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
+		sample_plain(b, plain[k], i);
+}
+
+unsigned char *sample_file(unsigned int rounds, size_t *n)
+{
+	struct rec_writer *w = NULL;
+	struct recbuf b = { 0 };
+	unsigned char *bytes;
+	const struct hl_rec *rec;
+	char *path;
+
+	tmp_begin();
+	path = tmp_path("sample.hostlat");
+	ASSERT_EQ(rec_writer_open(path, &w), 0);
+	for (unsigned int i = 0; i < rounds; i++) {
+		recbuf_reset(&b);
+		sample_round(&b, i);
+		for (size_t at = 0; at < b.len; at += rec->size) {
+			rec = (const struct hl_rec *)(b.buf + at);
+			ASSERT_EQ(rec_writer_add(w, rec), 0);
+		}
+		ASSERT_EQ(rec_writer_flush(w), 0);
+	}
+	ASSERT_EQ(rec_writer_close(w, NULL), 0);
+	recbuf_free(&b);
+	bytes = file_bytes(path, n);
+	free(path);
+	tmp_end();
+	return bytes;
+}
+
+/* ---- files ------------------------------------------------------------------------- */
+
+void tmp_begin(void)
+{
+	strcpy(tmp_dir, "/tmp/hostlat-rec-XXXXXX");
+	ASSERT(mkdtemp(tmp_dir) != NULL);
+}
+
+char *tmp_path(const char *name)
+{
+	return xasprintf("%s/%s", tmp_dir, name);
+}
+
+void tmp_end(void)
+{
+	DIR *d = opendir(tmp_dir);
+	struct dirent *e;
+	char *path;
+
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		path = tmp_path(e->d_name);
+		if (unlink(path))
+			rmdir(path);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	ASSERT_EQ(rmdir(tmp_dir), 0);
+}
+
+unsigned char *file_bytes(const char *path, size_t *n)
+{
+	FILE *f = fopen(path, "rb");
+	unsigned char *p;
+	long size;
+
+	*n = 0;
+	if (!f)
+		return NULL;
+	fseek(f, 0, SEEK_END);
+	size = ftell(f);
+	rewind(f);
+	p = xmalloc(size > 0 ? (size_t)size : 1);
+	*n = size > 0 ? fread(p, 1, (size_t)size, f) : 0;
+	fclose(f);
+	return p;
+}
+
+bool file_put(const char *path, const void *p, size_t n)
+{
+	FILE *f = fopen(path, "wb");
+	bool ok = f && fwrite(p, 1, n, f) == n;
+
+	if (f)
+		ok = !fclose(f) && ok;
+	return ok;
+}
+
+/* ---- messages ------------------------------------------------------------------------ */
+
+static void hear(void *arg, enum log_level l, const char *line)
+{
+	struct heard *h = arg;
+
+	h->lines++;
+	snprintf(h->last, sizeof(h->last), "%s", line);
+}
+
+void heard_begin(struct heard *h)
+{
+	*h = (struct heard){ 0 };
+	log_set_sink(hear, h);
+}
+
+void heard_end(void)
+{
+	log_set_sink(NULL, NULL);
+}
