@@ -123,7 +123,7 @@ static uint64_t cell_value(unsigned int cell, double f, uint64_t max_ns)
 	a = cell == HL_HIST_LAST ? HL_HIST_MAX_LOG2 : (cell + HL_HIST_FIRST - 1) / 8.0;
 	b = cell == HL_HIST_LAST ? log2((double)high) : (cell + HL_HIST_FIRST) / 8.0;
 	v = exp2(a + (b - a) * f);
-	if (v >= (double)high)
+	if (f >= 1 || v >= (double)high) /* the power may fall a little short of the end */
 		return high;
 	return MAX(low, (uint64_t)v);
 }
