@@ -69,6 +69,7 @@ struct field {
 	enum metric metric;
 	unsigned int flags;
 	int width; /* columns on screen, title included */
+	enum val_type type; /* what a get of your own returns, for JSON Schema and CSV; the getters below imply it */
 };
 
 /* Getters over a member at f->offset. _opt: 0 means not measured. */
