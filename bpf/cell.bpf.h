@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Aggregates: (process, operation) -> the cell of this CPU. Cells are a pool, handed out
+ * on first use; each CPU has its own key table and is the only writer of its entries and
+ * cells. An empty pool or table leads to the "(other)" cell, with the count intact.
+ * Caller holds the CPU (run queue lock, or preemption off).
+ */
+#ifndef HL_CELL_BPF_H
+#define HL_CELL_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+/* Cells 1 .. nr_cpus and on are the "(other)" cells: one per CPU and kind of operation. */
+__hot __u32 cell_other(__u32 cpu, __u32 op)
+{
+	return 1 + cpu * NR_HL_OPS + op;
+}
+
+__hot __u32 key_hash(__u64 key, __u64 start)
+{
+	__u64 h = (key ^ start) * 0x9e3779b97f4a7c15ull;
+
+	return h >> 40;
+}
+
+/* A cell from those given back, else the next fresh one; 0: none left. */
+static __noinline __u32 cell_take(void)
+{
+	struct hl_ctl *ctl = ctl_get();
+	__u32 *got, head, at;
+
+	if (!ctl)
+		return 0;
+	for (int i = 0; i < 4; i++) {
+		head = ctl->free_head;
+		if (head == ctl->free_tail)
+			break;
+		at = head % cfg.nr_cells;
+		got = bpf_map_lookup_elem(&hl_free, &at);
+		if (got) {
+			__u32 cell = *got;
+
+			if (__sync_val_compare_and_swap(&ctl->free_head, head, head + 1) == head)
+				return cell;
+		}
+	}
+	if (ctl->pool_next >= cfg.nr_cells)
+		return 0;
+	at = __sync_fetch_and_add(&ctl->pool_next, 1);
+	return at < cfg.nr_cells ? at : 0;
+}
+
+/* First use of a key on this CPU: an entry and a cell for it. NULL: no room. */
+static __noinline struct hl_cell *cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
+{
+	struct hl_cell *c;
+	__u32 cell;
+
+	for (int i = 0; i < HL_KEY_PROBES; i++) {
+		__u32 at = base + ((hash + i) & cfg.key_mask);
+		struct hl_key *k = bpf_map_lookup_elem(&hl_keys, &at);
+
+		if (!k || (k->key && k->key != HL_KEY_GONE))
+			continue;
+		cell = cell_take();
+		c = bpf_map_lookup_elem(&hl_cells, &cell);
+		if (!cell || !c)
+			return NULL;
+		c->start = start;
+		c->key = key;
+		k->start = start;
+		k->cell = cell;
+		barrier_compiler();
+		k->key = key;
+		return c;
+	}
+	return NULL;
+}
+
+/* The cell of a key on this CPU. *other: it went to the "(other)" cell. */
+__hot struct hl_cell *cell_get(__u64 key, __u64 start, __u32 cpu, bool *other)
+{
+	__u32 hash = key_hash(key, start), base = cpu * (cfg.key_mask + 1), at;
+	struct hl_cell *c;
+	struct hl_key *k;
+
+	for (int i = 0; i < HL_KEY_PROBES; i++) {
+		at = base + ((hash + i) & cfg.key_mask);
+		k = bpf_map_lookup_elem(&hl_keys, &at);
+		if (!k)
+			break;
+		if (k->key == key && k->start == start) {
+			at = k->cell;
+			return bpf_map_lookup_elem(&hl_cells, &at);
+		}
+		if (!k->key)
+			break;
+	}
+	c = cell_make(key, start, base, hash);
+	if (c)
+		return c;
+	*other = true;
+	at = cell_other(cpu, HL_KEY_OP(key));
+	return bpf_map_lookup_elem(&hl_cells, &at);
+}
+
+__hot void cell_add(struct hl_cell *c, __u64 ns)
+{
+	__u32 at = hl_hist_cell(ns);
+
+	c->count++;
+	c->total += ns;
+	if (ns > c->max)
+		c->max = ns;
+	if (at < HL_HIST_CELLS)
+		c->hist[at]++;
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between kernels and architectures, one accessor each, with the commit
+ * that made the difference where there is one. Nothing else looks at what a kernel has.
+ */
+#ifndef HL_COMPAT_BPF_H
+#define HL_COMPAT_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "bpf/slot.h"
+
+#define __hot static __always_inline
+#define barrier_compiler() asm volatile("" ::: "memory")
+
+#define HL_PF_IO_WORKER   0x00000010u
+#define HL_PF_USER_WORKER 0x00004000u
+#define HL_PF_KTHREAD     0x00200000u
+
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+/* Fixed at load; the verifier removes what a constant rules out. */
+const volatile struct hl_cfg cfg SEC(".rodata.cfg") = {
+	.slot_mask = 1023,
+	.key_mask = 255,
+	.nr_cells = 256,
+	.nr_cpus = 1,
+};
+
+/* ---- scheduler ----------------------------------------------------------------- */
+
+/*
+ * The run queue's clock, which the scheduler has updated before its tracepoints fire.
+ * Without CONFIG_FAIR_GROUP_SCHED there is no way from a task to its run queue.
+ */
+__hot __u64 rq_clock(struct task_struct *p)
+{
+	if (bpf_core_field_exists(p->se.cfs_rq))
+		return p->se.cfs_rq->rq->clock;
+	return bpf_ktime_get_ns();
+}
+
+/* sched_switch passes prev_state since v5.18 (fa2c3254d7cf); before, it is in the task. */
+__hot __u32 switch_prev_state(__u64 *ctx, struct task_struct *prev)
+{
+	if (cfg.flags & HL_CFG_PREV_STATE)
+		return (__u32)ctx[3];
+	return prev->__state;
+}
+
+/* v6.12 (152e11f6df29) leaves a sleeper on the queue until its lag is spent. */
+struct sched_entity___delayed {
+	unsigned char sched_delayed;
+} __attribute__((preserve_access_index));
+
+__hot bool sched_delayed(struct task_struct *p)
+{
+	struct sched_entity___delayed *se = (void *)&p->se;
+
+	return bpf_core_field_exists(se->sched_delayed) && se->sched_delayed;
+}
+
+/* v6.18 (e1fad12dcb66) throttles each task at its return to user mode, before that the group at once. */
+struct task_struct___throttled {
+	bool throttled;
+} __attribute__((preserve_access_index));
+
+__hot bool is_throttled(struct task_struct *p)
+{
+	struct task_struct___throttled *t = (void *)p;
+
+	if (bpf_core_field_exists(t->throttled))
+		return t->throttled;
+	return bpf_core_field_exists(p->se.cfs_rq->throttle_count) && p->se.cfs_rq->throttle_count > 0;
+}
+
+/* How long the run queue of p's group has been throttled, on the run queue's clock since
+ * v6.6 (677ea015f231), before that on its load-tracking clock. */
+struct cfs_rq___self {
+	__u64 throttled_clock_self_time;
+} __attribute__((preserve_access_index));
+struct cfs_rq___pelt {
+	__u64 throttled_clock_pelt_time;
+} __attribute__((preserve_access_index));
+
+__hot __u64 throttled_total(struct task_struct *p)
+{
+	struct cfs_rq___self *s = (void *)p->se.cfs_rq;
+	struct cfs_rq___pelt *o = (void *)p->se.cfs_rq;
+
+	if (bpf_core_field_exists(s->throttled_clock_self_time))
+		return s->throttled_clock_self_time;
+	if (bpf_core_field_exists(o->throttled_clock_pelt_time))
+		return o->throttled_clock_pelt_time;
+	return 0;
+}
+
+/* Which run queue that is: to see whether the thread came back to the same one. */
+__hot __u32 cfs_rq_id(struct task_struct *p)
+{
+	return bpf_core_field_exists(p->se.cfs_rq) ? (__u32)((__u64)p->se.cfs_rq >> 6) : 0;
+}
+
+/* TASK_FROZEN since v6.1 (f5d39b020809). */
+#define HL_TASK_FROZEN 0x8000u
+
+__hot bool is_frozen(struct task_struct *task, __u32 state)
+{
+	if (state & HL_TASK_FROZEN)
+		return true;
+	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
+}
+
+__hot bool in_iowait(struct task_struct *task)
+{
+	return BPF_CORE_READ_BITFIELD(task, in_iowait);
+}
+
+/* vhost's and other kernel-made threads of a user process, since v6.4 (54e6842d0775). */
+__hot bool has_no_calls(struct task_struct *p)
+{
+	__u32 mask = HL_PF_KTHREAD | HL_PF_IO_WORKER;
+
+	if (bpf_core_type_exists(struct vhost_task))
+		mask |= HL_PF_USER_WORKER;
+	return p->flags & mask;
+}
+
+/* ---- the call in progress ---------------------------------------------------------- */
+
+#if defined(__TARGET_ARCH_x86)
+#define HL_NATIVE_ABI HL_ABI_X86_64
+#define HL_COMPAT_ABI HL_ABI_IA32
+#define HL_TS_COMPAT  0x2
+
+__hot bool in_compat_call(struct task_struct *p)
+{
+	return p->thread_info.status & HL_TS_COMPAT;
+}
+
+/* orig_ax is the call's number; exceptions and interrupts from user mode put -1 there. */
+__hot long regs_nr(struct pt_regs *r)
+{
+	return (long)r->orig_ax;
+}
+
+__hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
+{
+	if (compat) {
+		a[0] = (__u32)r->bx;
+		a[1] = (__u32)r->cx;
+		a[2] = (__u32)r->dx;
+		if (n > 3)
+			a[3] = (__u32)r->si;
+		return;
+	}
+	a[0] = r->di;
+	a[1] = r->si;
+	a[2] = r->dx;
+	if (n > 3)
+		a[3] = r->r10;
+}
+
+__hot __u64 regs_sp(struct pt_regs *r)
+{
+	return r->sp;
+}
+#elif defined(__TARGET_ARCH_arm64)
+#define HL_NATIVE_ABI HL_ABI_ARM64
+#define HL_COMPAT_ABI HL_ABI_IA32
+#define HL_TIF_32BIT  22
+
+__hot bool in_compat_call(struct task_struct *p)
+{
+	return p->thread_info.flags & (1ul << HL_TIF_32BIT);
+}
+
+__hot long regs_nr(struct pt_regs *r)
+{
+	return r->syscallno;
+}
+
+__hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
+{
+	a[0] = r->orig_x0;
+	a[1] = r->regs[1];
+	a[2] = r->regs[2];
+	if (n > 3)
+		a[3] = r->regs[3];
+}
+
+__hot __u64 regs_sp(struct pt_regs *r)
+{
+	return r->sp;
+}
+#endif
+
+/*
+ * Does this program run in the context of the current task itself? Interrupts that hit
+ * kernel mode, and all softirqs, run on a stack of their own; those that hit user mode
+ * run on the task's, with no call in progress. ctx lies on the real kernel stack even
+ * where programs have a private one. A fault that wakes somebody counts as an interrupt.
+ */
+#define HL_THREAD_SIZE 16384
+
+__hot bool in_own_context(void *ctx, struct task_struct *cur)
+{
+	struct pt_regs *regs;
+	__u64 at = (__u64)ctx;
+
+	if (at - (__u64)cur->stack >= HL_THREAD_SIZE)
+		return false;
+	if (cur->flags & HL_PF_KTHREAD)
+		return true;
+	regs = (struct pt_regs *)bpf_task_pt_regs(cur);
+	return regs_nr(regs) >= 0;
+}
+
+/* ---- preemption -------------------------------------------------------------------- */
+
+/* Hooks that newer kernels run preemptible update their CPU's cells with it held off. */
+__hot void hold_cpu(void)
+{
+	if (cfg.flags & HL_CFG_PREEMPT)
+		bpf_preempt_disable();
+}
+
+__hot void release_cpu(void)
+{
+	if (cfg.flags & HL_CFG_PREEMPT)
+		bpf_preempt_enable();
+}
+
+#endif

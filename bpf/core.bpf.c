@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The core: owns the shared maps, the ledger and the hot hooks. One program per hook.
+ *
+ * Always attached (the waits tier): sched_switch, sched_waking, and the rare fork, exec,
+ * rename. On request (the calls tier): sys_exit and sys_enter, attached in that order.
+ * What a call that never sleeps pays for the waits tier is nothing; a switch pays some
+ * 100 ns, see the README's section on cost.
+ */
+#include "bpf/compat.bpf.h"
+#include <bpf/bpf_tracing.h>
+#include "bpf/maps.bpf.h"
+#include "bpf/slot.bpf.h"
+#include "bpf/ledger.bpf.h"
+#include "bpf/life.bpf.h"
+#include "bpf/syscall.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* A pair of clocks, now and then, so that user space can map one to the other. */
+#define CLOCK_PAIR_NS (32 * 1000 * 1000)
+
+static __noinline int clock_pair(struct hl_cpu *cpu, __u64 now)
+{
+	cpu->clock = 0; /* a reader takes no half pair */
+	barrier_compiler();
+	cpu->boot = bpf_ktime_get_boot_ns();
+	barrier_compiler();
+	cpu->clock = now;
+	return 0;
+}
+
+/* A thread seen for the first time at a switch: it was there before hostlat. */
+static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now)
+{
+	struct hl_slot *s = slot_claim_place(p, now);
+
+	if (!s)
+		cpu->homeless++;
+	return s;
+}
+
+SEC("tp_btf/sched_switch")
+int sched_switch(__u64 *ctx)
+{
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
+	__u32 cpu_id = bpf_get_smp_processor_id(), state;
+	struct hl_cpu *cpu = bpf_map_lookup_elem(&hl_cpus, &cpu_id);
+	__u64 now = rq_clock(prev);
+	struct hl_slot *s;
+
+	if (!cpu)
+		return 0;
+	if (prev->pid) {
+		s = slot_find(prev);
+		if (!s)
+			s = slot_late(prev, cpu, now);
+		if (s) {
+			state = switch_prev_state(ctx, prev);
+			ledger_out(prev, s, now, (bool)ctx[0], state, cpu);
+			if (state & HL_TASK_DEAD)
+				ledger_end(s, cpu);
+		}
+	}
+	if (next->pid) {
+		s = slot_find(next);
+		if (!s)
+			s = slot_late(next, cpu, now);
+		if (s)
+			ledger_in(next, s, now, cpu, cpu_id);
+	}
+	if (now - cpu->clock > CLOCK_PAIR_NS)
+		clock_pair(cpu, now);
+	return 0;
+}
+
+/* Leaves nothing but who woke it: the scheduler keeps the time itself. */
+SEC("tp_btf/sched_waking")
+int sched_waking(__u64 *ctx)
+{
+	struct task_struct *p = (void *)ctx[0], *cur;
+	struct hl_slot *s = slot_find(p);
+
+	if (!s)
+		return 0;
+	cur = bpf_get_current_task_btf();
+	if (in_own_context(ctx, cur)) {
+		s->waker_tid = cur->pid;
+		s->waker_pid = cur->tgid;
+		s->waker = HL_WAKER_THREAD;
+	} else {
+		s->waker = HL_WAKER_INTERRUPT;
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int sched_process_fork(__u64 *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_slot *s = slot_claim(child, 0);
+
+	if (!cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->threads_seen, 1);
+	if (s) {
+		s->begin = 0; /* until it is queued for the first time */
+		s->call_flags = HL_CALL_CHILD;
+	} else {
+		__sync_fetch_and_add(&cpu->threads_lost, 1);
+	}
+	target_inherit(parent, child);
+	return life_send(child, HL_LIFE_FORK);
+}
+
+SEC("tp_btf/sched_process_exec")
+int sched_process_exec(__u64 *ctx)
+{
+	struct task_struct *p = (void *)ctx[0];
+	__u32 old_tid = (__u32)ctx[1];
+
+	if (old_tid != (__u32)p->pid)
+		slot_move(p, old_tid);
+	target_again(p);
+	return life_exec(p, old_tid);
+}
+
+SEC("tp_btf/task_rename")
+int task_rename(__u64 *ctx)
+{
+	struct task_struct *p = (void *)ctx[0];
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_rec_life *r;
+
+	if (!cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->life_seen, 1);
+	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
+	if (!r) {
+		__sync_fetch_and_add(&cpu->life_lost, 1);
+		return 0;
+	}
+	life_fill(r, p, HL_LIFE_RENAME, sizeof(*r));
+	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), (void *)ctx[1]);
+	bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));
+	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int sys_enter(__u64 *ctx)
+{
+	call_enter(ctx);
+	return 0;
+}
+
+SEC("?tp_btf/sys_exit")
+int sys_exit(__u64 *ctx)
+{
+	call_exit(ctx);
+	return 0;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ledger: what sched_switch writes. At switch-out the time since the last switch was
+ * `cpu`, and the state of what follows is decided; at switch-in that time is booked: the
+ * part before the wake-up to the state, the part after it to the run queue, both by the
+ * scheduler's own stamps. The run queue lock is held and interrupts are off.
+ */
+#ifndef HL_LEDGER_BPF_H
+#define HL_LEDGER_BPF_H
+
+#include "bpf/wait.bpf.h"
+#include "bpf/cell.bpf.h"
+#include "bpf/slow.bpf.h"
+
+/* A reader that finds seq odd, or changed, reads again. */
+__hot void slot_lock(struct hl_slot *s)
+{
+	s->seq++;
+	barrier_compiler();
+}
+
+__hot void slot_unlock(struct hl_slot *s)
+{
+	barrier_compiler();
+	s->seq++;
+}
+
+/* While a system call is open: remember the clock of a state before the call adds to it. */
+__hot void call_touch(struct hl_slot *s, __u8 state, struct hl_cpu *cpu)
+{
+	__u8 n = s->open_states;
+
+	for (int i = 0; i < HL_CALL_STATES; i++) {
+		if (i >= n)
+			break;
+		if (s->open_state[i] == state)
+			return;
+	}
+	if (n >= HL_CALL_STATES) {
+		cpu->calls_overflow++;
+		return;
+	}
+	s->open_state[n] = state;
+	s->open_ns[n] = s->state_ns[state & (NR_HL_STATES - 1)];
+	s->open_states = n + 1;
+}
+
+__hot void book(struct hl_slot *s, __u8 state, __u64 ns, struct hl_cpu *cpu)
+{
+	if (!ns)
+		return;
+	if (state != HL_STATE_CPU && (s->call_begin || s->restart_begin))
+		call_touch(s, state, cpu); /* `cpu` is what remains of a call */
+	s->state_ns[state & (NR_HL_STATES - 1)] += ns;
+}
+
+/* The thread's last switch-out: its clocks are final, its home is free. */
+static __noinline int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
+{
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_rec_thread_end *r;
+
+	if (ctl && s->call_begin && s->call_gen == ctl->calls_gen)
+		cpu->call_noreturn++;
+	cpu->life_seen++;
+	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
+	if (r) {
+		r->h.kind = HL_KIND_THREAD_END;
+		r->h.cpu = 0;
+		r->h.size = sizeof(*r);
+		r->h.ts = bpf_ktime_get_boot_ns();
+		r->h.pid = s->pid;
+		r->h.tid = s->tid;
+		r->start = s->start;
+		r->proc_start = s->proc_start;
+		r->begin = r->h.ts - (s->since - s->begin);
+		for (int i = 0; i < NR_HL_STATES; i++)
+			r->state_ns[i] = s->state_ns[i];
+		bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));
+	} else {
+		cpu->life_lost++;
+	}
+	s->call_begin = 0;
+	barrier_compiler();
+	s->owner = 0;
+	return 0;
+}
+
+/* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
+__hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
+		      struct hl_cpu *cpu)
+{
+	struct hl_wait w = {};
+
+	w.f.task_state = state;
+	w.f.asleep = !preempt && state && !(p->on_rq && !sched_delayed(p));
+	w.f.throttled = !w.f.asleep && is_throttled(p);
+	w.f.in_iowait = in_iowait(p);
+	w.f.frozen = w.f.asleep && is_frozen(p, state);
+	wait_gather(p, s, &w);
+	slot_lock(s);
+	if (s->flags & HL_SLOT_OFF_CPU) { /* its switch-in was missed: that time is in no ledger */
+		s->begin += now - s->since;
+		cpu->homeless++;
+	} else if (now >= s->since) {
+		book(s, HL_STATE_CPU, now - s->since, cpu);
+	}
+	s->since = now;
+	s->run_delay = p->sched_info.run_delay;
+	s->throttled = throttled_total(p);
+	s->cfs_rq = cfs_rq_id(p);
+	s->object = w.object;
+	s->arg = w.arg;
+	s->nr = w.nr;
+	s->abi = w.abi;
+	s->detail = w.detail;
+	s->state = hl_classify(&w.f);
+	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
+		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
+	s->waker = HL_WAKER_UNKNOWN;
+	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
+		s->call_key = w.nr;
+	slot_unlock(s);
+}
+
+/* How the time off the CPU splits. */
+struct split {
+	__u64 off, slept, queued, throttled;
+};
+
+__hot void ledger_split(struct task_struct *p, struct hl_slot *s, __u64 now, struct split *t)
+{
+	__u64 queued_at = p->sched_info.last_queued, thr;
+
+	t->off = now - s->since;
+	t->queued = p->sched_info.run_delay - s->run_delay;
+	if (queued_at && now > queued_at)
+		t->queued += now - queued_at;
+	if (!(s->flags & HL_SLOT_WAS_ASLEEP) || t->queued > t->off)
+		t->queued = t->off;
+	t->slept = t->off - t->queued;
+	t->throttled = 0;
+	thr = throttled_total(p);
+	if (s->cfs_rq == cfs_rq_id(p) && thr > s->throttled)
+		t->throttled = thr - s->throttled;
+	else if (s->state == HL_STATE_THROTTLED)
+		t->throttled = t->queued;
+	if (t->throttled > t->queued)
+		t->throttled = t->queued;
+	t->queued -= t->throttled;
+}
+
+/* Count the wait, and send it along when it was slow. */
+__hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu, __u32 cpu_id)
+{
+	struct hl_ctl *ctl = ctl_get();
+	bool other = false;
+	struct hl_cell *c;
+
+	c = cell_get(HL_KEY(s->pid, s->nr, s->state, s->abi, HL_OP_WAIT), s->proc_start, cpu_id, &other);
+	if (!c || !ctl)
+		return;
+	cell_add(c, t->off);
+	if (t->slept)
+		c->state_ns[s->state & (NR_HL_STATES - 1)] += t->slept;
+	c->state_ns[HL_STATE_RUNQUEUE] += t->queued;
+	if (t->throttled)
+		c->state_ns[HL_STATE_THROTTLED] += t->throttled;
+	cpu->waits_other += other;
+	if (t->off >= ctl->slow_ns) {
+		__u64 ns[NR_HL_STATES] = {};
+		struct slow_what w = {
+			.duration = t->off,
+			.object = s->object,
+			.arg = s->arg,
+			.state_ns = ns,
+			.nr = s->nr,
+			.op = HL_OP_WAIT,
+			.state = s->state,
+			.abi = s->abi,
+			.detail = s->detail,
+			.flags = HL_SLOW_NO_RESULT |
+				 (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0),
+		};
+
+		ns[s->state & (NR_HL_STATES - 1)] = t->slept;
+		ns[HL_STATE_RUNQUEUE] += t->queued;
+		ns[HL_STATE_THROTTLED] += t->throttled;
+		slow_emit(s, &w, cpu);
+	}
+}
+
+__hot void ledger_in(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu, __u32 cpu_id)
+{
+	struct split t;
+
+	if (!(s->flags & HL_SLOT_OFF_CPU)) { /* its switch-out was missed, or it is new */
+		__u64 queued_at = p->sched_info.last_queued;
+
+		s->since = s->begin = queued_at && queued_at < now ? queued_at : now;
+		s->run_delay = p->sched_info.run_delay;
+		s->flags |= HL_SLOT_OFF_CPU;
+		s->state = HL_STATE_RUNQUEUE;
+		s->nr = HL_NR_NONE;
+	}
+	cpu->waits_seen++;
+	if (now < s->since) {
+		cpu->waits_clock++;
+		s->flags &= ~HL_SLOT_OFF_CPU;
+		s->since = now;
+		return;
+	}
+	ledger_split(p, s, now, &t);
+	ledger_count(s, &t, cpu, cpu_id);
+	slot_lock(s);
+	book(s, s->state, t.slept, cpu);
+	book(s, HL_STATE_RUNQUEUE, t.queued, cpu);
+	book(s, HL_STATE_THROTTLED, t.throttled, cpu);
+	s->since = now;
+	s->switches++;
+	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
+	slot_unlock(s);
+}
+
+#endif

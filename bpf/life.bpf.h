@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Forks, execs and renames: identity is taken here, for /proc has forgotten a short-lived
+ * process by the time anyone looks. In a ring of its own that nothing throttles.
+ */
+#ifndef HL_LIFE_BPF_H
+#define HL_LIFE_BPF_H
+
+#include "bpf/slot.bpf.h"
+#include "bpf/path.bpf.h"
+
+#define HL_ARGS_ROOM 512
+
+struct exec_raw {
+	struct hl_rec_life r;
+	char path[HL_PATH_ROOM]; /* of the program, leaf first */
+	char args[HL_ARGS_ROOM];
+};
+
+__hot void life_fill(struct hl_rec_life *r, struct task_struct *p, __u32 what, __u32 size)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->h.kind = HL_KIND_LIFE;
+	r->h.size = size;
+	r->h.ts = bpf_ktime_get_boot_ns();
+	r->h.pid = p->tgid;
+	r->h.tid = p->pid;
+	r->start = p->start_boottime;
+	r->proc_start = p->group_leader->start_boottime;
+	r->cgroup_id = BPF_CORE_READ(p, cgroups, dfl_cgrp, kn, id);
+	r->what = what;
+	r->ppid = p->real_parent->tgid;
+	r->uid = p->cred->uid.val;
+	r->flags = p->flags & HL_PF_KTHREAD ? HL_PROC_KTHREAD : 0;
+	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), p->comm);
+}
+
+__hot int life_send(struct task_struct *p, __u32 what)
+{
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_rec_life *r;
+
+	if (!cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->life_seen, 1);
+	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
+	if (!r) {
+		__sync_fetch_and_add(&cpu->life_lost, 1);
+		return 0;
+	}
+	life_fill(r, p, what, sizeof(*r));
+	bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));
+	return 0;
+}
+
+/* The new program's path and the first bytes of its command line (its memory is current). */
+__hot int life_exec(struct task_struct *p, __u32 old_tid)
+{
+	struct hl_cpu *cpu = this_cpu();
+	struct exec_raw *x;
+	__u64 file, from;
+	__u32 len, flags = 0;
+
+	if (!cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->life_seen, 1);
+	x = bpf_ringbuf_reserve(&hl_life, sizeof(*x), 0);
+	if (!x) {
+		__sync_fetch_and_add(&cpu->life_lost, 1);
+		return 0;
+	}
+	life_fill(&x->r, p, HL_LIFE_EXEC, sizeof(*x));
+	x->r.old_tid = old_tid;
+	file = (__u64)BPF_CORE_READ(p, mm, exe_file);
+	if (file)
+		x->r.name_len = path_of(file, x->path, &flags);
+	from = BPF_CORE_READ(p, mm, arg_start);
+	len = BPF_CORE_READ(p, mm, arg_end) - from;
+	if (len > HL_ARGS_ROOM - 1)
+		len = HL_ARGS_ROOM - 1;
+	if (from && !bpf_probe_read_user(x->args, len & (HL_ARGS_ROOM - 1), (void *)from))
+		x->r.args_len = len;
+	bpf_ringbuf_submit(x, wake_flag(&hl_life, sizeof(*x)));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The shared maps. core owns them; every other object that includes this gets them by
+ * name. Sizes are set between open and load.
+ */
+#ifndef HL_MAPS_BPF_H
+#define HL_MAPS_BPF_H
+
+#include "bpf/compat.bpf.h"
+
+#define SHARED_ARRAY(map, type_)                            \
+	struct {                                            \
+		__uint(type, BPF_MAP_TYPE_ARRAY);           \
+		__uint(map_flags, BPF_F_MMAPABLE);          \
+		__uint(max_entries, 1);                     \
+		__type(key, __u32);                         \
+		__type(value, type_);                       \
+	} map SEC(".maps")
+
+SHARED_ARRAY(hl_slots, struct hl_slot);
+SHARED_ARRAY(hl_cells, struct hl_cell);
+SHARED_ARRAY(hl_keys, struct hl_key);
+SHARED_ARRAY(hl_free, __u32); /* cells given back: a ring between ctl.free_head and free_tail */
+SHARED_ARRAY(hl_cpus, struct hl_cpu);
+SHARED_ARRAY(hl_ctls, struct hl_ctl);
+
+/* Slots of threads whose place in hl_slots is taken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct hl_slot);
+} hl_homes SEC(".maps");
+
+/* Processes that the calls tier looks at, when it looks at some only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} hl_targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} hl_events SEC(".maps");
+
+/* Lifecycle has a ring of its own that nothing throttles. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 2 << 20);
+} hl_life SEC(".maps");
+
+static __always_inline struct hl_cpu *this_cpu(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&hl_cpus, &cpu);
+}
+
+static __always_inline struct hl_ctl *ctl_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&hl_ctls, &zero);
+}
+
+/* Records wake nobody but on crossing the mark: user space drains by timer. */
+#define HL_MARK 2 /* half of the ring */
+
+static __always_inline __u64 wake_flag(void *ring, __u32 added)
+{
+	__u64 held = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	__u64 mark = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / HL_MARK;
+
+	return held >= mark && held < mark + 4 * added ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where a thread's slot is. A thread gets its home when it is forked, or from the task
+ * iterator when it was there before: at tid & mask of hl_slots, or in task storage when
+ * that place is taken. It gives it back at its last switch-out.
+ */
+#ifndef HL_SLOT_BPF_H
+#define HL_SLOT_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+__hot __u64 owner_of(struct task_struct *p)
+{
+	return (__u64)p ^ cfg.cookie;
+}
+
+__hot struct hl_slot *slot_place(__u32 tid)
+{
+	__u32 at = tid & cfg.slot_mask;
+
+	return bpf_map_lookup_elem(&hl_slots, &at);
+}
+
+/* The slot of p, or NULL when it has none (yet). */
+__hot struct hl_slot *slot_find(struct task_struct *p)
+{
+	struct hl_slot *s = slot_place(p->pid);
+
+	if (s && s->owner == owner_of(p))
+		return s;
+	if (s && !s->owner)
+		return NULL;
+	s = bpf_task_storage_get(&hl_homes, p, NULL, 0);
+	return s && s->owner == owner_of(p) ? s : NULL;
+}
+
+/* Everything of a new owner but `owner` itself, which makes the slot valid. */
+static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p, __u64 now)
+{
+	struct task_struct *leader = p->group_leader;
+
+	s->start = p->start_boottime;
+	s->proc_start = leader->start_boottime;
+	s->tid = p->pid;
+	s->pid = p->tgid;
+	s->switches = 0;
+	s->since = s->begin = now;
+	s->run_delay = p->sched_info.run_delay;
+	s->throttled = 0;
+	s->cfs_rq = 0;
+	s->object = s->arg = 0;
+	s->nr = HL_NR_NONE;
+	s->call_key = HL_NR_NONE;
+	s->state = HL_STATE_RUNQUEUE;
+	s->abi = HL_NATIVE_ABI;
+	s->detail = HL_DETAIL_NONE;
+	s->flags = has_no_calls(p) ? HL_SLOT_KTHREAD : 0;
+	s->waker = s->waker_tid = s->waker_pid = 0;
+	s->call_begin = s->restart_begin = 0;
+	s->restarts = s->call_gen = s->seen_gen = s->filter_gen = 0;
+	s->open_states = s->call_flags = 0;
+	__builtin_memset(s->state_ns, 0, sizeof(s->state_ns));
+}
+
+/*
+ * Take the place in the array for p; off the hot path. now: the clock. NULL: taken.
+ * Two threads may want one place at the same moment on two CPUs.
+ */
+static __noinline struct hl_slot *slot_claim_place(struct task_struct *p, __u64 now)
+{
+	struct hl_slot *s = slot_place(p->pid);
+
+	if (!s || __sync_val_compare_and_swap(&s->owner, 0, 1))
+		return NULL;
+	slot_reset(s, p, now);
+	barrier_compiler();
+	s->owner = owner_of(p);
+	return s;
+}
+
+/* As slot_claim_place, else make a home in task storage: where allocating is safe. */
+static __noinline struct hl_slot *slot_claim(struct task_struct *p, __u64 now)
+{
+	struct hl_slot *s = slot_claim_place(p, now);
+
+	if (s)
+		return s;
+	s = bpf_task_storage_get(&hl_homes, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!s)
+		return NULL;
+	slot_reset(s, p, now);
+	s->owner = owner_of(p);
+	return s;
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Memory that the kernel side and the user side share while hostlat runs: thread
+ * slots, aggregate cells, their key tables, per-CPU counters, and the line of
+ * switches. Never part of a recording.
+ *
+ * Clocks here are the run queue's own clock (sched_clock): the scheduler has just
+ * updated it when its tracepoints fire, so that reading it is one load, and the sums
+ * agree with /proc/PID/schedstat to the nanosecond. struct hl_cpu holds pairs that
+ * map it to CLOCK_BOOTTIME.
+ */
+#ifndef HL_SLOT_H
+#define HL_SLOT_H
+
+#include "bpf/abi.h"
+#include "bpf/hist.h"
+
+/* ---- one thread ---------------------------------------------------------- */
+
+#define HL_SLOT_OFF_CPU     (1u << 0) /* switched out: `since` is when */
+#define HL_SLOT_LOWER_BOUND (1u << 1) /* the wait began before hostlat did */
+#define HL_SLOT_KTHREAD     (1u << 2)
+#define HL_SLOT_WAS_ASLEEP  (1u << 3) /* the time off the CPU began as a sleep */
+
+/* States that one call can touch before the rest is booked as `other`. */
+#define HL_CALL_STATES 7
+
+/*
+ * A slot is at tid & mask of hl_slots, or in task storage where that one is taken.
+ * Only the hook named writes a member; seq is odd while sched_switch writes, so that a
+ * reader sees whole values.
+ */
+struct hl_slot {
+	/* who: at claim */
+	__u64 owner; /* which task, scrambled; 0: free */
+	__u64 start; /* start_boottime of the thread */
+	__u64 proc_start;
+	__u32 tid, pid;
+	/* sched_switch */
+	__u32 seq;
+	__u32 switches; /* switch-ins */
+	__u64 since;    /* clock at the last switch */
+	__u64 begin;    /* clock when the ledger began */
+	__u64 run_delay; /* the scheduler's count at switch-out */
+
+	__u64 state_ns[NR_HL_STATES];
+
+	__u64 throttled; /* the run queue's throttled time at switch-out … */
+	__u64 object;    /* file or socket that is waited on; valid while off the CPU in a call */
+	__u64 arg;       /* futex word, or number of descriptors */
+	__u32 cfs_rq;    /* … and which run queue that was */
+	__u16 nr;        /* call in progress at switch-out, or HL_NR_* */
+	__u8 state;      /* while off the CPU */
+	__u8 abi;
+	__u16 flags;
+	__u8 detail; /* enum hl_detail */
+	__u8 pad0;
+	__u16 call_key; /* kind of call that the wait is booked under: see restart_syscall */
+	__u16 pad1;
+	/* sched_waking */
+	__u32 waker_tid;
+	__u32 waker_pid;
+	__u32 waker; /* enum hl_waker */
+	__u32 pad2;
+
+	/* sys_enter, sys_exit; open_* also sched_switch */
+	__u64 call_begin; /* monotonic; 0: none open */
+	__u32 call_switches;
+	__u32 call_gen; /* which attachment of the tier the open call belongs to */
+	__u32 seen_gen; /* … and the last one that saw any call of this thread */
+	__u32 filter_gen;
+	__u16 call_nr, restart_nr;
+	__u8 call_abi, restart_abi;
+	__u8 call_flags;  /* HL_CALL_* */
+	__u8 open_states; /* how many of the two arrays are used */
+	__u8 open_state[HL_CALL_STATES];
+	__u8 pad3;
+	__u64 open_ns[HL_CALL_STATES]; /* the clock of that state when the call first touched it */
+	/* a call that was interrupted and is to be restarted */
+	__u64 restart_begin, restart_end; /* monotonic; begin 0: none */
+	__u64 restart_ip;
+	__u32 restarts;
+	__u32 pad4;
+};
+
+#define HL_CALL_TARGET   (1u << 0) /* within the filter of the calls tier */
+#define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
+#define HL_CALL_GAPPED   (1u << 2) /* a signal handler's calls came between the parts of a restarted one */
+
+/* ---- aggregates ---------------------------------------------------------- */
+
+/* Identity of an aggregate: key = pid | nr << 32 | state << 48 | abi << 56 | op << 60. */
+#define HL_KEY(pid, nr, state, abi, op)                                                              \
+	((__u64)(__u32)(pid) | (__u64)(__u16)(nr) << 32 | (__u64)(__u8)(state) << 48 |               \
+	 (__u64)((abi) & 0xf) << 56 | (__u64)((op) & 0xf) << 60)
+#define HL_KEY_PID(k)   ((__u32)(k))
+#define HL_KEY_NR(k)    ((__u16)((k) >> 32))
+#define HL_KEY_STATE(k) ((__u8)((k) >> 48))
+#define HL_KEY_ABI(k)   ((__u8)((k) >> 56 & 0xf))
+#define HL_KEY_OP(k)    ((__u8)((k) >> 60))
+#define HL_KEY_GONE     (~0ull) /* an entry that was given back */
+
+/* One cell: one (process, operation) on one CPU, written by that CPU only. */
+struct hl_cell {
+	__u64 key;   /* 0: never used */
+	__u64 start; /* of the process; (pid, start) is its identity */
+	__u64 count, errors, total, max;
+	__u64 state_ns[NR_HL_STATES];
+	__u32 hist[HL_HIST_CELLS];
+	__u32 pad[2];
+};
+
+/* Key tables: one open-addressed region per CPU. */
+struct hl_key {
+	__u64 key; /* 0: empty */
+	__u64 start;
+	__u32 cell;
+	__u32 pad;
+	__u64 pad2;
+};
+#define HL_KEY_PROBES 8
+
+/* ---- per CPU ------------------------------------------------------------- */
+
+/* Counters only grow. Each is written by its CPU. */
+struct hl_cpu {
+	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
+	__u64 waits_seen;
+	__u64 waits_clock;     /* times off the CPU with a clock that went backwards */
+	__u64 waits_other;     /* landed in the "(other)" cell */
+	__u64 homeless;        /* switches of a thread without a slot */
+	__u64 threads_seen, threads_lost;
+	__u64 slow_seen, slow_lost;
+	__u64 life_seen, life_lost;
+	__u64 call_enter, call_superseded, call_noreturn, call_detached, call_restarted;
+	__u64 orphan_attach, orphan_child, orphan_denied;
+	__u64 calls_other, calls_overflow; /* (other) cell; more states than a call can hold */
+	__u64 calls_clock;
+	__u64 calls_homeless;
+	__u64 pad[8];
+};
+
+/* ---- fixed at load, and what may change while running ------------------------ */
+
+#define HL_CFG_PREV_STATE (1u << 0) /* sched_switch passes prev_state (v5.18, fa2c3254d7cf) */
+#define HL_CFG_PREEMPT    (1u << 1) /* bpf_preempt_disable exists: hold preemption off in the call hooks */
+#define HL_CFG_CAST       (1u << 2) /* bpf_rdonly_cast exists: typed loads instead of a helper */
+
+struct hl_cfg {
+	__u32 slot_mask; /* number of slots - 1 */
+	__u32 key_mask;  /* key entries per CPU - 1 */
+	__u32 nr_cells;
+	__u32 nr_cpus; /* possible ones */
+	__u32 flags;
+	__u32 self; /* our own tgid */
+	__u64 cookie;
+};
+
+#define HL_FILTER_ON     (1u << 0) /* the calls tier looks at targets only */
+#define HL_FILTER_FOLLOW (1u << 1) /* a target's children are targets */
+#define HL_MAX_COMMS     8
+#define HL_MAX_CGROUPS   8
+
+struct hl_ctl {
+	__u64 slow_ns;
+	__u32 calls_gen; /* odd: the calls tier is attached */
+	__u32 filter_gen;
+	__u32 filter;
+	__u32 nr_comms, nr_cgroups;
+	__u32 pool_next; /* first cell that was never handed out */
+	__u32 free_head; /* kernel takes here … */
+	__u32 free_tail; /* … user space gives back there */
+	__u64 cgroups[HL_MAX_CGROUPS];
+	char comms[HL_MAX_COMMS][HL_COMM_LEN];
+};
+
+_Static_assert(sizeof(struct hl_slot) == 376, "128 Ki slots are 47 MiB");
+_Static_assert(sizeof(struct hl_cell) % 64 == 0, "cell is whole cache lines");
+_Static_assert(sizeof(struct hl_cpu) % 64 == 0, "per-CPU counters do not share lines");
+
+#endif

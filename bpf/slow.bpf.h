@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Records of slow operations, whole: what it was, how long, on what, and who ended it. */
+#ifndef HL_SLOW_BPF_H
+#define HL_SLOW_BPF_H
+
+#include "bpf/slot.bpf.h"
+#include "bpf/path.bpf.h"
+#include <bpf/bpf_endian.h>
+
+/* A record with room for a path as path_of leaves it; user space makes it a proper one. */
+struct slow_raw {
+	struct hl_rec_slow r;
+	char path[HL_PATH_ROOM];
+};
+
+__hot void slow_peer(struct hl_rec_slow *r, __u64 sk)
+{
+	struct sock_common *c = (struct sock_common *)sk; /* the first member of a sock */
+	__u16 family = LOAD(struct sock_common, c, skc_family);
+
+	r->family = family;
+	r->protocol = LOAD(struct sock, sk, sk_protocol);
+	r->accepted = LOAD(struct sock, sk, sk_max_ack_backlog) > 0;
+	if (family == HL_AF_INET) {
+		__builtin_memset(r->local_addr, 0, 16);
+		__builtin_memset(r->remote_addr, 0, 16);
+		*(__u32 *)r->local_addr = LOAD(struct sock_common, c, skc_rcv_saddr);
+		*(__u32 *)r->remote_addr = LOAD(struct sock_common, c, skc_daddr);
+	} else if (family == HL_AF_INET6) {
+		BPF_CORE_READ_INTO((struct in6_addr *)r->local_addr, c, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)r->remote_addr, c, skc_v6_daddr);
+	} else {
+		r->detail = HL_DETAIL_NONE;
+		return;
+	}
+	r->local_port = LOAD(struct sock_common, c, skc_num);
+	r->remote_port = bpf_ntohs(LOAD(struct sock_common, c, skc_dport));
+}
+
+/* What the wait was on: from the object kept at switch-out, never from the descriptor. */
+__hot void slow_detail(struct hl_rec_slow *r, __u8 detail, __u64 object, __u64 arg)
+{
+	struct inode *inode;
+
+	r->detail = detail;
+	if (detail == HL_DETAIL_LOCK || detail == HL_DETAIL_COUNT)
+		r->detail_addr = arg;
+	if (detail == HL_DETAIL_PEER && object)
+		slow_peer(r, object);
+	if (detail != HL_DETAIL_FILE || !object)
+		return;
+	inode = LOAD(struct file, object, f_inode);
+	r->detail_ino = LOAD(struct inode, inode, i_ino);
+	r->detail_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+}
+
+__hot void slow_waker(struct hl_rec_slow *r, struct hl_slot *s, __u8 state)
+{
+	r->waker = s->waker == HL_WAKER_INTERRUPT ? hl_interrupt_waker(state) : s->waker;
+	if (r->waker == HL_WAKER_THREAD) {
+		r->waker_tid = s->waker_tid;
+		r->waker_pid = s->waker_pid;
+	}
+}
+
+/* The members that every slow operation of a thread has. */
+__hot void slow_common(struct hl_rec_slow *r, struct hl_slot *s, __u64 now_boot, __u64 duration)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->h.kind = HL_KIND_SLOW;
+	r->h.cpu = bpf_get_smp_processor_id();
+	r->h.ts = now_boot;
+	r->h.pid = s->pid;
+	r->h.tid = s->tid;
+	r->start = s->start;
+	r->proc_start = s->proc_start;
+	r->duration_ns = duration;
+	r->begin_ns = now_boot - duration;
+}
+
+/* One slow operation, as its caller knows it. */
+struct slow_what {
+	__u64 duration, object, arg;
+	__s64 result;
+	const __u64 *state_ns; /* the breakdown, NR_HL_STATES */
+	__u16 nr;
+	__u8 op, state, abi, detail;
+	__u32 flags;
+};
+
+__hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow_what *w, __u64 now)
+{
+	slow_common(r, s, now, w->duration);
+	r->op = w->op;
+	r->state = w->state;
+	r->abi = w->abi;
+	r->nr = w->nr;
+	r->result = w->result;
+	r->flags = w->flags;
+	r->restarts = s->restarts;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		r->state_ns[i] = w->state_ns[i];
+	slow_detail(r, w->detail, w->object, w->arg);
+	slow_waker(r, s, w->state);
+}
+
+/* Send it; a file's path comes along. Every failed reserve is counted. */
+static __noinline int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_cpu *cpu)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct hl_rec_slow *r;
+	struct slow_raw *raw;
+	__u32 flags = 0;
+
+	cpu->slow_seen++;
+	if (w->detail == HL_DETAIL_FILE && w->object) {
+		raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
+		if (!raw) {
+			cpu->slow_lost++;
+			return 0;
+		}
+		slow_fill(&raw->r, s, w, now);
+		raw->r.h.size = sizeof(*raw);
+		raw->r.seq = cpu->slow_seen;
+		raw->r.path_len = path_of(w->object, raw->path, &flags);
+		raw->r.flags |= flags;
+		bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
+		return 0;
+	}
+	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
+	if (!r) {
+		cpu->slow_lost++;
+		return 0;
+	}
+	slow_fill(r, s, w, now);
+	r->h.size = sizeof(*r);
+	r->seq = cpu->slow_seen;
+	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The calls tier: every system call, entry to exit, matched by thread and never by
+ * number (rt_sigreturn enters as 15 and leaves as -1). A call that never left the CPU is
+ * all `cpu`; the others' breakdown is the ledger at the end less the ledger at the begin.
+ *
+ * A call that a signal interrupts leaves with -ERESTART* and comes back through the same
+ * instruction; that is one call, from its first entry to its last exit. Whether it comes
+ * back shows where rt_sigreturn returns to: at the instruction, or behind it (then the
+ * program saw EINTR).
+ */
+#ifndef HL_SYSCALL_BPF_H
+#define HL_SYSCALL_BPF_H
+
+#include "bpf/ledger.bpf.h"
+
+#define HL_EINTR          4
+#define HL_ERESTARTSYS    512
+#define HL_ERESTARTNOINTR 513
+#define HL_ERESTARTNOHAND 514
+#define HL_ERESTARTBLOCK  516
+#define HL_MAX_ERRNO      4095
+
+#if defined(__TARGET_ARCH_x86)
+#define HL_NR_SIGRETURN      15
+#define HL_NR_SIGRETURN_IA32 173
+#define HL_SYSCALL_INSN      2 /* bytes; of int $0x80 too */
+#define REGS_IP(r)           ((r)->ip)
+#else
+#define HL_NR_SIGRETURN      139
+#define HL_NR_SIGRETURN_IA32 173
+#define HL_SYSCALL_INSN      4
+#define REGS_IP(r)           ((r)->pc)
+#endif
+
+/* ---- targets --------------------------------------------------------------------- */
+
+static __noinline bool target_matches(struct task_struct *p, struct hl_ctl *ctl)
+{
+	__u32 pid = p->tgid;
+	char comm[HL_COMM_LEN] = {};
+	struct cgroup *cg;
+	__u64 id;
+
+	if (bpf_map_lookup_elem(&hl_targets, &pid))
+		return true;
+	bpf_probe_read_kernel_str(comm, sizeof(comm), p->group_leader->comm);
+	for (__u32 i = 0; i < HL_MAX_COMMS && i < ctl->nr_comms; i++)
+		if (*(__u64 *)ctl->comms[i] == *(__u64 *)comm &&
+		    *(__u64 *)(ctl->comms[i] + 8) == *(__u64 *)(comm + 8))
+			return true;
+	if (!ctl->nr_cgroups)
+		return false;
+	cg = BPF_CORE_READ(p, cgroups, dfl_cgrp);
+	for (int depth = 0; depth < 12 && cg; depth++) {
+		id = BPF_CORE_READ(cg, kn, id);
+		for (__u32 i = 0; i < HL_MAX_CGROUPS && i < ctl->nr_cgroups; i++)
+			if (ctl->cgroups[i] == id)
+				return true;
+		cg = (struct cgroup *)BPF_CORE_READ(cg, self.parent);
+		/* struct cgroup begins with its own css, so that a parent's css is the parent */
+	}
+	return false;
+}
+
+static __noinline int target_refresh(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl)
+{
+	s->filter_gen = ctl->filter_gen;
+	if (target_matches(p, ctl))
+		s->call_flags |= HL_CALL_TARGET;
+	else
+		s->call_flags &= ~HL_CALL_TARGET;
+	return 0;
+}
+
+__hot bool is_target(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl)
+{
+	if (!(ctl->filter & HL_FILTER_ON))
+		return true;
+	if (s->filter_gen != ctl->filter_gen)
+		target_refresh(p, s, ctl);
+	return s->call_flags & HL_CALL_TARGET;
+}
+
+/* A new process of a target is one, where the run follows children. */
+__hot void target_inherit(struct task_struct *parent, struct task_struct *child)
+{
+	struct hl_ctl *ctl = ctl_get();
+	__u32 from = parent->tgid, to = child->tgid;
+
+	if (ctl && (ctl->filter & HL_FILTER_FOLLOW) && from != to && bpf_map_lookup_elem(&hl_targets, &from))
+		bpf_map_update_elem(&hl_targets, &to, &from, BPF_ANY);
+}
+
+__hot void target_again(struct task_struct *p)
+{
+	struct hl_slot *s = slot_find(p);
+
+	if (s)
+		s->filter_gen = 0;
+}
+
+/* ---- exec from another thread than the leader ---------------------------------------- */
+
+/* The thread took the leader's identity: its ledger ends, and its open call goes along. */
+static __noinline int slot_move(struct task_struct *p, __u32 old_tid)
+{
+	struct hl_slot *old = slot_place(old_tid), *s;
+	struct hl_cpu *cpu = this_cpu();
+
+	if (!old || !cpu || old->owner != owner_of(p) || old->tid != old_tid)
+		return 0;
+	s = slot_find(p);
+	if (!s || s == old)
+		s = slot_claim(p, rq_clock(p));
+	if (s && s != old) {
+		s->call_nr = old->call_nr;
+		s->call_abi = old->call_abi;
+		s->call_gen = old->call_gen;
+		s->seen_gen = old->seen_gen;
+		s->call_switches = s->switches;
+		s->open_states = 0;
+		s->call_begin = old->call_begin;
+	}
+	old->call_begin = 0;
+	ledger_end(old, cpu);
+	return 0;
+}
+
+/* ---- entry -------------------------------------------------------------------------- */
+
+/* Does this entry continue the call that a signal interrupted? */
+static __noinline bool call_resumes(struct hl_slot *s, struct pt_regs *regs, __u16 nr, bool compat)
+{
+	if (call_of(nr, compat) != CALL_RESTART && (nr != s->restart_nr || compat != (s->restart_abi == HL_COMPAT_ABI)))
+		return false;
+	return REGS_IP(regs) == s->restart_ip;
+}
+
+__hot void call_enter(__u64 *ctx)
+{
+	struct task_struct *p = bpf_get_current_task_btf();
+	struct hl_slot *s = slot_find(p);
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
+	bool compat, resumes = false;
+	__u64 nr = ctx[1];
+
+	if (!ctl || !cpu)
+		return;
+	if (!s) {
+		cpu->calls_homeless++;
+		return;
+	}
+	if (!is_target(p, s, ctl))
+		return;
+	hold_cpu();
+	cpu->call_enter++;
+	if (s->call_begin) {
+		if (s->call_gen == ctl->calls_gen)
+			cpu->call_superseded++;
+		else
+			cpu->call_detached++;
+	}
+	compat = in_compat_call(p);
+	nr = nr < HL_NR_LIMIT ? nr : HL_NR_LIMIT;
+	if (s->restart_begin) {
+		resumes = call_resumes(s, (struct pt_regs *)ctx[0], nr, compat);
+		if (!resumes)
+			s->call_flags |= HL_CALL_GAPPED;
+	}
+	s->call_gen = s->seen_gen = ctl->calls_gen;
+	s->call_switches = s->switches;
+	if (resumes) {
+		s->call_nr = s->restart_nr;
+		s->call_abi = s->restart_abi;
+		s->call_begin = s->restart_begin;
+		s->restart_begin = 0;
+		s->call_switches--; /* it has left the CPU since it began */
+	} else {
+		s->call_nr = nr;
+		s->call_abi = compat ? HL_COMPAT_ABI : HL_NATIVE_ABI;
+		s->open_states = 0;
+		if (!s->restart_begin)
+			s->restarts = 0;
+		s->call_begin = bpf_ktime_get_ns();
+	}
+	release_cpu();
+}
+
+/* ---- exit --------------------------------------------------------------------------- */
+
+/* The breakdown of the call that ends: ns by state; cpu is what the waits leave. */
+static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *ns)
+{
+	__u64 waited = 0, d;
+	__u8 st;
+
+	for (int i = 0; i < HL_CALL_STATES; i++) {
+		if (i >= s->open_states)
+			break;
+		st = s->open_state[i] & (NR_HL_STATES - 1);
+		d = s->state_ns[st] - s->open_ns[i];
+		ns[st] += d;
+		waited += d;
+	}
+	/* two clocks: they may differ by parts per million */
+	if (s->restarts && (s->call_flags & HL_CALL_GAPPED))
+		ns[HL_STATE_OTHER] += duration > waited ? duration - waited : 0;
+	else
+		ns[HL_STATE_CPU] = duration > waited ? duration - waited : 0;
+	return 0;
+}
+
+/* What the slept-in call was on, if the descriptor still leads to the same thing. */
+__hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_what *w)
+{
+	struct hl_wait now = {};
+
+	if (s->nr != s->call_nr || s->open_states == 0)
+		return;
+	if (s->detail == HL_DETAIL_LOCK || s->detail == HL_DETAIL_COUNT) {
+		w->detail = s->detail;
+		w->arg = s->arg;
+		return;
+	}
+	now.f.asleep = 1;
+	wait_gather(p, s, &now);
+	if (s->object && now.object == s->object) {
+		w->detail = s->detail;
+		w->object = s->object;
+	}
+}
+
+/* How a call ended. */
+struct call_end {
+	__u64 duration;
+	long ret;
+	__u64 ns[NR_HL_STATES]; /* the breakdown */
+};
+
+static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e, struct hl_cpu *cpu)
+{
+	struct slow_what w = {
+		.duration = e->duration,
+		.result = e->ret,
+		.state_ns = e->ns,
+		.nr = s->call_nr,
+		.op = HL_OP_SYSCALL,
+		.abi = s->call_abi,
+		.flags = s->restarts ? HL_SLOW_RESTARTED : 0,
+	};
+
+	/* the state that took most of it */
+	for (int i = 1; i < NR_HL_STATES; i++)
+		if (e->ns[i] > e->ns[w.state & (NR_HL_STATES - 1)])
+			w.state = i;
+	call_detail(p, s, &w);
+	slow_emit(s, &w, cpu);
+	return 0;
+}
+
+/* Count one whole call. */
+__hot void call_count(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
+		      struct call_end *e)
+{
+	__u32 cpu_id = bpf_get_smp_processor_id();
+	bool other = false;
+	struct hl_cell *c;
+
+	c = cell_get(HL_KEY(s->pid, s->call_nr, 0, s->call_abi, HL_OP_SYSCALL), s->proc_start, cpu_id, &other);
+	if (!c)
+		return;
+	cell_add(c, e->duration);
+	c->errors += (__u64)e->ret >= (__u64)-HL_MAX_ERRNO;
+	cpu->calls_other += other;
+	if (s->switches == s->call_switches) {
+		c->state_ns[HL_STATE_CPU] += e->duration;
+		e->ns[HL_STATE_CPU] = e->duration;
+	} else {
+		call_breakdown(s, e->duration, e->ns);
+		for (int i = 0; i < NR_HL_STATES; i++)
+			c->state_ns[i] += e->ns[i];
+	}
+	if (e->duration >= ctl->slow_ns)
+		call_slow(p, s, e, cpu);
+}
+
+/* An exit without an entry: older than the tier, out of a fork, or denied by seccomp. */
+static __noinline int call_orphan(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu)
+{
+	if (s->call_flags & HL_CALL_CHILD)
+		cpu->orphan_child++;
+	else if (s->seen_gen != ctl->calls_gen)
+		cpu->orphan_attach++;
+	else
+		cpu->orphan_denied++;
+	s->call_flags &= ~HL_CALL_CHILD;
+	s->seen_gen = ctl->calls_gen;
+	return 0;
+}
+
+/* The interrupted call did not come back: the program saw EINTR. */
+static __noinline int call_interrupted(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl,
+				       struct hl_cpu *cpu)
+{
+	struct call_end e = { .duration = s->restart_end - s->restart_begin, .ret = -HL_EINTR };
+	__u16 nr = s->call_nr;
+	__u8 abi = s->call_abi;
+
+	s->call_nr = s->restart_nr;
+	s->call_abi = s->restart_abi;
+	s->call_switches = s->switches - 1;
+	s->restart_begin = 0;
+	cpu->call_restarted--; /* its last part was the call's end after all */
+	if (s->restarts)
+		s->restarts--;
+	call_count(p, s, ctl, cpu, &e);
+	s->call_flags &= ~HL_CALL_GAPPED;
+	s->call_nr = nr;
+	s->call_abi = abi;
+	return 0;
+}
+
+/* One part of a call that is to be restarted: its times are kept, nothing is counted yet. */
+static __noinline int call_restarts(struct hl_slot *s, struct hl_cpu *cpu, __u64 begin, __u64 now,
+				    struct pt_regs *regs)
+{
+	cpu->call_restarted++;
+	s->restarts++;
+	s->restart_begin = begin;
+	s->restart_end = now;
+	s->restart_nr = s->call_nr;
+	s->restart_abi = s->call_abi;
+	s->restart_ip = REGS_IP(regs);
+	s->call_flags &= ~HL_CALL_GAPPED;
+	return 0;
+}
+
+__hot bool is_restart(long ret)
+{
+	return ret <= -HL_ERESTARTSYS && ret >= -HL_ERESTARTBLOCK && ret != -515;
+}
+
+__hot void call_exit(__u64 *ctx)
+{
+	struct task_struct *p = bpf_get_current_task_btf();
+	struct hl_slot *s = slot_find(p);
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
+	struct call_end e = { .ret = (long)ctx[1] };
+	long ret = e.ret;
+	__u64 begin, now;
+
+	if (!s || !ctl || !cpu || !is_target(p, s, ctl))
+		return;
+	hold_cpu();
+	begin = s->call_begin;
+	if (!begin || s->call_gen != ctl->calls_gen) {
+		call_orphan(s, ctl, cpu);
+		goto out;
+	}
+	s->call_begin = 0;
+	now = bpf_ktime_get_ns();
+	if (now < begin) {
+		cpu->calls_clock++;
+		goto out;
+	}
+	if (is_restart(ret)) {
+		if (s->restart_begin) /* inside a signal handler: the outer one ends for us here */
+			call_interrupted(p, s, ctl, cpu);
+		call_restarts(s, cpu, begin, now, (struct pt_regs *)ctx[0]);
+		goto out;
+	}
+	if (s->restart_begin && s->call_nr == (s->call_abi == HL_COMPAT_ABI ? HL_NR_SIGRETURN_IA32 : HL_NR_SIGRETURN) &&
+	    REGS_IP((struct pt_regs *)ctx[0]) == s->restart_ip)
+		call_interrupted(p, s, ctl, cpu);
+	e.duration = now - begin;
+	call_count(p, s, ctl, cpu, &e);
+out:
+	release_cpu();
+}
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From a thread that leaves the CPU to the facts that classify.h judges: which call it
+ * is in, by its saved registers; what the call's descriptor is; what a futex wait is for.
+ */
+#ifndef HL_WAIT_BPF_H
+#define HL_WAIT_BPF_H
+
+#include "bpf/slot.bpf.h"
+#include "bpf/file.bpf.h"
+#include "bpf/calls.h"
+
+#define HL_CLONE_VFORK 0x4000
+#define HL_MAX_FEW     8 /* descriptors that are looked at one by one */
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+#define AT(nr) ((nr) < 0 ? HL_MAX_NR : (nr))
+static const __u8 native_calls[HL_MAX_NR + 1] = {
+	[0 ... HL_MAX_NR] = CALL_PLAIN,
+#if defined(__TARGET_ARCH_x86)
+#define X(x64, x32, generic, call) [AT(x64)] = CALL_##call,
+#else
+#define X(x64, x32, generic, call) [AT(generic)] = CALL_##call,
+#endif
+	HL_CALL_LIST(X)
+#undef X
+	[HL_MAX_NR] = CALL_PLAIN,
+};
+static const __u8 compat_calls[HL_MAX_NR + 1] = {
+	[0 ... HL_MAX_NR] = CALL_PLAIN,
+#define X(x64, x32, generic, call) [AT(x32)] = CALL_##call,
+	HL_CALL_LIST(X)
+#undef X
+	[HL_MAX_NR] = CALL_PLAIN,
+};
+#undef AT
+#pragma clang diagnostic pop
+
+#if defined(__TARGET_ARCH_x86)
+#define HL_NR_CLONE 56
+#define HL_NR_RESTART 219
+#else
+#define HL_NR_CLONE 220
+#define HL_NR_RESTART 128
+#endif
+#define HL_NR_CLONE_IA32 120
+#define HL_NR_RESTART_IA32 0
+
+struct hl_pollfd {
+	int fd;
+	short events, revents;
+};
+
+/* User memory of the thread that waits: the current one, but for the task iterator. */
+#ifndef HL_READ_USER
+#define HL_READ_USER(p, dst, src) bpf_probe_read_user(dst, sizeof(*(dst)), (void *)(src))
+#endif
+
+/* Numbers beyond any table are kept as they are, up to here. */
+#define HL_NR_LIMIT 0xff00
+
+/* What is learned about a wait beside its state. */
+struct hl_wait {
+	struct hl_facts f;
+	__u64 object, arg;
+	__u16 nr;
+	__u8 abi, detail;
+};
+
+__hot __u8 call_of(__u16 nr, bool compat)
+{
+	if (nr >= HL_MAX_NR)
+		return CALL_PLAIN;
+	return compat ? compat_calls[nr] : native_calls[nr];
+}
+
+__hot void wait_on_fd(struct task_struct *p, struct hl_wait *w, __u32 fd)
+{
+	__u64 file = fd_file(p, fd);
+
+	if (!file)
+		return;
+	w->f.file = file_kind(file, &w->object);
+	w->detail = w->f.file >= FILE_LISTEN ? HL_DETAIL_PEER : HL_DETAIL_FILE;
+}
+
+/* poll on one descriptor is a wait on that; on a few, a wait for peers if all are. */
+static __noinline int wait_poll(struct task_struct *p, struct hl_wait *w, __u64 fds, __u64 nr)
+{
+	struct hl_pollfd pfd;
+	__u64 file, object;
+	__u32 used = 0, opened = 0;
+
+	w->arg = nr;
+	w->detail = HL_DETAIL_COUNT;
+	w->f.fds = FDS_MANY;
+	if (nr > HL_MAX_FEW)
+		return 0;
+	for (__u32 i = 0; i < HL_MAX_FEW; i++) {
+		if (i >= nr)
+			break;
+		if (HL_READ_USER(p, &pfd, fds + i * sizeof(pfd)))
+			return 0;
+		if (pfd.fd < 0)
+			continue;
+		used++;
+		file = fd_file(p, pfd.fd);
+		if (!file)
+			continue;
+		w->f.file = file_kind(file, &object);
+		w->object = object;
+		opened += w->f.file == FILE_OPENED;
+	}
+	w->arg = used;
+	if (used <= 1) {
+		w->f.fds = used ? FDS_ONE : FDS_NONE;
+		if (used)
+			w->detail = w->f.file >= FILE_LISTEN ? HL_DETAIL_PEER : HL_DETAIL_FILE;
+	} else if (opened == used) {
+		w->f.fds = FDS_FEW_OPENED;
+	}
+	return 0;
+}
+
+/* The bits of up to three descriptor sets, as one; only the first 1024 descriptors. */
+static __noinline int wait_select(struct task_struct *p, struct hl_wait *w, __u64 *a)
+{
+	__u64 sets[3] = { a[1], a[2], a[3] }, bits, one, fd = 0;
+	__u32 used = 0, words = (a[0] + 63) / 64;
+
+	w->detail = HL_DETAIL_COUNT;
+	w->f.fds = FDS_MANY;
+	if (words > 16)
+		return 0;
+	for (__u32 i = 0; i < 16 && i < words; i++) {
+		bits = 0;
+		for (int j = 0; j < 3; j++) {
+			one = 0;
+			if (sets[j] && HL_READ_USER(p, &one, sets[j] + i * 8))
+				return 0;
+			bits |= one;
+		}
+		if (!bits)
+			continue;
+		used += bits & (bits - 1) ? 2 : 1;
+		if (used > 1)
+			return 0;
+		fd = i * 64 + hl_log2(bits);
+	}
+	w->f.fds = used ? FDS_ONE : FDS_NONE;
+	if (used)
+		wait_on_fd(p, w, fd);
+	return 0;
+}
+
+/* i386's one call for all socket calls: the descriptor stands in memory. */
+static __noinline int wait_socketcall(struct task_struct *p, struct hl_wait *w, __u64 what, __u64 args)
+{
+	__u32 fd;
+
+	w->f.call = what == 5 || what == 18   ? CALL_ACCEPT
+		    : what == 3		      ? CALL_CONNECT
+		    : what == 9 || what == 11 || what == 16 || what == 20 ? CALL_SEND
+		    : what == 10 || what == 12 || what == 17 || what == 19 ? CALL_RECV
+									   : CALL_PLAIN;
+	if (w->f.call != CALL_PLAIN && !HL_READ_USER(p, &fd, args))
+		wait_on_fd(p, w, fd);
+	return 0;
+}
+
+/* The facts that depend on the call's arguments. */
+__hot void wait_args(struct task_struct *p, struct hl_wait *w, struct pt_regs *regs, bool compat)
+{
+	__u64 a[4];
+
+	switch (w->f.call) {
+	case CALL_PLAIN:
+	case CALL_EPOLL:
+	case CALL_URING:
+	case CALL_SLEEP:
+	case CALL_SIGNAL:
+	case CALL_IPC:
+		return;
+	}
+	regs_args(regs, compat, a, 4);
+	switch (w->f.call) {
+	case CALL_POLL:
+		wait_poll(p, w, a[0], a[1]);
+		return;
+	case CALL_SELECT:
+		wait_select(p, w, a);
+		return;
+	case CALL_SOCKET:
+		wait_socketcall(p, w, a[0], a[1]);
+		return;
+	case CALL_FUTEX:
+		w->arg = a[0];
+		w->detail = HL_DETAIL_LOCK;
+		w->f.mutex = hl_futex_is_mutex(a[1], a[2], a[0], regs_sp(regs));
+		return;
+	case CALL_FUTEX2:
+		w->arg = a[0];
+		w->detail = HL_DETAIL_LOCK;
+		w->f.mutex = w->nr == 455 && a[1] == 2;
+		return;
+	case CALL_CHILD:
+		if (w->nr == (compat ? HL_NR_CLONE_IA32 : HL_NR_CLONE) && !(a[0] & HL_CLONE_VFORK))
+			w->f.call = CALL_PLAIN;
+		return;
+	case CALL_FCNTL: /* F_SETLKW, F_SETLKW64, F_OFD_SETLKW */
+		if (a[1] != 7 && a[1] != 14 && a[1] != 38)
+			w->f.call = CALL_PLAIN;
+		else
+			w->f.call = CALL_FLOCK;
+	}
+	wait_on_fd(p, w, a[0]);
+}
+
+/* restart_syscall stands for the call that it restarts: the last one this thread slept in. */
+__hot void wait_restarted(struct hl_slot *s, struct hl_wait *w, bool compat)
+{
+	if (s->call_key >= HL_MAX_NR)
+		return;
+	w->nr = s->call_key;
+	w->f.call = call_of(w->nr, compat);
+}
+
+/* Which call p is in. false: none. */
+__hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(p);
+	long nr = regs_nr(regs);
+	bool compat;
+
+	if (nr < 0) {
+		w->nr = HL_NR_NONE;
+		return false;
+	}
+	compat = in_compat_call(p);
+	w->abi = compat ? HL_COMPAT_ABI : HL_NATIVE_ABI;
+	w->nr = nr < HL_NR_LIMIT ? nr : HL_NR_LIMIT;
+	w->f.call = call_of(w->nr, compat);
+	if (w->f.call == CALL_RESTART)
+		wait_restarted(s, w, compat);
+	return true;
+}
+
+/* Which call p is in, and what that makes of its sleep. s: its slot, for what it did before. */
+__hot void wait_gather(struct task_struct *p, struct hl_slot *s, struct hl_wait *w)
+{
+	w->abi = HL_NATIVE_ABI;
+	if (has_no_calls(p)) {
+		w->nr = HL_NR_KTHREAD;
+		w->f.kthread = 1;
+		return;
+	}
+	if (wait_call(p, s, w) && w->f.asleep)
+		wait_args(p, w, (struct pt_regs *)bpf_task_pt_regs(p), w->abi == HL_COMPAT_ABI);
+}
+
+#endif
