@@ -27,7 +27,7 @@ static const struct opt rows[] = {
 	{ .type = OPT_FLAG, .short_name = 'b', .long_name = "batch", .help = "print text instead of the live view", AT(batch) },
 	{ .type = OPT_FLAG, .short_name = 'q', .help = "say less", AT(quiet) },
 	{ .type = OPT_STR, .short_name = 'o', .long_name = "output", .arg = "FILE",
-	  .help = "write to FILE, or to standard output when it is -", AT(out) },
+	  .help = "write to FILE, or to standard output where FILE is a -", AT(out) },
 	{ .type = OPT_UINT, .short_name = 'n', .long_name = "count", .arg = "N",
 	  .help = "end after N intervals", AT(count), .min = 1, .max = 100 },
 	{ .type = OPT_DURATION, .long_name = "slow", .arg = "DUR",
@@ -159,6 +159,7 @@ void test_opt_mistakes(void)
 		{ { "--sl" }, "--sl: no such option; did you mean --slow?\n" },
 		{ { "--ouptut" }, "--ouptut: no such option; did you mean --output?\n" },
 		{ { "--clals" }, "--clals: no such option; did you mean --calls?\n" },
+		{ { "--pdi" }, "--pdi: no such option; did you mean --pid?\n" },
 		{ { "--self" }, "--self: no such option; --help lists them\n" }, /* hidden: not offered */
 		{ { "--frobnicate" }, "--frobnicate: no such option; --help lists them\n" },
 		{ { "--=x" }, "--: no such option; --help lists them\n" },
@@ -193,7 +194,7 @@ void test_opt_help(void)
 		"  -j, --json              print one JSON document\n"
 		"  -b, --batch             print text instead of the live view\n"
 		"  -q                      say less\n"
-		"  -o, --output=FILE       write to FILE, or to standard output when it is -\n"
+		"  -o, --output=FILE       write to FILE, or to standard output where FILE is a -\n"
 		"  -n, --count=N           end after N intervals\n"
 		"      --slow=DUR          keep operations whole that take at least this long,\n"
 		"                          with what they were on, with the stacks and with the\n"
