@@ -24,10 +24,10 @@ __hot __u32 key_hash(__u64 key, __u64 start)
 }
 
 /* A cell from those given back, else the next fresh one; 0: none left. */
-static __noinline __u32 cell_take(void)
+__hot __u32 cell_take(void)
 {
 	struct hl_ctl *ctl = ctl_get();
-	__u32 *got, head, at;
+	__u32 *got, head, at, cell;
 
 	if (!ctl)
 		return 0;
@@ -37,12 +37,11 @@ static __noinline __u32 cell_take(void)
 			break;
 		at = head % cfg.nr_cells;
 		got = bpf_map_lookup_elem(&hl_free, &at);
-		if (got) {
-			__u32 cell = *got;
-
-			if (__sync_val_compare_and_swap(&ctl->free_head, head, head + 1) == head)
-				return cell;
-		}
+		if (!got)
+			break;
+		cell = *got;
+		if (__sync_val_compare_and_swap(&ctl->free_head, head, head + 1) == head)
+			return cell;
 	}
 	if (ctl->pool_next >= cfg.nr_cells)
 		return 0;
@@ -50,58 +49,56 @@ static __noinline __u32 cell_take(void)
 	return at < cfg.nr_cells ? at : 0;
 }
 
-/* First use of a key on this CPU: an entry and a cell for it. NULL: no room. */
-static __noinline struct hl_cell *cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
+/* First use of a key on this CPU: an entry, and a cell for it. The cell's number; 0: no room. */
+__global int cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
 {
 	struct hl_cell *c;
-	__u32 cell;
+	__u32 cell, at;
 
 	for (int i = 0; i < HL_KEY_PROBES; i++) {
-		__u32 at = base + ((hash + i) & cfg.key_mask);
-		struct hl_key *k = bpf_map_lookup_elem(&hl_keys, &at);
+		struct hl_key *k;
 
+		at = base + ((hash + i) & cfg.key_mask);
+		k = bpf_map_lookup_elem(&hl_keys, &at);
 		if (!k || (k->key && k->key != HL_KEY_GONE))
 			continue;
 		cell = cell_take();
 		c = bpf_map_lookup_elem(&hl_cells, &cell);
 		if (!cell || !c)
-			return NULL;
+			return 0;
 		c->start = start;
 		c->key = key;
 		k->start = start;
 		k->cell = cell;
 		barrier_compiler();
 		k->key = key;
-		return c;
+		return cell;
 	}
-	return NULL;
+	return 0;
 }
 
 /* The cell of a key on this CPU. *other: it went to the "(other)" cell. */
 __hot struct hl_cell *cell_get(__u64 key, __u64 start, __u32 cpu, bool *other)
 {
-	__u32 hash = key_hash(key, start), base = cpu * (cfg.key_mask + 1), at;
-	struct hl_cell *c;
+	__u32 hash = key_hash(key, start), base = cpu * (cfg.key_mask + 1), at, cell = 0;
 	struct hl_key *k;
 
 	for (int i = 0; i < HL_KEY_PROBES; i++) {
 		at = base + ((hash + i) & cfg.key_mask);
 		k = bpf_map_lookup_elem(&hl_keys, &at);
-		if (!k)
+		if (!k || !k->key)
 			break;
 		if (k->key == key && k->start == start) {
-			at = k->cell;
-			return bpf_map_lookup_elem(&hl_cells, &at);
-		}
-		if (!k->key)
+			cell = k->cell;
 			break;
+		}
 	}
-	c = cell_make(key, start, base, hash);
-	if (c)
-		return c;
-	*other = true;
-	at = cell_other(cpu, HL_KEY_OP(key));
-	return bpf_map_lookup_elem(&hl_cells, &at);
+	if (!cell)
+		cell = cell_make(key, start, base, hash);
+	*other = !cell;
+	if (!cell)
+		cell = cell_other(cpu, HL_KEY_OP(key));
+	return bpf_map_lookup_elem(&hl_cells, &cell);
 }
 
 __hot void cell_add(struct hl_cell *c, __u64 ns)

@@ -12,6 +12,8 @@
 #include "bpf/slot.h"
 
 #define __hot static __always_inline
+/* Verified once, by itself, whoever calls it; takes numbers and pointers to plain memory. */
+#define __global __attribute__((noinline))
 #define barrier_compiler() asm volatile("" ::: "memory")
 
 #define HL_PF_IO_WORKER   0x00000010u
@@ -98,9 +100,9 @@ __hot __u64 throttled_total(struct task_struct *p)
 }
 
 /* Which run queue that is: to see whether the thread came back to the same one. */
-__hot __u32 cfs_rq_id(struct task_struct *p)
+__hot __u64 cfs_rq_id(struct task_struct *p)
 {
-	return bpf_core_field_exists(p->se.cfs_rq) ? (__u32)((__u64)p->se.cfs_rq >> 6) : 0;
+	return bpf_core_field_exists(p->se.cfs_rq) ? (__u64)p->se.cfs_rq : 0;
 }
 
 /* TASK_FROZEN since v6.1 (f5d39b020809). */
@@ -207,10 +209,11 @@ __hot __u64 regs_sp(struct pt_regs *r)
 
 __hot bool in_own_context(void *ctx, struct task_struct *cur)
 {
+	__u64 low = (__u64)cur->stack, high = low + HL_THREAD_SIZE;
 	struct pt_regs *regs;
-	__u64 at = (__u64)ctx;
 
-	if (at - (__u64)cur->stack >= HL_THREAD_SIZE)
+	asm volatile("" : "+r"(high)); /* the verifier compares ctx, but does not subtract from it */
+	if ((__u64)ctx < low || (__u64)ctx >= high)
 		return false;
 	if (cur->flags & HL_PF_KTHREAD)
 		return true;

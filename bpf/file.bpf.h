@@ -38,25 +38,25 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
 #define LOAD(type, ptr, member) \
 	(cfg.flags & HL_CFG_CAST ? CAST(type, ptr)->member : BPF_CORE_READ((type *)(ptr), member))
 
-/* The open file behind a descriptor of p, as a number; 0: none. */
-__hot __u64 fd_file(struct task_struct *p, __u32 fd)
+/* The open file behind a descriptor of a task (its address), as a number; 0: none. */
+__hot __u64 fd_file(__u64 task, __u32 fd)
 {
-	struct files_struct *files = p->files;
+	struct files_struct *files = LOAD(struct task_struct, task, files);
 	struct fdtable *fdt;
 	__u64 file = 0;
 
 	if (!files)
 		return 0;
-	fdt = files->fdt;
-	if (!fdt || fd >= fdt->max_fds)
+	fdt = LOAD(struct files_struct, files, fdt);
+	if (fd >= LOAD(struct fdtable, fdt, max_fds))
 		return 0;
-	if (bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd))
+	if (bpf_probe_read_kernel(&file, sizeof(file), LOAD(struct fdtable, fdt, fd) + fd))
 		return 0;
 	return file;
 }
 
 /* eventfd, timerfd and the like have no type but their name. */
-static __noinline __u8 anon_kind(__u64 file)
+__global int anon_kind(__u64 file)
 {
 	struct dentry *d = LOAD(struct file, file, f_path.dentry);
 	const unsigned char *name = LOAD(struct dentry, d, d_name.name);
@@ -129,18 +129,14 @@ __hot __u8 file_kind(__u64 file, __u64 *object)
 	struct inode *inode = LOAD(struct file, file, f_inode);
 	__u16 mode = LOAD(struct inode, inode, i_mode);
 	struct super_block *sb;
+	struct socket *sock;
 
 	*object = file;
 	switch (mode & HL_S_IFMT) {
-	case HL_S_IFSOCK: {
-		struct socket *sock = LOAD(struct file, file, private_data);
-		__u64 sk = (__u64)LOAD(struct socket, sock, sk);
-
-		if (!sk)
-			return FILE_OTHER;
-		*object = sk;
-		return sock_kind(sk);
-	}
+	case HL_S_IFSOCK:
+		sock = LOAD(struct file, file, private_data);
+		*object = (__u64)LOAD(struct socket, sock, sk);
+		return *object ? sock_kind(*object) : FILE_OTHER;
 	case HL_S_IFIFO:
 		return FILE_PIPE;
 	case HL_S_IFCHR:
@@ -153,6 +149,19 @@ __hot __u8 file_kind(__u64 file, __u64 *object)
 	if (LOAD(struct super_block, sb, s_magic) == HL_ANON_INODE_MAGIC)
 		return anon_kind(file);
 	return LOAD(struct super_block, sb, s_bdev) ? FILE_DISK : FILE_REG;
+}
+
+/* What a descriptor of a task leads to. *object is 0 where there is nothing. */
+__global int fd_kind(__u64 task, __u32 fd, __u64 *object)
+{
+	__u64 file = fd_file(task, fd), at = 0;
+	__u8 kind;
+
+	if (!object)
+		return FILE_NONE;
+	kind = file ? file_kind(file, &at) : FILE_NONE;
+	*object = at;
+	return kind;
 }
 
 #endif

@@ -55,11 +55,13 @@ __hot void book(struct hl_slot *s, __u8 state, __u64 ns, struct hl_cpu *cpu)
 }
 
 /* The thread's last switch-out: its clocks are final, its home is free. */
-static __noinline int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
+__global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_rec_thread_end *r;
 
+	if (!s || !cpu)
+		return 0;
 	if (ctl && s->call_begin && s->call_gen == ctl->calls_gen)
 		cpu->call_noreturn++;
 	cpu->life_seen++;
@@ -150,6 +152,28 @@ __hot void ledger_split(struct task_struct *p, struct hl_slot *s, __u64 now, str
 	t->queued -= t->throttled;
 }
 
+/* A slow wait goes along whole. */
+__global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu *cpu)
+{
+	struct slow_what w = {};
+
+	if (!s || !t || !cpu)
+		return 0;
+	w.duration = t->off;
+	w.object = s->object;
+	w.arg = s->arg;
+	w.nr = s->nr;
+	w.op = HL_OP_WAIT;
+	w.state = s->state;
+	w.abi = s->abi;
+	w.detail = s->detail;
+	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
+	w.state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
+	w.state_ns[HL_STATE_RUNQUEUE] += t->queued;
+	w.state_ns[HL_STATE_THROTTLED] += t->throttled;
+	return slow_emit(s, &w, cpu);
+}
+
 /* Count the wait, and send it along when it was slow. */
 __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu, __u32 cpu_id)
 {
@@ -167,27 +191,8 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu, 
 	if (t->throttled)
 		c->state_ns[HL_STATE_THROTTLED] += t->throttled;
 	cpu->waits_other += other;
-	if (t->off >= ctl->slow_ns) {
-		__u64 ns[NR_HL_STATES] = {};
-		struct slow_what w = {
-			.duration = t->off,
-			.object = s->object,
-			.arg = s->arg,
-			.state_ns = ns,
-			.nr = s->nr,
-			.op = HL_OP_WAIT,
-			.state = s->state,
-			.abi = s->abi,
-			.detail = s->detail,
-			.flags = HL_SLOW_NO_RESULT |
-				 (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0),
-		};
-
-		ns[s->state & (NR_HL_STATES - 1)] = t->slept;
-		ns[HL_STATE_RUNQUEUE] += t->queued;
-		ns[HL_STATE_THROTTLED] += t->throttled;
-		slow_emit(s, &w, cpu);
-	}
+	if (t->off >= ctl->slow_ns)
+		ledger_slow(s, t, cpu);
 }
 
 __hot void ledger_in(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu, __u32 cpu_id)

@@ -13,7 +13,7 @@
 
 struct exec_raw {
 	struct hl_rec_life r;
-	char path[HL_PATH_ROOM]; /* of the program, leaf first */
+	struct path_room path; /* of the program, leaf first */
 	char args[HL_ARGS_ROOM];
 };
 
@@ -73,7 +73,7 @@ __hot int life_exec(struct task_struct *p, __u32 old_tid)
 	x->r.old_tid = old_tid;
 	file = (__u64)BPF_CORE_READ(p, mm, exe_file);
 	if (file)
-		x->r.name_len = path_of(file, x->path, &flags);
+		x->r.name_len = path_of(file, &x->path, &flags);
 	from = BPF_CORE_READ(p, mm, arg_start);
 	len = BPF_CORE_READ(p, mm, arg_end) - from;
 	if (len > HL_ARGS_ROOM - 1)

@@ -13,15 +13,22 @@
 #define HL_NAME_ROOM  256
 #define HL_PATH_DEPTH 24
 
-/* Fills room (HL_PATH_ROOM bytes); returns the bytes used. *flags gets HL_SLOW_*. */
-static __noinline __u32 path_of(__u64 file, char *room, __u32 *flags)
+struct path_room {
+	char s[HL_PATH_ROOM];
+};
+
+/* Fills room; returns the bytes used. *flags gets HL_SLOW_*. */
+__global int path_of(__u64 file, struct path_room *out, __u32 *flags)
 {
+	char *room = out ? out->s : NULL;
 	struct dentry *d = LOAD(struct file, file, f_path.dentry), *up;
 	struct vfsmount *vm = LOAD(struct file, file, f_path.mnt);
 	struct mount *m = (void *)vm - bpf_core_field_offset(struct mount, mnt), *parent;
 	__u32 used = 0;
 	long n;
 
+	if (!room || !flags)
+		return 0;
 	if (!LOAD(struct dentry, d, d_hash.pprev) && LOAD(struct dentry, d, d_parent) != d)
 		*flags |= HL_SLOW_DELETED;
 	for (int i = 0; i < HL_PATH_DEPTH; i++) {
@@ -34,9 +41,9 @@ static __noinline __u32 path_of(__u64 file, char *room, __u32 *flags)
 			m = parent;
 			continue;
 		}
-		if (used > HL_PATH_ROOM - HL_NAME_ROOM)
+		if (used >= HL_PATH_ROOM - HL_NAME_ROOM)
 			break;
-		n = bpf_probe_read_kernel_str(room + used, HL_NAME_ROOM, LOAD(struct dentry, d, d_name.name));
+		n = bpf_probe_read_kernel_str(room + (used & (HL_NAME_ROOM - 1)), HL_NAME_ROOM, LOAD(struct dentry, d, d_name.name));
 		if (n <= 0 || n > HL_NAME_ROOM)
 			break;
 		used += n;

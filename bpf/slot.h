@@ -32,7 +32,7 @@
  */
 struct hl_slot {
 	/* who: at claim */
-	__u64 owner; /* which task, scrambled; 0: free */
+	__u64 owner; /* which task; 0: free */
 	__u64 start; /* start_boottime of the thread */
 	__u64 proc_start;
 	__u32 tid, pid;
@@ -48,7 +48,7 @@ struct hl_slot {
 	__u64 throttled; /* the run queue's throttled time at switch-out … */
 	__u64 object;    /* file or socket that is waited on; valid while off the CPU in a call */
 	__u64 arg;       /* futex word, or number of descriptors */
-	__u32 cfs_rq;    /* … and which run queue that was */
+	__u64 cfs_rq;    /* … and which run queue that was */
 	__u16 nr;        /* call in progress at switch-out, or HL_NR_* */
 	__u8 state;      /* while off the CPU */
 	__u8 abi;
@@ -61,7 +61,6 @@ struct hl_slot {
 	__u32 waker_tid;
 	__u32 waker_pid;
 	__u32 waker; /* enum hl_waker */
-	__u32 pad2;
 
 	/* sys_enter, sys_exit; open_* also sched_switch */
 	__u64 call_begin; /* monotonic; 0: none open */
@@ -153,7 +152,7 @@ struct hl_cfg {
 	__u32 nr_cpus; /* possible ones */
 	__u32 flags;
 	__u32 self; /* our own tgid */
-	__u64 cookie;
+	__u64 pad;
 };
 
 #define HL_FILTER_ON     (1u << 0) /* the calls tier looks at targets only */

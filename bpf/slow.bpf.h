@@ -10,7 +10,7 @@
 /* A record with room for a path as path_of leaves it; user space makes it a proper one. */
 struct slow_raw {
 	struct hl_rec_slow r;
-	char path[HL_PATH_ROOM];
+	struct path_room path;
 };
 
 __hot void slow_peer(struct hl_rec_slow *r, __u64 sk)
@@ -82,7 +82,7 @@ __hot void slow_common(struct hl_rec_slow *r, struct hl_slot *s, __u64 now_boot,
 struct slow_what {
 	__u64 duration, object, arg;
 	__s64 result;
-	const __u64 *state_ns; /* the breakdown, NR_HL_STATES */
+	__u64 state_ns[NR_HL_STATES]; /* the breakdown */
 	__u16 nr;
 	__u8 op, state, abi, detail;
 	__u32 flags;
@@ -105,13 +105,15 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 }
 
 /* Send it; a file's path comes along. Every failed reserve is counted. */
-static __noinline int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_cpu *cpu)
+__global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_cpu *cpu)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct hl_rec_slow *r;
 	struct slow_raw *raw;
 	__u32 flags = 0;
 
+	if (!s || !w || !cpu)
+		return 0;
 	cpu->slow_seen++;
 	if (w->detail == HL_DETAIL_FILE && w->object) {
 		raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
@@ -122,7 +124,7 @@ static __noinline int slow_emit(struct hl_slot *s, const struct slow_what *w, st
 		slow_fill(&raw->r, s, w, now);
 		raw->r.h.size = sizeof(*raw);
 		raw->r.seq = cpu->slow_seen;
-		raw->r.path_len = path_of(w->object, raw->path, &flags);
+		raw->r.path_len = path_of(w->object, &raw->path, &flags);
 		raw->r.flags |= flags;
 		bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
 		return 0;

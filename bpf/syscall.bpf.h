@@ -244,17 +244,22 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 	struct slow_what w = {
 		.duration = e->duration,
 		.result = e->ret,
-		.state_ns = e->ns,
 		.nr = s->call_nr,
 		.op = HL_OP_SYSCALL,
 		.abi = s->call_abi,
 		.flags = s->restarts ? HL_SLOW_RESTARTED : 0,
 	};
 
+	__u64 most = 0;
+
 	/* the state that took most of it */
-	for (int i = 1; i < NR_HL_STATES; i++)
-		if (e->ns[i] > e->ns[w.state & (NR_HL_STATES - 1)])
+	for (int i = 0; i < NR_HL_STATES; i++) {
+		w.state_ns[i] = e->ns[i];
+		if (e->ns[i] > most) {
+			most = e->ns[i];
 			w.state = i;
+		}
+	}
 	call_detail(p, s, &w);
 	slow_emit(s, &w, cpu);
 	return 0;

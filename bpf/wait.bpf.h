@@ -70,28 +70,34 @@ struct hl_wait {
 
 __hot __u8 call_of(__u16 nr, bool compat)
 {
-	if (nr >= HL_MAX_NR)
+	__u32 at = nr;
+
+	if (at >= HL_MAX_NR)
 		return CALL_PLAIN;
-	return compat ? compat_calls[nr] : native_calls[nr];
+	asm volatile("%0 &= 511" : "+r"(at)); /* for the verifier: a copy may lose the bound */
+	return compat ? compat_calls[at] : native_calls[at];
 }
 
-__hot void wait_on_fd(struct task_struct *p, struct hl_wait *w, __u32 fd)
+/* Detail of a wait on what a descriptor leads to. */
+__hot __u8 detail_of(__u8 kind)
 {
-	__u64 file = fd_file(p, fd);
+	return kind >= FILE_LISTEN ? HL_DETAIL_PEER : kind == FILE_NONE ? HL_DETAIL_NONE : HL_DETAIL_FILE;
+}
 
-	if (!file)
-		return;
-	w->f.file = file_kind(file, &w->object);
-	w->detail = w->f.file >= FILE_LISTEN ? HL_DETAIL_PEER : HL_DETAIL_FILE;
+__hot void wait_on_fd(__u64 task, struct hl_wait *w, __u32 fd)
+{
+	w->f.file = fd_kind(task, fd, &w->object);
+	w->detail = detail_of(w->f.file);
 }
 
 /* poll on one descriptor is a wait on that; on a few, a wait for peers if all are. */
-static __noinline int wait_poll(struct task_struct *p, struct hl_wait *w, __u64 fds, __u64 nr)
+__global int wait_poll(__u64 task, struct hl_wait *w, __u64 fds, __u64 nr)
 {
 	struct hl_pollfd pfd;
-	__u64 file, object;
 	__u32 used = 0, opened = 0;
 
+	if (!w)
+		return 0;
 	w->arg = nr;
 	w->detail = HL_DETAIL_COUNT;
 	w->f.fds = FDS_MANY;
@@ -100,44 +106,48 @@ static __noinline int wait_poll(struct task_struct *p, struct hl_wait *w, __u64 
 	for (__u32 i = 0; i < HL_MAX_FEW; i++) {
 		if (i >= nr)
 			break;
-		if (HL_READ_USER(p, &pfd, fds + i * sizeof(pfd)))
+		if (HL_READ_USER(task, &pfd, fds + i * sizeof(pfd)))
 			return 0;
 		if (pfd.fd < 0)
 			continue;
 		used++;
-		file = fd_file(p, pfd.fd);
-		if (!file)
-			continue;
-		w->f.file = file_kind(file, &object);
-		w->object = object;
+		w->f.file = fd_kind(task, pfd.fd, &w->object);
 		opened += w->f.file == FILE_OPENED;
 	}
 	w->arg = used;
 	if (used <= 1) {
 		w->f.fds = used ? FDS_ONE : FDS_NONE;
-		if (used)
-			w->detail = w->f.file >= FILE_LISTEN ? HL_DETAIL_PEER : HL_DETAIL_FILE;
-	} else if (opened == used) {
-		w->f.fds = FDS_FEW_OPENED;
+		w->detail = detail_of(w->f.file);
+	} else {
+		w->object = 0;
+		if (opened == used)
+			w->f.fds = FDS_FEW_OPENED;
 	}
 	return 0;
 }
 
-/* The bits of up to three descriptor sets, as one; only the first 1024 descriptors. */
-static __noinline int wait_select(struct task_struct *p, struct hl_wait *w, __u64 *a)
-{
-	__u64 sets[3] = { a[1], a[2], a[3] }, bits, one, fd = 0;
-	__u32 used = 0, words = (a[0] + 63) / 64;
+struct call_args {
+	__u64 a[4];
+};
 
+/* The bits of up to three descriptor sets, as one; only the first 1024 descriptors. */
+__global int wait_select(__u64 task, struct hl_wait *w, const struct call_args *args)
+{
+	__u64 bits, one, fd = 0;
+	__u32 used = 0, words;
+
+	if (!w || !args)
+		return 0;
+	words = (args->a[0] + 63) / 64;
 	w->detail = HL_DETAIL_COUNT;
 	w->f.fds = FDS_MANY;
 	if (words > 16)
 		return 0;
 	for (__u32 i = 0; i < 16 && i < words; i++) {
 		bits = 0;
-		for (int j = 0; j < 3; j++) {
+		for (int j = 1; j < 4; j++) {
 			one = 0;
-			if (sets[j] && HL_READ_USER(p, &one, sets[j] + i * 8))
+			if (args->a[j] && HL_READ_USER(task, &one, args->a[j] + i * 8))
 				return 0;
 			bits |= one;
 		}
@@ -149,30 +159,38 @@ static __noinline int wait_select(struct task_struct *p, struct hl_wait *w, __u6
 		fd = i * 64 + hl_log2(bits);
 	}
 	w->f.fds = used ? FDS_ONE : FDS_NONE;
-	if (used)
-		wait_on_fd(p, w, fd);
+	if (used) {
+		w->f.file = fd_kind(task, fd, &w->object);
+		w->detail = detail_of(w->f.file);
+	}
 	return 0;
 }
 
-/* i386's one call for all socket calls: the descriptor stands in memory. */
-static __noinline int wait_socketcall(struct task_struct *p, struct hl_wait *w, __u64 what, __u64 args)
-{
-	__u32 fd;
+static const __u8 socket_calls[33] = { /* 32 would go to a section that BTF cannot describe */
+	[3] = CALL_CONNECT, [5] = CALL_ACCEPT, [9] = CALL_SEND,	 [10] = CALL_RECV, [11] = CALL_SEND,  [12] = CALL_RECV,
+	[16] = CALL_SEND,   [17] = CALL_RECV,  [18] = CALL_ACCEPT, [19] = CALL_RECV, [20] = CALL_SEND,
+};
 
-	w->f.call = what == 5 || what == 18   ? CALL_ACCEPT
-		    : what == 3		      ? CALL_CONNECT
-		    : what == 9 || what == 11 || what == 16 || what == 20 ? CALL_SEND
-		    : what == 10 || what == 12 || what == 17 || what == 19 ? CALL_RECV
-									   : CALL_PLAIN;
-	if (w->f.call != CALL_PLAIN && !HL_READ_USER(p, &fd, args))
-		wait_on_fd(p, w, fd);
+/* i386's one call for all socket calls: the descriptor stands in memory. */
+__global int wait_socketcall(__u64 task, struct hl_wait *w, __u32 what, __u64 args)
+{
+	__u32 fd = 0;
+
+	if (!w)
+		return 0;
+	w->f.call = socket_calls[what & 31] ?: CALL_PLAIN;
+	if (w->f.call != CALL_PLAIN && !HL_READ_USER(task, &fd, args)) {
+		w->f.file = fd_kind(task, fd, &w->object);
+		w->detail = detail_of(w->f.file);
+	}
 	return 0;
 }
 
 /* The facts that depend on the call's arguments. */
-__hot void wait_args(struct task_struct *p, struct hl_wait *w, struct pt_regs *regs, bool compat)
+__hot void wait_args(__u64 task, struct hl_wait *w, struct pt_regs *regs, bool compat)
 {
-	__u64 a[4];
+	struct call_args args;
+	__u64 *a = args.a;
 
 	switch (w->f.call) {
 	case CALL_PLAIN:
@@ -186,13 +204,13 @@ __hot void wait_args(struct task_struct *p, struct hl_wait *w, struct pt_regs *r
 	regs_args(regs, compat, a, 4);
 	switch (w->f.call) {
 	case CALL_POLL:
-		wait_poll(p, w, a[0], a[1]);
+		wait_poll(task, w, a[0], a[1]);
 		return;
 	case CALL_SELECT:
-		wait_select(p, w, a);
+		wait_select(task, w, &args);
 		return;
 	case CALL_SOCKET:
-		wait_socketcall(p, w, a[0], a[1]);
+		wait_socketcall(task, w, a[0], a[1]);
 		return;
 	case CALL_FUTEX:
 		w->arg = a[0];
@@ -214,7 +232,7 @@ __hot void wait_args(struct task_struct *p, struct hl_wait *w, struct pt_regs *r
 		else
 			w->f.call = CALL_FLOCK;
 	}
-	wait_on_fd(p, w, a[0]);
+	wait_on_fd(task, w, a[0]);
 }
 
 /* restart_syscall stands for the call that it restarts: the last one this thread slept in. */
@@ -246,7 +264,8 @@ __hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w
 	return true;
 }
 
-/* Which call p is in, and what that makes of its sleep. s: its slot, for what it did before. */
+/* Which call p is in, and what that makes of its sleep. s: its slot, for what it did before
+ * and for p's address as a number. */
 __hot void wait_gather(struct task_struct *p, struct hl_slot *s, struct hl_wait *w)
 {
 	w->abi = HL_NATIVE_ABI;
@@ -256,7 +275,7 @@ __hot void wait_gather(struct task_struct *p, struct hl_slot *s, struct hl_wait 
 		return;
 	}
 	if (wait_call(p, s, w) && w->f.asleep)
-		wait_args(p, w, (struct pt_regs *)bpf_task_pt_regs(p), w->abi == HL_COMPAT_ABI);
+		wait_args(s->owner, w, (struct pt_regs *)bpf_task_pt_regs(p), w->abi == HL_COMPAT_ABI);
 }
 
 #endif
