@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The plain text of --batch and report: lines about host and capture, then each table
+ * in columns. Never an escape code. Reached through text_exporter.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "export/part.h"
+#include "export/text_head.h"
+
+#define STATES_WIDTH 40 /* of time by state, where the width is not given */
+
+struct col {
+	const struct field *f;
+	enum val_type type;
+	bool left;
+	int width;
+};
+
+struct cell {
+	size_t at, len; /* in sheet.text */
+};
+
+/* One table on its way to text. */
+struct sheet {
+	const struct export_opts *o;
+	struct part p;
+	VEC(struct col) cols;
+	struct cell *cells; /* p.n rows of cols.n; those of time by state are left empty */
+	struct str text;
+};
+
+static int title_width(const struct field *f)
+{
+	return str_width(f->title, strlen(f->title));
+}
+
+/* Columns of all cols and the gaps between them. */
+static int sheet_width(const struct sheet *sh)
+{
+	int sum = -1;
+
+	for (size_t i = 0; i < sh->cols.n; i++)
+		sum += sh->cols.v[i].width + 1;
+	return sum;
+}
+
+static void add_col(struct sheet *sh, const struct field *f)
+{
+	enum val_type type = part_type(f);
+	struct col *c = vec_add(&sh->cols);
+
+	*c = (struct col){ .f = f, .type = type, .width = MAX(f->width, title_width(f)) };
+	c->left = f->flags & FIELD_LEFT || type == VAL_STR || type == VAL_STATES;
+}
+
+/* Takes the columns that fit into the width, at least the first. */
+static void choose_cols(struct sheet *sh)
+{
+	const struct table_desc *t = sh->p.t->desc;
+	int room = sh->o->width + 1;
+	unsigned int want = FIELD_NARROW;
+	bool *take = xcalloc(t->nr_fields, sizeof(*take));
+
+	/* narrow ones first: they are what the table is about */
+	for (int pass = 0; pass < 2; pass++, want = FIELD_WIDE)
+		for (size_t i = 0; i < t->nr_fields; i++) {
+			const struct field *f = &t->fields[i];
+			int need = MAX(f->width, title_width(f)) + 1;
+
+			if (take[i] || !(f->flags & want) || part_type(f) == VAL_HIST)
+				continue;
+			take[i] = !sh->o->width || need <= room || (!pass && !i);
+			room -= take[i] ? need : 0;
+		}
+	for (size_t i = 0; i < t->nr_fields; i++)
+		if (take[i])
+			add_col(sh, &t->fields[i]);
+	cleanup_free(&take);
+}
+
+static void render_cell(struct sheet *sh, struct col *c, struct cell *cell, const void *row)
+{
+	struct val v = field_get(c->f, row);
+	int width;
+
+	*cell = (struct cell){ .at = sh->text.len };
+	if (v.type == VAL_STATES)
+		return;
+	val_text(&sh->text, c->f, &v, sh->o->ascii);
+	cell->len = sh->text.len - cell->at;
+	c->left |= v.type == VAL_STR;
+	width = str_width(sh->text.s + cell->at, cell->len);
+	/* a cut number is a wrong number; text is cut where the width is given */
+	if (width > c->width && (!sh->o->width || !c->left))
+		c->width = width;
+}
+
+static void render(struct sheet *sh)
+{
+	sh->cells = xcalloc(MAX(sh->p.n * sh->cols.n, 1u), sizeof(*sh->cells));
+	for (size_t r = 0; r < sh->p.n; r++)
+		for (size_t i = 0; i < sh->cols.n; i++)
+			render_cell(sh, &sh->cols.v[i], &sh->cells[r * sh->cols.n + i], part_row(&sh->p, r));
+}
+
+/* Gives the room that is left, or what is missing, to the flexible column. */
+static int flex_col(struct sheet *sh, int left)
+{
+	for (size_t i = 0; i < sh->cols.n; i++) {
+		struct col *c = &sh->cols.v[i];
+		int width = MAX(c->width + left, title_width(c->f));
+
+		if (!(c->f->flags & FIELD_FLEX))
+			continue;
+		left -= width - c->width;
+		c->width = width;
+		break;
+	}
+	return left;
+}
+
+static void fit_cols(struct sheet *sh)
+{
+	int left;
+
+	for (size_t i = 0; i < sh->cols.n && !sh->o->width; i++)
+		if (sh->cols.v[i].type == VAL_STATES)
+			sh->cols.v[i].width = MAX(sh->cols.v[i].width, STATES_WIDTH);
+	if (!sh->o->width)
+		return;
+	left = flex_col(sh, sh->o->width - sheet_width(sh));
+	/* numbers that grew may still be too many: whole columns go, from the last */
+	for (size_t i = sh->cols.n; i-- > 1 && left < 0;) {
+		left += sh->cols.v[i].width + 1;
+		sh->cols.v[i].width = 0;
+	}
+}
+
+/* Appends one cell, `pad` blanks owed before it included; returns the blanks owed after it. */
+static int put_cell(struct str *out, const struct col *c, const char *s, size_t len, bool ascii, int pad)
+{
+	const char *more = "";
+	int width = str_width(s, len), space;
+
+	if (width > c->width) {
+		more = ascii ? "~" : "\xe2\x80\xa6";
+		len = str_cut(s, len, c->width - 1);
+		width = str_width(s, len) + 1;
+	}
+	space = c->width - width;
+	if (!len && !*more)
+		return pad + c->width;
+	str_addf(out, "%*s", pad + (c->left ? 0 : space), "");
+	str_addn(out, s, len);
+	str_add(out, more);
+	return c->left ? space : 0;
+}
+
+static void put_titles(struct str *out, const struct sheet *sh)
+{
+	int pad = 0;
+
+	for (size_t i = 0; i < sh->cols.n; i++) {
+		const struct col *c = &sh->cols.v[i];
+
+		if (!c->width)
+			continue;
+		pad = 1 + put_cell(out, c, c->f->title, strlen(c->f->title), sh->o->ascii, pad);
+	}
+	str_addc(out, '\n');
+}
+
+static void put_row(struct str *out, const struct sheet *sh, size_t r, struct str *tmp)
+{
+	int pad = 0;
+
+	for (size_t i = 0; i < sh->cols.n; i++) {
+		const struct col *c = &sh->cols.v[i];
+		const struct cell *cell = &sh->cells[r * sh->cols.n + i];
+		struct val v;
+
+		if (!c->width)
+			continue;
+		str_reset(tmp);
+		str_addn(tmp, str_get(&sh->text) + cell->at, cell->len);
+		if (!cell->len) {
+			v = field_get(c->f, part_row(&sh->p, r));
+			if (v.type == VAL_STATES)
+				text_states(tmp, v.states, c->width);
+		}
+		pad = 1 + put_cell(out, c, str_get(tmp), tmp->len, sh->o->ascii, pad);
+	}
+	str_addc(out, '\n');
+}
+
+/* "Processes: 12 of 340 rows by busy_ns, 172 left out by filters" */
+static void put_heading(struct str *out, const struct sheet *sh)
+{
+	const struct table_desc *t = sh->p.t->desc;
+	const struct query *q = sh->o->query;
+	const char *by = NULL;
+
+	str_addf(out, "\n%s: ", t->title);
+	if (sh->p.n < sh->p.matched)
+		str_addf(out, "%zu of ", sh->p.n);
+	str_addf(out, "%zu row%s", sh->p.matched, sh->p.matched == 1 ? "" : "s");
+	if (q)
+		by = q->sort && table_field(t, q->sort) ? q->sort : q->total ? t->sort_wide : t->sort;
+	if (by)
+		str_addf(out, " by %s", by);
+	if (q && q->group == GROUP_NONE && sh->p.matched < sh->p.t->n)
+		str_addf(out, ", %zu left out (filtered, or only waiting for work)", sh->p.t->n - sh->p.matched);
+	str_addc(out, '\n');
+}
+
+static void write_table(struct str *out, const struct snap *s, const struct snap_table *t,
+			const struct export_opts *o)
+{
+	struct sheet sh = { .o = o };
+	struct str tmp = {};
+
+	part_open(&sh.p, s, t, o);
+	choose_cols(&sh);
+	render(&sh);
+	fit_cols(&sh);
+	put_heading(out, &sh);
+	if (sh.p.n)
+		put_titles(out, &sh);
+	for (size_t r = 0; r < sh.p.n; r++)
+		put_row(out, &sh, r, &tmp);
+	str_free(&tmp);
+	str_free(&sh.text);
+	cleanup_free(&sh.cells);
+	vec_free(&sh.cols);
+	part_close(&sh.p);
+}
+
+static int text_write(struct str *out, const struct snap *s, const struct export_opts *o)
+{
+	if (o->table && !snap_table(s, o->table)) {
+		pr_err("cannot write text: there is no table '%s'", o->table);
+		return -ENOENT;
+	}
+	if (o->header)
+		text_head(out, s, o);
+	for (size_t i = 0; i < s->nr_tables; i++)
+		if (part_wanted(&s->tables[i], o))
+			write_table(out, s, &s->tables[i], o);
+	return 0;
+}
+
+const struct exporter text_exporter = { "text", "plain tables, as --batch prints them", text_write };
