@@ -62,6 +62,13 @@ void w_chan_write(struct w_thread *t, void *chan)
 		w_fail(t->w, "write a message", (int)r);
 }
 
+int w_chan_start(struct w *w, struct w_chan *c)
+{
+	int err = w_spawn(w, "reader", w_chan_read, c);
+
+	return err ? err : w_spawn(w, "writer", w_chan_write, c);
+}
+
 int w_listen(uint16_t *port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

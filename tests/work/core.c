@@ -116,6 +116,8 @@ void w_begin(struct w_thread *t)
 	t->schedstat = CALL(t, OPENAT, AT_FDCWD, L("/proc/thread-self/schedstat"), O_RDONLY | O_CLOEXEC);
 	if (t->schedstat < 0)
 		t->schedstat = -1;
+	t->delay0_ns = run_delay(t);
+	t->cpu0_ns = counted_cpu(t);
 	t->running = 1;
 }
 
@@ -130,8 +132,8 @@ void w_end(struct w_thread *t)
 	t->schedstat = -1;
 	now = w_now();
 	if (!t->state_ns[HL_STATE_RUNQUEUE])
-		t->state_ns[HL_STATE_RUNQUEUE] = t->delay_ns;
-	t->state_ns[HL_STATE_CPU] = t->cpu_ns;
+		t->state_ns[HL_STATE_RUNQUEUE] = t->delay_ns - t->delay0_ns;
+	t->state_ns[HL_STATE_CPU] = t->cpu_ns - t->cpu0_ns;
 	t->end_ns = now;
 	__atomic_store_n(&t->running, 0, __ATOMIC_RELEASE);
 }

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Modes that use the CPU and hardly wait: spin, cheap, getppid, pingpong. */
+/* Modes that use the CPU and hardly wait: spin, cheap, preempt, migrate,
+ * rate, getppid, pingpong. */
 #include "modes.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
-
-static uint32_t number_of(struct w_thread *t)
-{
-	return (uint32_t)(t - t->w->sh->threads) - 1; /* the main thread has the first slot */
-}
 
 /* Never sleeps: all that is not CPU time is time on the run queue. */
 void w_spinner(struct w_thread *t, void *unused)
 {
-	volatile uint64_t sink = 0;
 	uint64_t wall, cpu;
 
-	if (t->w->opt.cpu && w_pin(t, number_of(t)))
+	if (t->w->opt.cpu && w_pin(t, w_index(t)))
 		return;
 	wall = w_now();
 	cpu = w_thread_cpu();
@@ -25,7 +21,7 @@ void w_spinner(struct w_thread *t, void *unused)
 	t->calls[C_CLOCK_GETTIME].returned++;
 	while (!__atomic_load_n(&t->w->sh->stop, __ATOMIC_RELAXED))
 		for (int i = 0; i < 1000; i++)
-			sink += (uint64_t)i;
+			__asm__ volatile("");
 	cpu = w_thread_cpu() - cpu;
 	t->calls[C_CLOCK_GETTIME].attempted++;
 	t->calls[C_CLOCK_GETTIME].returned++;
@@ -66,6 +62,82 @@ int w_mode_cheap(struct w *w)
 	if (!w->opt.each)
 		return w_fail(w, "cheap needs --each", -EINVAL);
 	return w_run(w, "cheap", w->opt.threads, cheap, NULL);
+}
+
+static void preempt(struct w_thread *t, void *unused)
+{
+	for (uint64_t n = 0; w_more(t->w, n); n++) {
+		getppid_n(t, 3);
+		CALL(t, SCHED_YIELD);
+	}
+}
+
+int w_mode_preempt(struct w *w)
+{
+	return w_run(w, "preempted", w->opt.threads, preempt, NULL);
+}
+
+/* Each call is entered on one CPU and left on the other. */
+static void migrate(struct w_thread *t, void *unused)
+{
+	cpu_set_t set[2];
+	long r = 0;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		CPU_ZERO(&set[i]);
+		CPU_SET((size_t)w_cpu(t->w, i), &set[i]);
+	}
+	for (uint64_t n = 0; r >= 0 && w_more(t->w, n); n++)
+		r = CALL(t, SETAFFINITY, 0, sizeof(set[0]), L(&set[n & 1]));
+	if (r < 0)
+		w_fail(t->w, "sched_setaffinity", (int)r);
+}
+
+int w_mode_migrate(struct w *w)
+{
+	int a = w_cpu(w, 0), b = w_cpu(w, 1);
+
+	if (a < 0 || b < 0)
+		return w_fail(w, "--cpu", -EINVAL);
+	if (a == b)
+		return w_skip("migrate needs two CPUs");
+	return w_run(w, "migrant", w->opt.threads, migrate, NULL);
+}
+
+/* Keeps to an even rate by making, each millisecond, the calls that are due. */
+static void rate(struct w_thread *t, void *unused)
+{
+	struct w *w = t->w;
+	double per_ns = (double)w->opt.rate / w->opt.threads / S;
+	uint64_t total = (uint64_t)(per_ns * w->opt.seconds * S + 0.5);
+	uint64_t begin = w_now(), done = 0, due;
+	struct timespec ts;
+
+	while (done < total && !__atomic_load_n(&w->sh->stop, __ATOMIC_RELAXED)) {
+		due = (uint64_t)((double)(w_now() - begin) * per_ns);
+		due = due < total ? due : total;
+		getppid_n(t, due - done);
+		done = due;
+		ts = w_ts(MS);
+		WAIT(t, SLEEP, CLOCK_NANOSLEEP, CLOCK_MONOTONIC, 0, L(&ts), 0);
+	}
+}
+
+int w_mode_rate(struct w *w)
+{
+	double seconds = w->opt.seconds;
+	uint64_t calls = 0;
+	int err;
+
+	if (!(seconds > 0))
+		return w_fail(w, "rate needs --seconds", -EINVAL);
+	w->deadline_ns = 0; /* the threads end when they have made their calls */
+	err = w_run(w, "caller", w->opt.threads, rate, NULL);
+	for (uint32_t i = 0; i < w->sh->nr_threads; i++)
+		calls += w->sh->threads[i].calls[C_GETPPID].returned;
+	w_extra(w, "calls", (double)calls);
+	w_extra(w, "calls_per_s", (double)calls * S / (double)(w_now() - w->sh->begin_ns));
+	return err;
 }
 
 #define BATCH 10000
@@ -155,7 +227,7 @@ static void ping(struct w_thread *t, void *arg)
 
 	if (w_pin(t, 0))
 		return;
-	pid = w_child(t, "pong", pong, p); /* inherits the CPU */
+	pid = w_child(t, w_slot(t->w, "pong"), pong, p); /* inherits the CPU */
 	if (pid < 0) {
 		w_fail(t->w, "clone", (int)pid);
 		return;

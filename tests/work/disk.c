@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Modes that wait for a disk: fsync. */
+/* Modes that wait for a disk: fsync, fault. */
 #include "modes.h"
 
 #include <errno.h>
@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Opens a file for writing; *made says whether it is ours to remove. */
@@ -26,7 +28,7 @@ void w_fsyncer(struct w_thread *t, void *unused)
 	bool made;
 	long fd, r;
 
-	w_path(t->w, (uint32_t)(t - t->w->sh->threads) - 1, path, sizeof(path));
+	w_path(t->w, w_index(t), path, sizeof(path));
 	fd = open_file(t, path, &made);
 	if (fd < 0)
 		return;
@@ -46,4 +48,86 @@ void w_fsyncer(struct w_thread *t, void *unused)
 int w_mode_fsync(struct w *w)
 {
 	return w_run(w, "fsyncer", w->opt.threads, w_fsyncer, NULL);
+}
+
+#define STRIDE (256UL << 10) /* beyond any read-ahead and fault-around */
+#define PAGES  256UL
+
+static int fill(struct w_thread *t, int fd)
+{
+	char block[4096];
+
+	memset(block, 'f', sizeof(block));
+	for (size_t i = 0; i < PAGES; i++)
+		if (pwrite(fd, block, sizeof(block), (off_t)(i * STRIDE)) != sizeof(block))
+			return w_fail(t->w, "write", errno ? -errno : -EIO);
+	if (ftruncate(fd, PAGES * STRIDE))
+		return w_fail(t->w, "ftruncate", -errno);
+	return 0;
+}
+
+/* Out of the page tables and out of the page cache, which only gives up clean pages. */
+static long drop(struct w_thread *t, int fd, char *p)
+{
+	long r = WAIT(t, DISK, FSYNC, fd);
+
+	if (r < 0 || madvise(p, PAGES * STRIDE, MADV_DONTNEED))
+		return r < 0 ? r : -errno;
+	return CALL(t, FADVISE, fd, 0, PAGES * STRIDE, POSIX_FADV_DONTNEED);
+}
+
+static void touch_all(struct w_thread *t, int fd, volatile char *p)
+{
+	struct w_span s;
+	long r = 0;
+
+	for (uint64_t n = 0; w_more(t->w, n) && r >= 0; n++) {
+		if (n % PAGES == 0)
+			r = drop(t, fd, (char *)p);
+		w_span_open(t, &s);
+		(void)p[n % PAGES * STRIDE];
+		w_span_close(t, &s, HL_STATE_FAULT);
+	}
+	if (r < 0)
+		w_fail(t->w, "drop the page cache", (int)r);
+}
+
+static void faulter(struct w_thread *t, void *unused)
+{
+	struct rusage before = { 0 }, after = { 0 };
+	char path[PATH_MAX];
+	bool made;
+	char *p;
+	int fd;
+
+	w_path(t->w, 0, path, sizeof(path));
+	fd = (int)open_file(t, path, &made);
+	if (fd < 0)
+		return;
+	if (made)
+		unlink(path);
+	else {
+		w_fail(t->w, path, -EEXIST);
+		return;
+	}
+	if (fill(t, fd))
+		return;
+	p = mmap(NULL, PAGES * STRIDE, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED || madvise(p, PAGES * STRIDE, MADV_RANDOM)) {
+		w_fail(t->w, "mmap", -errno);
+		return;
+	}
+	CALL(t, GETRUSAGE, RUSAGE_THREAD, L(&before));
+	touch_all(t, fd, p);
+	CALL(t, GETRUSAGE, RUSAGE_THREAD, L(&after));
+	w_extra(t->w, "major_faults", (double)(after.ru_majflt - before.ru_majflt));
+	if (after.ru_majflt == before.ru_majflt)
+		w_fail(t->w, "no major fault: --file must be on a disk", -EINVAL);
+	munmap(p, PAGES * STRIDE);
+	CALL(t, CLOSE, fd);
+}
+
+int w_mode_fault(struct w *w)
+{
+	return w_run(w, "faulter", 1, faulter, NULL);
 }

@@ -55,6 +55,14 @@ static void state_object(FILE *f, const char *key, const uint64_t v[NR_HL_STATES
 	fprintf(f, "}");
 }
 
+static void name_hex(FILE *f, const struct w_thread *t)
+{
+	fprintf(f, "\"name_hex\":\"");
+	for (size_t i = 0; i < strnlen(t->name, sizeof(t->name)); i++)
+		fprintf(f, "%02x", (unsigned char)t->name[i]);
+	fprintf(f, "\",");
+}
+
 static void thread_object(FILE *f, const struct w_thread *t)
 {
 	uint64_t errors = 0;
@@ -63,6 +71,8 @@ static void thread_object(FILE *f, const struct w_thread *t)
 		errors += t->calls[i].errors;
 	fprintf(f, "{\"pid\":%u,\"tid\":%u,\"role\":\"%.*s\",", t->pid, t->tid, (int)sizeof(t->role),
 		t->role);
+	if (t->name[0])
+		name_hex(f, t);
 	count_object(f, "calls", t, offsetof(struct w_count, attempted));
 	count_object(f, "returned", t, offsetof(struct w_count, returned));
 	count_object(f, "errors_by", t, offsetof(struct w_count, errors));

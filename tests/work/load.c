@@ -28,7 +28,7 @@ static int mixed_pairs(struct w *w, struct w_chan c[NR_PAIRS])
 						HL_STATE_IDLE, NULL,   -1 };
 	}
 	for (int i = 0; i < NR_PAIRS && !err; i++)
-		err = w_spawn(w, "reader", w_chan_read, &c[i]) ?: w_spawn(w, "writer", w_chan_write, &c[i]);
+		err = w_chan_start(w, &c[i]);
 	return err;
 }
 

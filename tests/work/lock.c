@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Modes that wait for another thread's lock or signal: futex-lock, futex-park. */
+/* Modes that wait for another thread's lock or signal: futex-lock, futex-park, flock. */
 #include "modes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 /*
  * A mutex by the protocol of the C library: 0 free, 1 held, 2 held and perhaps
@@ -145,5 +148,78 @@ int w_mode_futex_park(struct w *w)
 		return err;
 	err = w_join(w);
 	w_extra(w, "signals", (double)c->signals);
+	return err;
+}
+
+/* Two processes and a file: the holder says when it has the lock, the other answers when it had it. */
+struct file_lock {
+	int to_waiter[2], to_holder[2];
+	char path[PATH_MAX];
+};
+
+static long open_lock(struct w_thread *t, struct file_lock *f)
+{
+	long fd = CALL(t, OPENAT, AT_FDCWD, L(f->path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		w_fail(t->w, f->path, (int)fd);
+	return fd;
+}
+
+static void lock_holder(struct w_thread *t, void *arg)
+{
+	struct file_lock *f = arg;
+	long fd = open_lock(t, f);
+	char c = 'y';
+
+	CALL(t, CLOSE, f->to_holder[1]); /* so that the end of the waiter is seen */
+	while (fd >= 0 && c == 'y') {
+		if (CALL(t, FLOCK, fd, LOCK_EX) < 0 || CALL(t, WRITE, f->to_waiter[1], L(&c), 1) != 1)
+			break;
+		w_sleep(t, t->w->opt.hold_ns);
+		CALL(t, FLOCK, fd, LOCK_UN);
+		if (WAIT(t, IPC, READ, f->to_holder[0], L(&c), 1) != 1)
+			break;
+	}
+}
+
+static void lock_waiter(struct w_thread *t, void *arg)
+{
+	struct file_lock *f = arg;
+	long pid = w_child(t, w_slot(t->w, "holder"), lock_holder, f);
+	long fd = open_lock(t, f), r = fd;
+	uint64_t n = 0;
+	char c;
+
+	CALL(t, CLOSE, f->to_waiter[1]);
+	while (r >= 0 && pid > 0) {
+		r = WAIT(t, IPC, READ, f->to_waiter[0], L(&c), 1);
+		if (r != 1)
+			break;
+		r = WAIT(t, LOCK, FLOCK, fd, LOCK_EX);
+		CALL(t, FLOCK, fd, LOCK_UN);
+		c = w_more(t->w, ++n) ? 'y' : 'n';
+		CALL(t, WRITE, f->to_holder[1], L(&c), 1);
+		if (c == 'n')
+			break;
+	}
+	CALL(t, CLOSE, f->to_holder[1]);
+	if (pid < 0 || r < 0 || w_reap(t, pid))
+		w_fail(t->w, "flock", r < 0 ? (int)r : -ECHILD);
+}
+
+int w_mode_flock(struct w *w)
+{
+	struct file_lock *f = w_alloc(w, 1, sizeof(*f));
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	if (pipe(f->to_waiter) || pipe(f->to_holder))
+		return w_fail(w, "pipe", -errno);
+	w_path(w, 0, f->path, sizeof(f->path));
+	err = w_run(w, "waiter", 1, lock_waiter, f);
+	if (!w->opt.file)
+		unlink(f->path);
 	return err;
 }

@@ -32,6 +32,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } hidden[] = {
 	{ "tiny-child", w_tiny_child },
+	{ "texec-child", w_texec_child },
+	{ "hostile-child", w_hostile_child },
 };
 
 /* One option: a letter for getopt, its argument, what it means. */
@@ -333,6 +335,7 @@ int main(int argc, char **argv)
 				.seconds = w.mode->seconds,
 				.signals = 3,
 				.rate = 10000,
+				.tid_step = 16,
 				.ready_fd = -1 };
 	rc = parse_options(&w.opt, argc - 1, argv + 1);
 	return rc ? rc : run_mode(&w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Modes that wait for a peer or for a client: accept. */
+/* Modes that wait for a peer or for a client: accept, udp. */
 #include "modes.h"
 
 #include <arpa/inet.h>
@@ -67,5 +67,47 @@ int w_mode_accept(struct w *w)
 			return w_fail(w, "listen", s[i].listener);
 		err = w_spawn(w, "server", server, &s[i]) ?: w_spawn(w, "client", client, &s[i]);
 	}
+	return err ? err : w_join(w);
+}
+
+/* A UDP socket on loopback; *sa gets its address. */
+static int udp_socket(struct sockaddr_in *sa)
+{
+	socklen_t len = sizeof(*sa);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*sa = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	if (fd < 0)
+		return -errno;
+	if (!bind(fd, (struct sockaddr *)sa, sizeof(*sa)) && !getsockname(fd, (struct sockaddr *)sa, &len))
+		return fd;
+	close(fd);
+	return -EADDRNOTAVAIL;
+}
+
+static int connect_to(int fd, const struct sockaddr_in *sa)
+{
+	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+}
+
+int w_mode_udp(struct w *w)
+{
+	struct w_chan *c = w_alloc(w, 2, sizeof(*c));
+	struct sockaddr_in sa[4];
+	int fd[4], err;
+
+	if (!c)
+		return -ENOMEM;
+	for (int i = 0; i < 4; i++) {
+		fd[i] = udp_socket(&sa[i]);
+		if (fd[i] < 0)
+			return w_fail(w, "UDP socket", fd[i]);
+	}
+	/* 0 and 1 are connected to each other; 2 is only bound, 3 sends to it. */
+	if (connect_to(fd[0], &sa[1]) || connect_to(fd[1], &sa[0]) || connect_to(fd[3], &sa[2]))
+		return w_fail(w, "connect", -errno);
+	c[0] = socket_chan(fd[0], fd[1], HL_STATE_NETWORK);
+	c[1] = socket_chan(fd[2], fd[3], HL_STATE_IDLE);
+	err = w_chan_start(w, &c[0]) ?: w_chan_start(w, &c[1]);
 	return err ? err : w_join(w);
 }

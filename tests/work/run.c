@@ -181,22 +181,38 @@ long w_fork(struct w_thread *t)
 	return -errno;
 }
 
-long w_child(struct w_thread *t, const char *role, w_fn fn, void *arg)
+void w_child_main(struct w_thread *c, w_fn fn, void *arg)
 {
-	struct w_thread *c = w_slot(t->w, role);
-	long pid;
-
-	if (!c)
-		return -E2BIG;
-	pid = w_fork(t);
-	if (pid)
-		return pid;
 	w_begin(c);
 	CALL(c, PRCTL, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	fn(c, arg);
 	w_end(c);
 	syscall(SYS_exit_group, 0);
 	__builtin_unreachable();
+}
+
+long w_exec_self(struct w_thread *t, char *const argv[])
+{
+	char *envp[] = { NULL };
+
+	return CALL(t, EXECVE, L("/proc/self/exe"), L(argv), L(envp));
+}
+
+uint32_t w_index(const struct w_thread *t)
+{
+	return (uint32_t)(t - t->w->sh->threads) - 1; /* the main thread has the first slot */
+}
+
+long w_child(struct w_thread *t, struct w_thread *c, w_fn fn, void *arg)
+{
+	long pid;
+
+	if (!c)
+		return -E2BIG;
+	pid = w_fork(t);
+	if (!pid)
+		w_child_main(c, fn, arg);
+	return pid;
 }
 
 long w_reap(struct w_thread *t, long pid)
@@ -247,6 +263,16 @@ char w_until_asleep(struct w_thread *t, uint32_t pid, uint32_t tid)
 		CALL(t, SCHED_YIELD);
 	}
 	return 0;
+}
+
+char w_until_in(struct w_thread *t, struct w_thread *other, enum w_call_id id)
+{
+	volatile struct w_count *c = &other->calls[id];
+	uint64_t end = w_now() + 5 * S;
+
+	while (c->attempted == c->returned && w_now() < end)
+		CALL(t, SCHED_YIELD);
+	return w_until_asleep(t, other->pid, other->tid);
 }
 
 /* Number i, counted round, of a list like "0,2,5". */

@@ -105,13 +105,16 @@ struct w_thread {
 	uint32_t pid;
 	uint32_t tid;
 	char role[16];
+	char name[16];    /* hostile: the name that the thread took, any bytes */
 	struct w *w;      /* this process' context; NULL after an exec */
 	int schedstat;    /* descriptor, -1: none */
 	uint32_t running; /* 1 between begin and end */
 	uint64_t begin_ns;
 	uint64_t end_ns;   /* 0: still running, or killed */
-	uint64_t cpu_ns;   /* CLOCK_THREAD_CPUTIME_ID at the end */
-	uint64_t delay_ns; /* /proc schedstat: time runnable and not running */
+	uint64_t cpu_ns;   /* CLOCK_THREAD_CPUTIME_ID at the end: of the whole life */
+	uint64_t delay_ns; /* /proc schedstat: time runnable and not running, of the whole life */
+	uint64_t cpu0_ns;  /* both at the begin: the states are counted from there */
+	uint64_t delay0_ns;
 	struct w_count calls[NR_W_CALLS];
 	uint64_t state_ns[NR_HL_STATES];
 	uint64_t waits[NR_HL_STATES];
@@ -160,6 +163,7 @@ struct w_shared {
 	uint32_t finished; /* 1: the mode came to its end */
 	uint32_t nr_extra;
 	uint32_t nr_threads, nr_children, nr_slow; /* may exceed the maximum: the rest is not kept */
+	uint64_t number[8];                        /* for the modes, between processes */
 	uint32_t word[8];                          /* futex words and flags for the modes */
 	uint64_t begin_ns;
 	uint64_t end_ns;
@@ -271,13 +275,21 @@ void w_say(struct w *w, const char *word);
 
 /* A process by clone(2), without the C library's part: the child may only make calls. 0 in the child. */
 long w_fork(struct w_thread *t);
-/* A child process that runs fn with a slot of its own and exits. Returns its pid or -errno. */
-long w_child(struct w_thread *t, const char *role, w_fn fn, void *arg);
+/* A child process that takes the slot c (NULL: -E2BIG), runs fn and exits. Returns its pid or -errno. */
+long w_child(struct w_thread *t, struct w_thread *c, w_fn fn, void *arg);
+/* What such a child does, for other ways to make it. Does not return. */
+void w_child_main(struct w_thread *c, w_fn fn, void *arg) __attribute__((noreturn));
+/* Replaces the caller by this program in a hidden mode; returns -errno when that failed. */
+long w_exec_self(struct w_thread *t, char *const argv[]);
 /* Waits for a child; returns its wait status or -errno. */
 long w_reap(struct w_thread *t, long pid);
 void w_note(struct w *w, uint32_t pid, enum w_fate fate, uint64_t begin_ns);
+/* The number of a thread among the slots, the first one that was started being 0. */
+uint32_t w_index(const struct w_thread *t);
 /* Waits until the thread sleeps or is gone. Returns its state letter, 0 when gone or after 5 s. */
 char w_until_asleep(struct w_thread *t, uint32_t pid, uint32_t tid);
+/* The same, once the thread has begun a call of that name. */
+char w_until_in(struct w_thread *t, struct w_thread *other, enum w_call_id id);
 /* Pins the caller on number i of the CPUs in --cpu (all online ones without it). */
 int w_pin(struct w_thread *t, uint32_t i);
 /* The CPU that w_pin would take; -errno when the list is bad. */
@@ -301,6 +313,8 @@ struct w_chan {
 	int extra_fd; /* for ready */
 };
 
+/* A reader and a writer of the same channel. */
+int w_chan_start(struct w *w, struct w_chan *c);
 void w_chan_read(struct w_thread *t, void *chan);
 void w_chan_write(struct w_thread *t, void *chan);
 /* A connected TCP pair over loopback; -errno. */
