@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task iterators, read by user space like files.
+ *
+ * hl_found    every thread, at start: gives it a home with the state it is in now, and says
+ *             who it is.
+ * hl_blocked  at each refresh: what is blocked, on what, for how long, while it blocks.
+ * hl_homed    slots in task storage, which user space cannot map.
+ */
+#include "bpf/compat.bpf.h"
+#include <bpf/bpf_tracing.h>
+
+/* Another thread's memory cannot be read from here: a poll that began before hostlat did
+ * counts as one on many descriptors. */
+#include "vmlinux.h"
+static inline long unreadable(__u64 task, void *dst, __u64 src)
+{
+	asm volatile("" ::"r"(task), "r"(dst), "r"(src));
+	return -1;
+}
+#define HL_READ_USER(task, dst, src) unreadable(task, dst, src)
+#include "bpf/ledger.bpf.h"
+#include "bpf/life.bpf.h"
+
+/* Too large for the stack; only one reader at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slow_raw);
+} scratch SEC(".maps");
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Now on the run queue's clock: from the pair that sched_switch keeps, for the clock of a
+ * task that has run for a while is behind. 0: not known yet. */
+__hot __u64 clock_now(void)
+{
+	struct hl_cpu *cpu;
+	__u32 at = bpf_get_smp_processor_id();
+	__u64 clock, boot;
+
+	cpu = bpf_map_lookup_elem(&hl_cpus, &at);
+	if (!cpu)
+		return 0;
+	clock = cpu->clock;
+	boot = cpu->boot;
+	if (!clock)
+		return rq_clock(bpf_get_current_task_btf());
+	return clock + (bpf_ktime_get_boot_ns() - boot);
+}
+
+/* What the sleeper waits for, as far as it can be told from outside. */
+__hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
+{
+	struct hl_wait w = {};
+
+	s->since = s->begin = now;
+	w.f.task_state = p->__state;
+	w.f.asleep = w.f.task_state && !(p->on_rq && !sched_delayed(p));
+	if (!w.f.asleep && p->on_cpu) {
+		s->flags &= ~HL_SLOT_OFF_CPU;
+		s->state = HL_STATE_CPU;
+		return;
+	}
+	w.f.throttled = !w.f.asleep && is_throttled(p);
+	w.f.in_iowait = in_iowait(p);
+	w.f.frozen = w.f.asleep && is_frozen(p, w.f.task_state);
+	wait_gather(p, s, &w);
+	s->throttled = throttled_total(p);
+	s->cfs_rq = cfs_rq_id(p);
+	s->object = w.object;
+	s->arg = w.arg;
+	s->nr = w.nr;
+	s->abi = w.abi;
+	s->detail = w.detail;
+	s->state = hl_classify(&w.f);
+	s->flags |= HL_SLOT_OFF_CPU | HL_SLOT_LOWER_BOUND | (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
+	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
+		s->call_key = w.nr;
+}
+
+__hot int found(struct bpf_iter__task *ctx)
+{
+	struct task_struct *p = ctx->task;
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_rec_life r;
+	struct hl_slot *s;
+
+	if (!p || !p->pid || !cpu || p->exit_state)
+		return 0;
+	__sync_fetch_and_add(&cpu->threads_seen, 1);
+	s = slot_find(p);
+	if (!s) {
+		s = slot_claim(p, clock_now());
+		if (s)
+			found_state(p, s, clock_now());
+		else
+			__sync_fetch_and_add(&cpu->threads_lost, 1);
+	}
+	life_fill(&r, p, HL_LIFE_FORK, sizeof(r));
+	r.flags |= HL_PROC_EXISTED;
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
+
+SEC("iter/task")
+int hl_found(struct bpf_iter__task *ctx)
+{
+	return found(ctx);
+}
+
+/* A thread that has been off the CPU for long, and not for want of work. */
+SEC("iter/task")
+int hl_blocked(struct bpf_iter__task *ctx)
+{
+	struct task_struct *p = ctx->task;
+	struct hl_ctl *ctl = ctl_get();
+	struct slow_what w = {};
+	__u32 flags = 0, zero = 0, switches;
+	struct slow_raw *raw;
+	struct hl_slot *s;
+	__u64 now;
+
+	if (!p || !p->pid || !ctl)
+		return 0;
+	s = slot_find(p);
+	if (!s || !(s->flags & HL_SLOT_OFF_CPU) || s->state == HL_STATE_POLL || s->state == HL_STATE_IDLE ||
+	    s->state == HL_STATE_PARK || s->state == HL_STATE_SLEEP || s->state == HL_STATE_CHILD)
+		return 0;
+	now = clock_now();
+	if (now < s->since || now - s->since < ctl->slow_ns)
+		return 0;
+	switches = s->switches;
+	raw = bpf_map_lookup_elem(&scratch, &zero);
+	if (!raw)
+		return 0;
+	w.duration = now - s->since;
+	w.object = s->object;
+	w.arg = s->arg;
+	w.nr = s->nr;
+	w.op = HL_OP_WAIT;
+	w.state = s->state;
+	w.abi = s->abi;
+	w.detail = s->detail;
+	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
+	w.state_ns[s->state & (NR_HL_STATES - 1)] = w.duration;
+	slow_fill(&raw->r, s, &w, bpf_ktime_get_boot_ns());
+	raw->r.h.kind = HL_KIND_NOW;
+	raw->r.h.size = sizeof(*raw);
+	raw->r.waker = HL_WAKER_UNKNOWN;
+	if (w.detail == HL_DETAIL_FILE && w.object)
+		raw->r.path_len = path_of(w.object, &raw->path, &flags);
+	raw->r.flags |= flags;
+	if (s->switches == switches) /* else it went on meanwhile, and the object may be gone */
+		bpf_seq_write(ctx->meta->seq, raw, sizeof(*raw));
+	return 0;
+}
+
+SEC("iter/task")
+int hl_homed(struct bpf_iter__task *ctx)
+{
+	struct task_struct *p = ctx->task;
+	struct hl_slot *s;
+
+	if (!p || !p->pid)
+		return 0;
+	s = bpf_task_storage_get(&hl_homes, p, NULL, 0);
+	if (s && s->owner)
+		bpf_seq_write(ctx->meta->seq, s, sizeof(*s));
+	return 0;
+}
