@@ -120,16 +120,20 @@ static int parse_calls(const char *list, struct block k[NR_BLOCKERS], struct blo
 static int open_set(struct w *w, struct block_set *s)
 {
 	struct epoll_event e = { .events = EPOLLIN };
+	int err;
 
 	w_path(w, 0, s->path, sizeof(s->path));
-	s->locked = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	s->locked = (int)CALL(w->main, OPENAT, AT_FDCWD, L(s->path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	s->event = eventfd(0, EFD_CLOEXEC);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->locked < 0 || s->event < 0 || s->epoll < 0 || pipe(s->pipe))
+	if (s->locked < 0)
+		return w_fail(w, s->path, s->locked);
+	if (s->event < 0 || s->epoll < 0 || pipe(s->pipe))
 		return w_fail(w, "what to wait on", -errno);
-	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->event, &e) || flock(s->locked, LOCK_EX | LOCK_NB))
-		return w_fail(w, "what to wait on", -errno);
-	return 0;
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->event, &e))
+		return w_fail(w, "epoll_ctl", -errno);
+	err = (int)CALL(w->main, FLOCK, s->locked, LOCK_EX | LOCK_NB);
+	return err ? w_fail(w, s->path, err) : 0;
 }
 
 static void release(struct w *w, struct block_set *s)

@@ -69,43 +69,43 @@ int w_chan_start(struct w *w, struct w_chan *c)
 	return err ? err : w_spawn(w, "writer", w_chan_write, c);
 }
 
-int w_listen(uint16_t *port)
+int w_listen(struct w_thread *t, uint16_t *port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = (int)CALL(t, SOCKET, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 16) ||
 	    getsockname(fd, (struct sockaddr *)&sa, &len)) {
 		int err = -errno;
 
-		close(fd);
+		CALL(t, CLOSE, fd);
 		return err;
 	}
 	*port = sa.sin_port;
 	return fd;
 }
 
-int w_tcp_pair(int *client, int *accepted)
+int w_tcp_pair(struct w_thread *t, int *client, int *accepted)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int one = 1, err = 0;
-	int listener = w_listen(&sa.sin_port);
+	int one = 1;
+	int listener = w_listen(t, &sa.sin_port);
+	long r;
 
 	if (listener < 0)
 		return listener;
-	*accepted = -1;
-	*client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*client < 0 || connect(*client, (struct sockaddr *)&sa, sizeof(sa)))
-		err = -errno;
-	else if ((*accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
-		err = -errno;
-	else
-		setsockopt(*client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (err && *client >= 0)
-		close(*client);
-	close(listener);
-	return err;
+	*client = (int)CALL(t, SOCKET, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	r = *client < 0 ? *client : CALL(t, CONNECT, *client, L(&sa), sizeof(sa));
+	r = r < 0 ? r : CALL(t, ACCEPT, listener, 0, 0);
+	*accepted = (int)r;
+	if (r < 0 && *client >= 0)
+		CALL(t, CLOSE, *client);
+	CALL(t, CLOSE, listener);
+	if (r < 0)
+		return (int)r;
+	setsockopt(*client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return 0;
 }

@@ -17,7 +17,7 @@ static int mixed_pairs(struct w *w, struct w_chan c[NR_PAIRS])
 		c[i] = (struct w_chan){ p[0], p[1], C_READ, C_WRITE, HL_STATE_IPC, NULL, -1 };
 	}
 	for (int i = 2; i < NR_PAIRS; i++) {
-		err = w_tcp_pair(&client, &accepted);
+		err = w_tcp_pair(w->main, &client, &accepted);
 		if (err)
 			return w_fail(w, "TCP on loopback", err);
 		if (i == 2)

@@ -295,9 +295,10 @@ static int run_mode(struct w *w)
 	w_end(w->main);
 	w->sh->end_ns = w_now();
 	w->sh->finished = 1;
-	if (w_print(w))
+	if (w_print(w) || err || w->sh->failed)
 		return 1;
-	return err || w->sh->failed ? 1 : 0;
+	w_free(w);
+	return 0;
 }
 
 static const struct w_mode *find_mode(const char *name)

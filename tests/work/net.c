@@ -62,7 +62,7 @@ int w_mode_accept(struct w *w)
 	int err = s ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < w->opt.threads && !err; i++) {
-		s[i].listener = w_listen(&s[i].port);
+		s[i].listener = w_listen(w->main, &s[i].port);
 		if (s[i].listener < 0)
 			return w_fail(w, "listen", s[i].listener);
 		err = w_spawn(w, "server", server, &s[i]) ?: w_spawn(w, "client", client, &s[i]);
@@ -71,23 +71,23 @@ int w_mode_accept(struct w *w)
 }
 
 /* A UDP socket on loopback; *sa gets its address. */
-static int udp_socket(struct sockaddr_in *sa)
+static int udp_socket(struct w_thread *t, struct sockaddr_in *sa)
 {
 	socklen_t len = sizeof(*sa);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = (int)CALL(t, SOCKET, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	*sa = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (!bind(fd, (struct sockaddr *)sa, sizeof(*sa)) && !getsockname(fd, (struct sockaddr *)sa, &len))
 		return fd;
-	close(fd);
+	CALL(t, CLOSE, fd);
 	return -EADDRNOTAVAIL;
 }
 
-static int connect_to(int fd, const struct sockaddr_in *sa)
+static long connect_to(struct w_thread *t, int fd, const struct sockaddr_in *sa)
 {
-	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	return CALL(t, CONNECT, fd, L(sa), sizeof(*sa));
 }
 
 int w_mode_udp(struct w *w)
@@ -99,13 +99,15 @@ int w_mode_udp(struct w *w)
 	if (!c)
 		return -ENOMEM;
 	for (int i = 0; i < 4; i++) {
-		fd[i] = udp_socket(&sa[i]);
+		fd[i] = udp_socket(w->main, &sa[i]);
 		if (fd[i] < 0)
 			return w_fail(w, "UDP socket", fd[i]);
 	}
 	/* 0 and 1 are connected to each other; 2 is only bound, 3 sends to it. */
-	if (connect_to(fd[0], &sa[1]) || connect_to(fd[1], &sa[0]) || connect_to(fd[3], &sa[2]))
-		return w_fail(w, "connect", -errno);
+	err = connect_to(w->main, fd[0], &sa[1]) ?: connect_to(w->main, fd[1], &sa[0]);
+	err = err ?: connect_to(w->main, fd[3], &sa[2]);
+	if (err)
+		return w_fail(w, "connect", err);
 	c[0] = socket_chan(fd[0], fd[1], HL_STATE_NETWORK);
 	c[1] = socket_chan(fd[2], fd[3], HL_STATE_IDLE);
 	err = w_chan_start(w, &c[0]) ?: w_chan_start(w, &c[1]);

@@ -126,7 +126,7 @@ static void nap_stopper(struct w_thread *t, void *unused)
 
 	while (pid > 0 && w_more(w, n)) {
 		while (__atomic_load_n(&w->sh->number[1], __ATOMIC_ACQUIRE) == n)
-			CALL(t, SCHED_YIELD);
+			w_sleep(t, MS / 10);
 		w_until_in(t, c, C_NANOSLEEP);
 		if (!stop_once(t, pid, w->opt.hold_ns / 3))
 			break;

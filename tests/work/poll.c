@@ -49,7 +49,7 @@ static int wait_for_client(struct w *w, ready_fn ready, enum hl_state state, int
 
 	if (!c)
 		return -ENOMEM;
-	err = w_tcp_pair(&client, &accepted);
+	err = w_tcp_pair(w->main, &client, &accepted);
 	if (err)
 		return w_fail(w, "TCP on loopback", err);
 	*c = (struct w_chan){ client, accepted, C_RECVFROM, C_SENDTO, state, ready, other };
@@ -65,7 +65,7 @@ int w_mode_poll1(struct w *w)
 int w_mode_poll2(struct w *w)
 {
 	int client, accepted;
-	int err = w_tcp_pair(&client, &accepted);
+	int err = w_tcp_pair(w->main, &client, &accepted);
 
 	if (err)
 		return w_fail(w, "TCP on loopback", err);

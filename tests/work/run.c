@@ -22,6 +22,24 @@ struct w_worker {
 	void *arg;
 };
 
+void *w_alloc(struct w *w, size_t n, size_t size)
+{
+	void *p = w->nr_mem < sizeof(w->mem) / sizeof(w->mem[0]) ? calloc(n, size) : NULL;
+
+	if (p)
+		w->mem[w->nr_mem++] = p;
+	else
+		w_fail(w, "memory", -ENOMEM);
+	return p;
+}
+
+void w_free(struct w *w)
+{
+	while (w->nr_mem)
+		free(w->mem[--w->nr_mem]);
+	w->workers = NULL;
+}
+
 static void pass_gate(struct w_thread *t)
 {
 	uint32_t *gate = &t->w->sh->gate;
@@ -51,9 +69,11 @@ int w_spawn(struct w *w, const char *role, w_fn fn, void *arg)
 	int err;
 
 	if (!w->workers)
-		w->workers = calloc(W_MAX_WORKERS, sizeof(*w->workers));
-	if (!w->workers || w->nr_workers == W_MAX_WORKERS)
-		return w_fail(w, "start a thread", -ENOMEM);
+		w->workers = w_alloc(w, W_MAX_WORKERS, sizeof(*w->workers));
+	if (!w->workers)
+		return -ENOMEM;
+	if (w->nr_workers == W_MAX_WORKERS)
+		return w_fail(w, "start a thread", -E2BIG);
 	k = &w->workers[w->nr_workers];
 	*k = (struct w_worker){ .t = w_slot(w, role), .fn = fn, .arg = arg };
 	if (!k->t)
@@ -144,15 +164,6 @@ int w_run(struct w *w, const char *role, uint32_t n, w_fn fn, void *arg)
 	for (uint32_t i = 0; i < n && !err; i++)
 		err = w_spawn(w, role, fn, arg);
 	return w_join(w) ?: err;
-}
-
-void *w_alloc(struct w *w, size_t n, size_t size)
-{
-	void *p = calloc(n, size);
-
-	if (!p)
-		w_fail(w, "memory", -ENOMEM);
-	return p;
 }
 
 void w_pass_time(struct w *w)

@@ -203,6 +203,8 @@ struct w {
 	struct w_worker *workers;
 	uint32_t nr_workers;
 	uint64_t deadline_ns; /* 0: none */
+	void *mem[8];         /* what w_alloc gave */
+	uint32_t nr_mem;
 };
 
 struct w_mode {
@@ -261,8 +263,10 @@ bool w_more(struct w *w, uint64_t done);
 
 /* Starts a thread that runs fn with a slot of its own. */
 int w_spawn(struct w *w, const char *role, w_fn fn, void *arg);
-/* Memory for what the threads share, zeroed, that lives as long as the process; NULL after saying so. */
+/* Zeroed memory for what the threads share, which outlives the mode's function; NULL after saying so. */
 void *w_alloc(struct w *w, size_t n, size_t size);
+/* Frees it all; not while a thread may still be there. */
+void w_free(struct w *w);
 /* Opens the gate and waits until all threads are gone; sets stop when the time is up.
  * -EIO when one of them failed: others may then still be there. */
 int w_join(struct w *w);
@@ -318,8 +322,8 @@ int w_chan_start(struct w *w, struct w_chan *c);
 void w_chan_read(struct w_thread *t, void *chan);
 void w_chan_write(struct w_thread *t, void *chan);
 /* A connected TCP pair over loopback; -errno. */
-int w_tcp_pair(int *client, int *accepted);
-int w_listen(uint16_t *port);
+int w_tcp_pair(struct w_thread *t, int *client, int *accepted);
+int w_listen(struct w_thread *t, uint16_t *port);
 
 /* Workers that the mixed load takes from the modes. */
 void w_sleeper(struct w_thread *t, void *unused);
