@@ -151,7 +151,7 @@ static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v
 }
 
 /* The object inside o in which the last part of a dotted name stands; *name moves to it. */
-static cJSON *nested(struct doc *d, cJSON *o, const char **name)
+static cJSON *nested(cJSON *o, const char **name)
 {
 	char part[PART_NAME_LEN];
 
@@ -170,15 +170,17 @@ static cJSON *row_item(struct doc *d, const struct table_desc *t, const void *ro
 	for (size_t i = 0; i < t->nr_fields; i++) {
 		const struct field *f = &t->fields[i];
 		const char *name = f->name;
+		cJSON *item, *in;
 		struct val v;
-		cJSON *item;
 
 		if (f->flags & FIELD_SCREEN)
 			continue;
 		v = field_get(f, row);
 		item = val_item(d, f, &v);
-		if (item)
-			put(d, nested(d, o, &name), name, item);
+		if (!item)
+			continue;
+		in = nested(o, &name);
+		put(d, in, name, item);
 	}
 	return o;
 }
