@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The snapshot of fixture.h. */
 #include "tests/unit/fixture.h"
 
 #define MEMBER(m) .offset = offsetof(struct fixture_row, m)
@@ -60,6 +61,8 @@ static const struct table_desc nothing_table = {
 	.name = "nothing", .title = "Nothing", .help = "No rows.",
 	.fields = fields, .nr_fields = ARRAY_SIZE(fields), .row_size = sizeof(struct fixture_row),
 };
+
+const struct table_desc *const fixture_tables[] = { &fixture_table, &nothing_table, NULL };
 
 static const struct snap_collector collectors[] = {
 	{ "waits", "", HL_COLLECTOR_ON },

@@ -23,10 +23,11 @@ struct fixture_row {
 	uint64_t now_since_ns;
 };
 
-/* The table "things" and the snapshot around it: three rows and hostile head lines. It lives until
- * fixture_free; tables may be changed before use. */
-extern const struct table_desc fixture_table;
+extern const struct table_desc fixture_table;                  /* "things" */
+extern const struct table_desc *const fixture_tables[];        /* and "nothing"; NULL-ended */
 #define FIXTURE_ROWS 3
+
+/* The snapshot borrows from the rest; all of it may be changed before it is used. */
 
 struct fixture {
 	struct snap snap;
