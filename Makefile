@@ -87,6 +87,8 @@ $(O)/tests/list.h: $(UNIT_SRC)
 	$(call say,GEN,$@)sed -n 's/^void \(test_[a-z0-9_]*\)(void)$$/T(\1)/p' $^ > $@
 
 $(O)/tests/run.o: $(O)/tests/list.h
+# Every test sees the list; only the runner changes with it.
+$(UNIT_OBJ): | $(O)/tests/list.h
 
 $(O)/unit: $(UNIT_OBJ) $(LIB_OBJ)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
