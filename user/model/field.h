@@ -55,6 +55,11 @@ enum metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
 #define FIELD_FLEX   (1u << 6) /* takes the room that is left (one per table) */
 #define FIELD_TOTAL  (1u << 7) /* since start; without it and with _IVL: of the last interval */
 #define FIELD_IVL    (1u << 8)
+#define FIELD_BOTH   (1u << 9) /* of one flavour, but shown whichever ranks */
+
+/* A quantity that is known for the last interval and since start is two fields, twins:
+ * "interval.count" is the twin of "count". */
+#define FIELD_IVL_PREFIX "interval."
 
 /*
  * name is snake_case with its unit (total_ns). A dot nests in JSON: "now.state" is
@@ -81,6 +86,9 @@ void field_states(const struct field *f, const void *row, struct val *out); /* u
 void field_hist(const struct field *f, const void *row, struct val *out);   /* struct hist */
 void field_state_name(const struct field *f, const void *row, struct val *out); /* uint8_t; 0xff is none */
 
+/* Whose rows the model keeps; a table says which of them it shows. */
+enum rows { ROWS_NONE, ROWS_PROCESSES, ROWS_THREADS, ROWS_OPERATIONS, ROWS_SLOW, NR_ROWS };
+
 /* A kind of rows: its name is the key in the JSON document and the word of --view. */
 struct table_desc {
 	const char *name, *title, *help;
@@ -90,6 +98,8 @@ struct table_desc {
 	const char *sort;      /* field that ranks by default, interval flavour */
 	const char *sort_wide; /* the same since start */
 	bool (*hidden)(const void *row); /* left out of default rankings (waiting for work); may be NULL */
+	enum rows rows;        /* rows.h has their structs */
+	const char *sort_all;  /* ranks when waits for work are shown too; NULL: as `sort` */
 };
 
 struct str;
@@ -101,6 +111,11 @@ int val_cmp(const struct val *a, const struct val *b);
  * enc_text. VAL_STATES and VAL_HIST have no text of their own: "". */
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii);
 const struct field *table_field(const struct table_desc *t, const char *name); /* NULL: no such field */
+bool val_is_none(const struct val *v); /* also NaN */
+/* The twin of f in the flavour asked for; f itself where it has no twin. */
+const struct field *field_twin(const struct table_desc *t, const struct field *f, bool total);
+/* Of two twins a screen shows the one that ranks: false for the other one. */
+bool field_fits_flavour(const struct field *f, bool total);
 
 extern const char *const hl_state_names[NR_HL_STATES];  /* "cpu", … */
 extern const char *const hl_state_titles[NR_HL_STATES]; /* "CPU", … */

@@ -36,7 +36,11 @@ struct model_filter {
 struct collector {
 	const char *name;
 	const struct table_desc *const *tables; /* NULL-ended */
+	/* The name of an operation: static or in buf (MODEL_NAME_LEN bytes); NULL: it has none
+	 * for this one. The model knows numbers only. May be NULL. */
+	const char *(*op_name)(unsigned int op, unsigned int abi, unsigned int nr, char *buf);
 };
+#define MODEL_NAME_LEN 64
 
 /* cols is NULL-ended and outlives the model; its tables in order are the snapshot's. */
 struct model *model_new(const struct collector *const *cols, const struct model_limits *limits,

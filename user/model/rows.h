@@ -20,6 +20,7 @@ struct proc_row {
 	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES]; /* over all its threads, ended ones too */
 	uint64_t total_busy, ivl_busy; /* the same without the waits for work */
 	uint64_t members; /* how many processes a grouped row stands for; 1 */
+	uint64_t wall_ns, ivl_wall_ns; /* length of the capture and of the interval; 0: not known */
 };
 
 struct thread_row {
@@ -37,6 +38,9 @@ struct thread_row {
 	uint64_t now_since_ns; /* age of the state at the snapshot */
 	bool now_lower_bound;
 	const char *now_detail; /* file, peer or lock; NULL: none or not known */
+	const char *now_name;   /* of the call in progress; NULL: none, or nobody has a name for it */
+	uint64_t members;       /* how many threads a grouped row stands for; 1 */
+	uint64_t wall_ns, ivl_wall_ns; /* as in struct proc_row */
 };
 
 struct heat; /* see snap.h */
@@ -55,6 +59,9 @@ struct op_row {
 	uint64_t ivl[NR_HL_STATES];
 	struct hist ivl_hist;
 	uint64_t members;
+	const char *name;      /* of the call; NULL: nobody has a name for it */
+	uint64_t busy_ns, ivl_busy_ns; /* total_ns and ivl_ns without the waits for work */
+	uint64_t wall_ns, ivl_wall_ns; /* as in struct proc_row */
 };
 
 struct slow_row {
@@ -80,6 +87,8 @@ struct slow_row {
 	bool accepted;
 	uint64_t lock_addr, ino;
 	uint32_t dev;
+	const char *name; /* of the call; NULL: nobody has a name for it */
+	uint64_t fds;     /* how many descriptors were waited on, for HL_DETAIL_COUNT */
 };
 
 #endif

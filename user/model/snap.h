@@ -64,6 +64,8 @@ struct snap {
 
 	const struct snap_table *tables; /* in the order of the views */
 	size_t nr_tables;
+
+	struct snap_box *box; /* holds it; NULL: nobody counts its holders (made by hand) */
 };
 
 void snap_get(const struct snap *s); /* one more holder */
@@ -78,14 +80,20 @@ static inline const void *snap_row(const struct snap_table *t, size_t i)
  * What an output shows of a table: rows that pass, in order. All of the filter, the
  * ranking and the grouping of screen, text and exports is this one piece.
  */
+/*
+ * Rows that a group merges become one: sums and histograms add up, members counts them,
+ * what they do not share is not known (pid 0, NULL), and comm is the group's name.
+ * Operations stay apart by call and state. Slow operations cannot be added: no group.
+ */
 enum group { GROUP_NONE, GROUP_PROCESS, GROUP_COMM, GROUP_CGROUP, GROUP_CONTAINER, NR_GROUPS };
 extern const char *const group_names[NR_GROUPS]; /* "none", "process", "command", "cgroup", "container" */
 
 struct query {
-	const char *sort;     /* field name; NULL: the table's own */
+	const char *sort;     /* field name; NULL: the table's own. Of twins the one that `total` says */
 	bool ascending;       /* against the field's natural direction when `flip` */
-	bool flip;
-	const char *filter;   /* case-insensitive words; each must occur in some text of the row. NULL: all */
+	bool flip;            /* false: the field's natural direction, whatever `ascending` says */
+	const char *filter;   /* case-insensitive words (ASCII); each must occur in some text of the row, or be
+				 one of its key numbers. NULL: all */
 	bool show_work_waits; /* also what merely waits for work */
 	bool show_kthreads;
 	bool total;           /* rank by the total since start, not by the interval */

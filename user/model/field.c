@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Values of fields: how to get, compare and write one, and the names of the states.
+ * Called by every output and by the query; knows no column. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fmt.h"
+#include "base/str.h"
+#include "model/field.h"
+
+#define X(id, NAME, key, title, work, colour, help) [id] = key,
+const char *const hl_state_names[NR_HL_STATES] = { HL_STATES(X) };
+#undef X
+#define X(id, NAME, key, title, work, colour, help) [id] = title,
+const char *const hl_state_titles[NR_HL_STATES] = { HL_STATES(X) };
+#undef X
+#define X(id, NAME, key, title, work, colour, help) [id] = help,
+const char *const hl_state_help[NR_HL_STATES] = { HL_STATES(X) };
+#undef X
+#define X(id, NAME, key, title, work, colour, help) [id] = work,
+const bool hl_state_is_work_wait[NR_HL_STATES] = { HL_STATES(X) };
+#undef X
+
+/* ---- getters ------------------------------------------------------------------ */
+
+static const void *member(const struct field *f, const void *row)
+{
+	return (const char *)row + f->offset;
+}
+
+void field_u64(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_U64, .u = *(const uint64_t *)member(f, row) };
+}
+
+void field_u64_opt(const struct field *f, const void *row, struct val *out)
+{
+	field_u64(f, row, out);
+	if (!out->u)
+		out->type = VAL_NONE;
+}
+
+void field_u32(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_U64, .u = *(const uint32_t *)member(f, row) };
+}
+
+void field_str(const struct field *f, const void *row, struct val *out)
+{
+	const char *s;
+
+	memcpy(&s, member(f, row), sizeof(s));
+	*out = (struct val){ .type = s ? VAL_STR : VAL_NONE, .s = s };
+}
+
+void field_states(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_STATES, .states = member(f, row) };
+}
+
+void field_hist(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_HIST, .hist = member(f, row) };
+}
+
+void field_state_name(const struct field *f, const void *row, struct val *out)
+{
+	uint8_t state = *(const uint8_t *)member(f, row);
+
+	*out = (struct val){};
+	if (state < NR_HL_STATES)
+		*out = (struct val){ .type = VAL_STR, .s = hl_state_names[state] };
+}
+
+struct val field_get(const struct field *f, const void *row)
+{
+	struct val v = {};
+
+	f->get(f, row, &v);
+	return v;
+}
+
+/* ---- which fields a table has, and shows --------------------------------------- */
+
+const struct field *table_field(const struct table_desc *t, const char *name)
+{
+	for (size_t i = 0; i < t->nr_fields; i++)
+		if (!strcmp(t->fields[i].name, name))
+			return &t->fields[i];
+	return NULL;
+}
+
+const struct field *field_twin(const struct table_desc *t, const struct field *f, bool total)
+{
+	static const char prefix[] = FIELD_IVL_PREFIX;
+	size_t n = sizeof(prefix) - 1;
+	bool is_ivl = !strncmp(f->name, prefix, n);
+
+	if (is_ivl != total)
+		return f;
+	for (size_t i = 0; i < t->nr_fields; i++) {
+		const char *name = t->fields[i].name;
+
+		if (is_ivl ? !strcmp(name, f->name + n)
+			   : !strncmp(name, prefix, n) && !strcmp(name + n, f->name))
+			return &t->fields[i];
+	}
+	return f;
+}
+
+bool field_fits_flavour(const struct field *f, bool total)
+{
+	unsigned int flavour = f->flags & (FIELD_IVL | FIELD_TOTAL);
+
+	if (f->flags & FIELD_BOTH || !flavour)
+		return true;
+	return flavour & (total ? FIELD_TOTAL : FIELD_IVL);
+}
+
+/* ---- comparing ------------------------------------------------------------------ */
+
+static int cmp_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static uint64_t states_sum(const uint64_t *states)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < NR_HL_STATES; i++)
+		sum += states[i];
+	return sum;
+}
+
+static int cmp_bool(const struct val *a, const struct val *b)
+{
+	return a->b - b->b;
+}
+
+static int cmp_unsigned(const struct val *a, const struct val *b)
+{
+	return cmp_u64(a->u, b->u);
+}
+
+static int cmp_signed(const struct val *a, const struct val *b)
+{
+	return a->i < b->i ? -1 : a->i > b->i;
+}
+
+static int cmp_float(const struct val *a, const struct val *b)
+{
+	return a->f < b->f ? -1 : a->f > b->f;
+}
+
+static int cmp_str(const struct val *a, const struct val *b)
+{
+	int order = strcasecmp(a->s, b->s);
+
+	return order ? order : strcmp(a->s, b->s);
+}
+
+static int cmp_hist(const struct val *a, const struct val *b)
+{
+	return cmp_u64(a->hist->count, b->hist->count);
+}
+
+static int cmp_states(const struct val *a, const struct val *b)
+{
+	return cmp_u64(states_sum(a->states), states_sum(b->states));
+}
+
+static int (*const cmps[])(const struct val *a, const struct val *b) = {
+	[VAL_BOOL] = cmp_bool, [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,    [VAL_F64] = cmp_float,
+	[VAL_STR] = cmp_str,   [VAL_HIST] = cmp_hist,    [VAL_STATES] = cmp_states,
+};
+
+bool val_is_none(const struct val *v)
+{
+	return v->type == VAL_NONE || (v->type == VAL_F64 && isnan(v->f)) || (v->type == VAL_STR && !v->s);
+}
+
+int val_cmp(const struct val *a, const struct val *b)
+{
+	bool a_none = val_is_none(a), b_none = val_is_none(b);
+
+	if (a_none || b_none)
+		return a_none - b_none;
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	return cmps[a->type](a, b);
+}
+
+/* ---- text ------------------------------------------------------------------------ */
+
+static void add_plain(struct str *out, uint64_t u)
+{
+	str_addf(out, "%" PRIu64, u);
+}
+
+static void add_ns(struct str *out, uint64_t u)
+{
+	char buf[FMT_LEN];
+
+	str_add(out, fmt_ns(buf, u));
+}
+
+static void add_count(struct str *out, uint64_t u)
+{
+	char buf[FMT_LEN];
+
+	str_add(out, fmt_count(buf, u));
+}
+
+static void add_bytes(struct str *out, uint64_t u)
+{
+	char buf[FMT_LEN];
+
+	str_add(out, fmt_bytes(buf, u));
+}
+
+static void add_pct(struct str *out, uint64_t u)
+{
+	char buf[FMT_LEN];
+
+	str_add(out, fmt_pct(buf, (double)u));
+}
+
+/* The local time of day: what the clock on the wall, and the log beside it, say. */
+static void add_wall(struct str *out, uint64_t real_ns)
+{
+	time_t sec = (time_t)(real_ns / NSEC_PER_SEC);
+	unsigned int ms = (unsigned int)(real_ns % NSEC_PER_SEC / NSEC_PER_MSEC);
+	struct tm tm = {};
+
+	localtime_r(&sec, &tm);
+	str_addf(out, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+}
+
+static void (*const by_unit[])(struct str *out, uint64_t u) = {
+	[UNIT_NONE] = add_plain,  [UNIT_COUNT] = add_count, [UNIT_NS] = add_ns,
+	[UNIT_BYTES] = add_bytes, [UNIT_PCT] = add_pct,     [UNIT_WALL] = add_wall,
+};
+
+/* One decimal, in whole numbers, so that no locale changes it. */
+static void add_float(struct str *out, double f)
+{
+	double size = fabs(f) * 10 + 0.5;
+	uint64_t tenths;
+
+	if (!(size < 1e18)) {
+		str_addf(out, "%.0f", f);
+		return;
+	}
+	tenths = (uint64_t)size;
+	str_addf(out, "%s%" PRIu64 ".%u", f < 0 && tenths ? "-" : "", tenths / 10,
+		 (unsigned int)(tenths % 10));
+}
+
+static void text_u64(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	by_unit[f->unit](out, v->u);
+}
+
+static void text_i64(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	str_add(out, v->i < 0 ? "-" : "");
+	by_unit[f->unit](out, v->i < 0 ? -(uint64_t)v->i : (uint64_t)v->i);
+}
+
+static void text_f64(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	char buf[FMT_LEN];
+
+	if (f->unit == UNIT_PCT)
+		str_add(out, fmt_pct(buf, v->f));
+	else if (f->unit == UNIT_NONE)
+		add_float(out, v->f);
+	else
+		by_unit[f->unit](out, v->f > 0 ? (uint64_t)MIN(v->f, 1.8e19) : 0);
+}
+
+static void text_bool(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	str_add(out, v->b ? "yes" : "no");
+}
+
+static void text_str(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	enc_text(out, v->s, strlen(v->s), ascii);
+}
+
+static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {
+	[VAL_BOOL] = text_bool, [VAL_U64] = text_u64, [VAL_I64] = text_i64, [VAL_F64] = text_f64,
+	[VAL_STR] = text_str,   [VAL_HIST] = NULL,    [VAL_STATES] = NULL,
+};
+
+void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	if (val_is_none(v))
+		str_add(out, "-");
+	else if (texts[v->type])
+		texts[v->type](out, f, v, ascii);
+	else
+		str_add(out, ""); /* also nothing becomes a string */
+}
