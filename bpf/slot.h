@@ -135,8 +135,8 @@ struct hl_cpu {
 	__u64 orphan_attach, orphan_child, orphan_denied;
 	__u64 calls_other, calls_overflow; /* (other) cell; more states than a call can hold */
 	__u64 calls_clock;
-	__u64 calls_homeless;
-	__u64 pad[8];
+	__u64 calls_homeless, call_looked;
+	__u64 pad[7];
 };
 
 /* ---- fixed at load, and what may change while running ------------------------ */
@@ -162,13 +162,15 @@ struct hl_cfg {
 
 struct hl_ctl {
 	__u64 slow_ns;
-	__u32 calls_gen; /* odd: the calls tier is attached */
+	__u32 calls_gen; /* grows with each attachment of the calls tier */
 	__u32 filter_gen;
 	__u32 filter;
 	__u32 nr_comms, nr_cgroups;
 	__u32 pool_next; /* first cell that was never handed out */
 	__u32 free_head; /* kernel takes here … */
 	__u32 free_tail; /* … user space gives back there */
+	__u32 look; /* the calls tier only counts how many there are */
+	__u32 pad;
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 };

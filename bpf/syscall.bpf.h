@@ -148,6 +148,10 @@ __hot void call_enter(__u64 *ctx)
 
 	if (!ctl || !cpu)
 		return;
+	if (ctl->look) {
+		cpu->call_looked++;
+		return;
+	}
 	if (!s) {
 		cpu->calls_homeless++;
 		return;
@@ -357,7 +361,7 @@ __hot void call_exit(__u64 *ctx)
 	long ret = e.ret;
 	__u64 begin, now;
 
-	if (!s || !ctl || !cpu || !is_target(p, s, ctl))
+	if (!s || !ctl || !cpu || ctl->look || !is_target(p, s, ctl))
 		return;
 	hold_cpu();
 	begin = s->call_begin;

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Facts that are no events: the host, the collectors, pressure, our own cost, and the
+ * accounting. All of it enters the model as records. Called by live.c.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "kern/kern.h"
+
+static void meta(struct live *l, const char *key, const char *value)
+{
+	struct hl_rec_meta *r = LIVE_BEGIN(l, META, meta);
+
+	r->h.ts = l->started_boot;
+	rec_add_str(&l->buf, key);
+	rec_add_str(&l->buf, value);
+	live_emit(l);
+}
+
+static void meta_u64(struct live *l, const char *key, uint64_t value)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value);
+	meta(l, key, buf);
+}
+
+void facts_meta(struct live *l)
+{
+	meta(l, "tool_version", HL_VERSION);
+	meta(l, "hostname", l->sys.hostname);
+	meta(l, "kernel", l->sys.kernel);
+	meta(l, "arch", l->sys.arch);
+	meta(l, "boot_id", l->sys.boot_id);
+	meta_u64(l, "cpus", l->sys.cpus_online);
+	meta_u64(l, "slow_ns", l->cfg.slow_ns);
+	meta_u64(l, "started_real_ns", clock_real_ns() - (clock_boot_ns() - l->started_boot));
+	for (size_t i = 0; l->cfg.argv && l->cfg.argv[i]; i++)
+		meta(l, "argv", l->cfg.argv[i]);
+	for (size_t i = 0; l->cfg.filters && l->cfg.filters[i]; i++)
+		meta(l, "filter", l->cfg.filters[i]);
+}
+
+static void collector(struct live *l, const char *name, enum hl_collector_state state, const char *reason)
+{
+	struct hl_rec_collector *r = LIVE_BEGIN(l, COLLECTOR, collector);
+
+	r->h.ts = l->last_tick;
+	r->state = state;
+	rec_add_str(&l->buf, name);
+	rec_add_str(&l->buf, reason);
+	live_emit(l);
+}
+
+static void collectors(struct live *l)
+{
+	collector(l, "waits", HL_COLLECTOR_ON, "");
+	collector(l, "calls", l->tier.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF, l->tier.on ? "" : l->tier.reason);
+	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
+}
+
+static void pressure(struct live *l)
+{
+	struct hl_rec_psi *r;
+	struct psi p;
+
+	for (int i = 0; i < NR_PSI; i++) {
+		if (psi_read(i, &p))
+			continue;
+		r = LIVE_BEGIN(l, PSI, psi);
+		r->h.ts = l->last_tick;
+		r->resource = i;
+		r->some_avg10_x100 = p.some_avg10_x100;
+		r->full_avg10_x100 = p.full_avg10_x100;
+		r->some_total_us = p.some_total_us;
+		r->full_total_us = p.full_total_us;
+		live_emit(l);
+	}
+}
+
+static void self(struct live *l)
+{
+	struct hl_rec_self *r = LIVE_BEGIN(l, SELF, self);
+	uint64_t rss = 0;
+
+	process_rss(getpid(), &rss);
+	r->h.ts = l->last_tick;
+	r->h.pid = r->h.tid = getpid();
+	r->cpu_ns = clock_cpu_ns() - l->cpu0_ns;
+	r->rss_bytes = rss;
+	r->map_bytes = l->sh.bytes;
+	r->call_cost_ns = l->tier.cost_ns;
+	r->threads = hash_count(l->life.threads);
+	live_emit(l);
+}
+
+/* ---- accounting ---------------------------------------------------------------- */
+
+static struct hl_cpu sum_cpus(const struct live *l)
+{
+	struct hl_cpu sum = {};
+	uint64_t *to = (uint64_t *)&sum;
+
+	for (uint32_t c = 0; c < l->kcfg.nr_cpus; c++) {
+		const uint64_t *from = (const uint64_t *)&l->sh.cpus[c];
+
+		for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
+			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+/* How often the kernel skipped a program because it was already running on that CPU. */
+static uint64_t skipped(struct live *l, const char *prog)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(l->core.bpf, prog);
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	if (!p || bpf_program__fd(p) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+		return 0;
+	return info.recursion_misses;
+}
+
+/* Calls that were entered and not left yet. */
+static uint64_t open_calls(const struct live *l)
+{
+	uint64_t n = 0;
+	struct kthread *t;
+
+	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));) {
+		const struct hl_slot *s = &l->sh.slots[t->tid & l->kcfg.slot_mask];
+
+		if (s->tid == t->tid && s->owner > 1 && s->call_begin && s->call_gen)
+			n++;
+	}
+	return n;
+}
+
+static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64_t delivered, const uint64_t *lost)
+{
+	struct hl_rec_acct *r = LIVE_BEGIN(l, ACCT, acct);
+
+	r->h.ts = l->last_tick;
+	r->class_id = class;
+	r->delivered = delivered;
+	for (int i = 0; i < NR_HL_LOSSES; i++) {
+		r->lost[i] = lost[i];
+		delivered += lost[i];
+	}
+	/* while events go on, some are counted after they were drained */
+	r->seen = l->stopped ? seen : MAX(seen, delivered);
+	live_emit(l);
+}
+
+/* `before` was read before the drain, so that what is seen was drained too. */
+static void accounting(struct live *l, const struct hl_cpu *before)
+{
+	struct hl_cpu now = sum_cpus(l), c = l->stopped ? now : *before;
+	uint64_t none[NR_HL_LOSSES] = {}, lost[NR_HL_LOSSES] = {}, calls;
+
+	lost[HL_LOSS_CLOCK] = c.waits_clock;
+	lost[HL_LOSS_RECURSION] = skipped(l, "sched_switch");
+	lost[HL_LOSS_UNPAIRED] = c.homeless;
+	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.homeless, l->cells.waits, lost);
+	memset(lost, 0, sizeof(lost));
+	lost[HL_LOSS_CLOCK] = c.calls_clock;
+	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
+	lost[HL_LOSS_UNPAIRED] = c.call_superseded;
+	lost[HL_LOSS_RECURSION] = skipped(l, "sys_exit");
+	calls = c.call_enter + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
+	send_acct(l, HL_CLASS_CALLS, calls - MIN(calls, open_calls(l)), l->cells.calls, lost);
+	memset(lost, 0, sizeof(lost));
+	lost[HL_LOSS_RING_FULL] = c.slow_lost;
+	lost[HL_LOSS_DAMAGED] = l->damaged;
+	send_acct(l, HL_CLASS_SLOW, c.slow_seen, l->slow_delivered, lost);
+	lost[HL_LOSS_RING_FULL] = c.life_lost;
+	lost[HL_LOSS_DAMAGED] = 0;
+	send_acct(l, HL_CLASS_LIFECYCLE, c.life_seen, l->life_delivered, lost);
+	memcpy(lost, none, sizeof(lost));
+	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
+	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
+}
+
+void facts_before(struct live *l, struct hl_cpu *before)
+{
+	*before = sum_cpus(l);
+}
+
+void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
+{
+	struct hl_rec_tick *r;
+	uint64_t boot = clock_boot_ns();
+
+	collectors(l);
+	pressure(l);
+	self(l);
+	accounting(l, before);
+	r = LIVE_BEGIN(l, TICK, tick);
+	r->h.ts = boot;
+	r->real_ns = clock_real_ns();
+	r->interval_ns = boot - (l->last_tick ? l->last_tick : l->started_boot);
+	r->final = final;
+	l->last_tick = boot;
+	live_emit(l);
+}

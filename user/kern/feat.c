@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* What this kernel has, asked of its BTF: never of its version. Called by live.c and doctor. */
+#include <bpf/btf.h>
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "kern/kern.h"
+
+/* Parameters of a tracepoint's handler, without the leading data pointer; -1: no such one. */
+static int tp_params(const struct btf *btf, const char *name)
+{
+	char type[64];
+	int id;
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return -1;
+	id = btf__type_by_id(btf, id)->type;                            /* the pointer */
+	return btf_vlen(btf__type_by_id(btf, btf__type_by_id(btf, id)->type)) - 1; /* the prototype */
+}
+
+static bool has_func(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+int feat_flags(uint32_t *flags)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int err;
+
+	if (!btf) {
+		err = -errno;
+		return err;
+	}
+	*flags = 0;
+	if (tp_params(btf, "sched_switch") >= 4)
+		*flags |= HL_CFG_PREV_STATE;
+	if (has_func(btf, "bpf_rdonly_cast"))
+		*flags |= HL_CFG_CAST;
+	btf__free(btf);
+	return 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Inside the live source: its parts and what they share. Nobody outside kern/ sees this.
+ *
+ *   object.c   one BPF object: open from memory, share maps by name, load, attach by name
+ *   shared.c   the maps that both sides see: sizes within the memory budget, mapping them
+ *   ring.c     records out of the two rings
+ *   life.c     lifecycle records -> who lives; PROCESS, THREAD, THREAD_END
+ *   cells.c    aggregates -> OP; gives back the cells of processes that are gone
+ *   slots.c    clocks of the living threads -> LEDGER
+ *   slow.c     raw slow records -> SLOW, NOW
+ *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
+ *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
+ *   live.c     all of them in order
+ */
+#ifndef KERN_KERN_H
+#define KERN_KERN_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "bpf/slot.h"
+#include "host/cgroup.h"
+#include "host/proc.h"
+#include "host/system.h"
+#include "kern/live.h"
+#include "rec/rec.h"
+
+/* ---- object.c ------------------------------------------------------------------ */
+
+struct object {
+	const char *name; /* "core" */
+	struct bpf_object *bpf;
+};
+
+/* Open the embedded object, fill its cfg, take the shared maps from owner (NULL: it owns
+ * them). 0 or -errno after a printed line. */
+int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, const struct object *owner);
+/* quiet: a failure is not printed (the caller tries something else). */
+int object_load(struct object *o, bool quiet);
+void object_close(struct object *o);
+/* 0 and *link, or -errno after a printed line. */
+int object_attach(struct object *o, const char *prog, struct bpf_link **link);
+struct bpf_map *object_map(struct object *o, const char *name);
+/* Run a task iterator and hand its output on, in whole items of `size` bytes. */
+typedef void (*item_fn)(struct live *l, const void *item);
+int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, struct live *l);
+
+/* ---- shared.c ------------------------------------------------------------------ */
+
+struct shared {
+	struct hl_slot *slots;
+	struct hl_cell *cells;
+	struct hl_key *keys;
+	uint32_t *free;
+	struct hl_cpu *cpus;
+	struct hl_ctl *ctl;
+	size_t bytes; /* of all maps and rings */
+	struct {
+		void *at;
+		size_t size;
+	} maps[8];
+	size_t nr_maps;
+};
+
+/* Decide the sizes within the budget and set them on the opened core object. */
+int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *out);
+int shared_map(struct shared *s, struct object *core); /* after load */
+void shared_unmap(struct shared *s);
+
+/* ---- ring.c -------------------------------------------------------------------- */
+
+int ring_open(struct live *l);
+void ring_close(struct live *l);
+
+/* ---- life.c -------------------------------------------------------------------- */
+
+struct kproc {
+	uint32_t pid, ppid, uid, flags, alive; /* threads alive */
+	uint64_t start, cgroup_id;
+	char comm[HL_COMM_LEN];
+	char *exe, *args, *cgroup;
+	bool dirty; /* to be sent before the next tick */
+	bool gone;  /* all threads ended; freed when its cells were drained */
+};
+
+struct kthread {
+	uint32_t tid, pid;
+	uint64_t start;
+	struct kproc *proc;
+	char comm[HL_COMM_LEN];
+	bool dirty;
+};
+
+struct life {
+	struct hash *threads; /* tid -> kthread */
+	struct hash *procs;   /* pid -> kproc */
+	struct hash *gone; /* {pid, start} -> kproc whose cells are still to be drained */
+	struct cgroups *cgroups;
+};
+
+void life_init(struct life *f);
+void life_fini(struct life *f);
+void life_found(struct live *l, const void *item);                   /* from hl_found */
+void life_record(struct live *l, const struct hl_rec *rec, size_t n); /* from the lifecycle ring */
+void life_send(struct live *l); /* PROCESS and THREAD of what is new or changed */
+void life_forget(struct live *l); /* processes whose end was sent with their last cells */
+struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: not known */
+
+/* ---- cells.c ------------------------------------------------------------------- */
+
+struct cell_last;
+struct cells {
+	struct cell_last **last; /* what was sent of each cell */
+	uint64_t waits, calls;   /* counted so far, all cells */
+	uint32_t nr_cells, nr_cpus, key_mask;
+};
+
+void cells_init(struct cells *c, const struct hl_cfg *cfg);
+void cells_fini(struct cells *c);
+void cells_drain(struct live *l); /* OP for everything that moved */
+/* Give back the cells of processes that are gone. */
+void cells_reclaim(struct live *l);
+bool cells_scarce(const struct live *l);
+
+/* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
+
+void slots_drain(struct live *l);
+void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n);
+void slow_now(struct live *l, const void *item); /* from hl_blocked */
+
+struct tier {
+	enum calls_mode mode;
+	struct bpf_link *enter, *exit;
+	bool on;
+	bool probing;         /* on for a look only */
+	uint64_t cost_ns;     /* of one call, calibrated */
+	uint64_t next_look, look_end, over_since;
+	uint64_t last_at;     /* … and the counts of the last look */
+	uint64_t *last_calls; /* per CPU */
+	unsigned int good;
+	double share;         /* of the busiest CPU, 0..1 */
+	char reason[96];
+};
+
+int tier_init(struct live *l);
+void tier_fini(struct live *l);
+int tier_set(struct live *l, enum calls_mode mode);
+void tier_tick(struct live *l); /* the governor */
+
+void facts_meta(struct live *l);
+/* before: the counters, read before the drain. */
+void facts_before(struct live *l, struct hl_cpu *before);
+void facts_tick(struct live *l, const struct hl_cpu *before, bool final);
+
+/* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
+
+int feat_flags(uint32_t *flags);
+
+/* ---- live.c -------------------------------------------------------------------- */
+
+struct live {
+	struct live_cfg cfg;
+	live_sink sink;
+	void *arg;
+	struct hl_cfg kcfg;
+	struct object core, iter;
+	struct shared sh;
+	struct life life;
+	struct cells cells;
+	struct tier tier;
+	struct recbuf buf;
+	struct ring_buffer *ring;
+	struct bpf_link *links[8];
+	size_t nr_links;
+	struct system_info sys;
+	bool started, stopped;
+	bool iter_works;
+	char iter_reason[96];
+	int64_t clock_offset; /* boot - clock, now */
+	uint64_t last_tick, started_boot, cpu0_ns;
+	uint64_t slow_delivered, life_delivered, damaged;
+	int sink_err;
+};
+
+/* Build in l->buf, hand on, forget. */
+#define LIVE_BEGIN(l, KIND, body) ((struct hl_rec_##body *)rec_begin(&(l)->buf, HL_KIND_##KIND, sizeof(struct hl_rec_##body)))
+void live_emit(struct live *l); /* what was begun last */
+uint64_t live_boot(const struct live *l, uint64_t clock); /* run queue clock -> CLOCK_BOOTTIME */
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Who lives: from the lifecycle ring and the start-up iterator to PROCESS, THREAD and
+ * THREAD_END records. Identity comes from the kernel; /proc is asked only for what ran
+ * before hostlat, and for cgroup paths. Called by live.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "host/container.h"
+#include "host/mask.h"
+#include "kern/kern.h"
+#include "kern/path.h"
+
+#define MAX_ARGS 512
+
+struct identity {
+	uint64_t start;
+	uint32_t pid, pad;
+};
+
+void life_init(struct life *f)
+{
+	f->threads = hash_new(sizeof(uint32_t));
+	f->procs = hash_new(sizeof(uint32_t));
+	f->gone = hash_new(sizeof(struct identity));
+	f->cgroups = cgroups_new();
+}
+
+static void proc_free(struct kproc *p)
+{
+	free(p->exe);
+	free(p->args);
+	free(p->cgroup);
+	free(p);
+}
+
+void life_fini(struct life *f)
+{
+	void *v;
+
+	for (size_t i = 0; f->threads && (v = hash_next(f->threads, &i, NULL));)
+		free(v);
+	for (size_t i = 0; f->procs && (v = hash_next(f->procs, &i, NULL));)
+		proc_free(v);
+	for (size_t i = 0; f->gone && (v = hash_next(f->gone, &i, NULL));)
+		proc_free(v);
+	hash_free(f->gone);
+	hash_free(f->threads);
+	hash_free(f->procs);
+	cgroups_free(f->cgroups);
+	memset(f, 0, sizeof(*f));
+}
+
+struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start)
+{
+	struct kproc *p = hash_get(l->life.procs, &pid);
+
+	if (p && p->start == start)
+		return p;
+	return hash_get(l->life.gone, &(struct identity){ start, pid, 0 });
+}
+
+static void proc_gone(struct live *l, struct kproc *p)
+{
+	if (hash_get(l->life.procs, &p->pid) == p)
+		hash_del(l->life.procs, &p->pid);
+	p->gone = true;
+	hash_put(l->life.gone, &(struct identity){ p->start, p->pid, 0 }, p);
+	bpf_map_delete_elem(bpf_map__fd(object_map(&l->core, "hl_targets")), &p->pid);
+}
+
+static void set_str(char **at, const char *s)
+{
+	free(*at);
+	*at = s ? xstrdup(s) : NULL;
+}
+
+static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
+{
+	struct kproc *p = hash_get(l->life.procs, &r->h.pid), *parent;
+
+	if (p && p->start == r->proc_start)
+		return p;
+	if (p)
+		proc_gone(l, p);
+	p = xcalloc(1, sizeof(*p));
+	p->pid = r->h.pid;
+	p->start = r->proc_start;
+	p->ppid = r->ppid;
+	p->uid = r->uid;
+	p->flags = r->flags;
+	p->cgroup_id = r->cgroup_id;
+	p->dirty = true;
+	if (p->pid == (uint32_t)getpid())
+		p->flags |= HL_PROC_SELF;
+	memcpy(p->comm, r->comm, sizeof(p->comm));
+	hash_put(l->life.procs, &p->pid, p);
+	parent = hash_get(l->life.procs, &p->ppid);
+	if (parent && !(r->flags & HL_PROC_EXISTED)) { /* what a fork inherits until it execs */
+		set_str(&p->exe, parent->exe);
+		set_str(&p->args, parent->args);
+		p->flags |= parent->flags & HL_PROC_TARGET;
+	}
+	return p;
+}
+
+static void thread_gone(struct live *l, struct kthread *t)
+{
+	hash_del(l->life.threads, &t->tid);
+	if (t->proc->alive && !--t->proc->alive)
+		proc_gone(l, t->proc);
+	free(t);
+}
+
+static struct kthread *thread_get(struct live *l, const struct hl_rec_life *r)
+{
+	struct kthread *t = hash_get(l->life.threads, &r->h.tid);
+
+	if (t && t->start == r->start && t->pid == r->h.pid)
+		return t;
+	if (t)
+		thread_gone(l, t);
+	t = xcalloc(1, sizeof(*t));
+	t->tid = r->h.tid;
+	t->pid = r->h.pid;
+	t->start = r->start;
+	t->proc = proc_get(l, r);
+	t->proc->alive++;
+	t->dirty = true;
+	memcpy(t->comm, r->comm, sizeof(t->comm));
+	hash_put(l->life.threads, &t->tid, t);
+	return t;
+}
+
+static void masked(struct kproc *p, const char *raw, size_t n)
+{
+	struct str s = {};
+
+	if (n)
+		mask_cmdline(raw, n, &s);
+	set_str(&p->args, s.len ? s.s : NULL);
+	str_free(&s);
+}
+
+/* What /proc tells about a process that was there before. */
+static void proc_ask(struct live *l, struct kproc *p)
+{
+	char buf[4096];
+	ssize_t n;
+
+	if (p->flags & HL_PROC_KTHREAD)
+		return;
+	n = proc_exe(p->pid, buf, sizeof(buf));
+	set_str(&p->exe, n > 0 ? buf : NULL);
+	n = proc_cmdline(p->pid, buf, MAX_ARGS);
+	masked(p, buf, n > 0 ? n : 0);
+}
+
+void life_found(struct live *l, const void *item)
+{
+	const struct hl_rec_life *r = item;
+	struct kproc *before = hash_get(l->life.procs, &r->h.pid);
+	struct kthread *t = thread_get(l, r);
+
+	if (t->proc != before)
+		proc_ask(l, t->proc);
+}
+
+static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
+{
+	struct kthread *t = thread_get(l, r);
+	const char *tail = (const char *)(r + 1);
+	size_t room = n - sizeof(*r);
+	struct str path = {};
+
+	if (room < PATH_ROOM || r->name_len > PATH_ROOM || r->args_len > room - PATH_ROOM)
+		return;
+	path_turn(&path, tail, r->name_len, false);
+	set_str(&t->proc->exe, path.len ? path.s : NULL);
+	str_free(&path);
+	masked(t->proc, tail + PATH_ROOM, r->args_len);
+	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
+	memcpy(t->comm, r->comm, HL_COMM_LEN);
+	t->proc->dirty = t->dirty = true;
+}
+
+static void on_rename(struct live *l, const struct hl_rec_life *r)
+{
+	struct kthread *t = thread_get(l, r);
+
+	memcpy(t->comm, r->comm, HL_COMM_LEN);
+	t->dirty = true;
+	if (t->tid == t->pid) {
+		memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
+		t->proc->dirty = true;
+	}
+}
+
+static void send_process(struct live *l, struct kproc *p)
+{
+	char path[CGROUP_PATH_LEN], name[CONTAINER_NAME_LEN];
+	struct hl_rec_process *r;
+
+	p->dirty = false;
+	if (!p->cgroup && !cgroups_path(l->life.cgroups, p->cgroup_id, p->gone ? 0 : (pid_t)p->pid, path))
+		p->cgroup = xstrdup(path);
+	r = LIVE_BEGIN(l, PROCESS, process);
+	r->h.ts = l->last_tick;
+	r->h.pid = r->h.tid = p->pid;
+	r->start = p->start;
+	r->cgroup_id = p->cgroup_id;
+	r->ppid = p->ppid;
+	r->uid = p->uid;
+	r->flags = p->flags;
+	r->threads = p->alive;
+	memcpy(r->comm, p->comm, HL_COMM_LEN);
+	rec_add_str(&l->buf, p->exe);
+	rec_add_str(&l->buf, p->args);
+	rec_add_str(&l->buf, p->cgroup);
+	rec_add_str(&l->buf, p->cgroup ? container_name(p->cgroup, name) : "");
+	live_emit(l);
+}
+
+static void send_thread(struct live *l, struct kthread *t)
+{
+	struct hl_rec_thread *r;
+
+	if (t->proc->dirty)
+		send_process(l, t->proc);
+	t->dirty = false;
+	r = LIVE_BEGIN(l, THREAD, thread);
+	r->h.ts = l->last_tick;
+	r->h.pid = t->pid;
+	r->h.tid = t->tid;
+	r->start = t->start;
+	r->proc_start = t->proc->start;
+	memcpy(r->comm, t->comm, HL_COMM_LEN);
+	live_emit(l);
+}
+
+static void on_end(struct live *l, const struct hl_rec_thread_end *r)
+{
+	struct kthread *t = hash_get(l->life.threads, &r->h.tid);
+	struct hl_rec_thread_end *out;
+
+	if (t && t->start == r->start && t->dirty)
+		send_thread(l, t);
+	out = LIVE_BEGIN(l, THREAD_END, thread_end);
+	*out = *r;
+	live_emit(l);
+	if (t && t->start == r->start)
+		thread_gone(l, t);
+}
+
+void life_record(struct live *l, const struct hl_rec *rec, size_t n)
+{
+	const struct hl_rec_life *r = (const void *)rec;
+
+	if (rec->kind == HL_KIND_THREAD_END && n >= sizeof(struct hl_rec_thread_end)) {
+		on_end(l, (const void *)rec);
+		return;
+	}
+	if (rec->kind != HL_KIND_LIFE || n < sizeof(*r))
+		return;
+	if (r->what == HL_LIFE_FORK)
+		thread_get(l, r);
+	else if (r->what == HL_LIFE_EXEC)
+		on_exec(l, r, n);
+	else if (r->what == HL_LIFE_RENAME)
+		on_rename(l, r);
+}
+
+void life_send(struct live *l)
+{
+	struct kthread *t;
+	struct kproc *p;
+
+	for (size_t i = 0; (p = hash_next(l->life.procs, &i, NULL));)
+		if (p->dirty)
+			send_process(l, p);
+	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));)
+		if (t->dirty)
+			send_thread(l, t);
+}
+
+void life_forget(struct live *l)
+{
+	struct kproc *p;
+
+	if (!hash_count(l->life.gone))
+		return;
+	for (size_t i = 0; (p = hash_next(l->life.gone, &i, NULL));)
+		proc_free(p);
+	hash_free(l->life.gone);
+	l->life.gone = hash_new(sizeof(struct identity));
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The live source: the parts of kern/ in order. Called by the session of every live command. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "kern/kern.h"
+
+static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	__free char *line = NULL;
+
+	if (vasprintf(&line, fmt, args) < 0)
+		return 0;
+	pr_dbg("libbpf: %s", line);
+	return 0;
+}
+
+void live_emit(struct live *l)
+{
+	const struct hl_rec *rec = rec_end(&l->buf);
+	int err = l->sink(l->arg, rec);
+
+	if (err && !l->sink_err)
+		l->sink_err = err;
+	recbuf_reset(&l->buf);
+}
+
+uint64_t live_boot(const struct live *l, uint64_t clock)
+{
+	return clock + l->clock_offset;
+}
+
+/* The freshest pair of clocks that a CPU left. */
+static void read_clocks(struct live *l)
+{
+	uint64_t best = 0, clock, boot;
+
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++) {
+		const struct hl_cpu *c = &l->sh.cpus[i];
+
+		clock = __atomic_load_n(&c->clock, __ATOMIC_ACQUIRE);
+		boot = __atomic_load_n(&c->boot, __ATOMIC_ACQUIRE);
+		if (!clock || clock != __atomic_load_n(&c->clock, __ATOMIC_ACQUIRE) || boot <= best)
+			continue;
+		best = boot;
+		l->clock_offset = boot - clock;
+	}
+}
+
+/* ---- opening ------------------------------------------------------------------- */
+
+/* Not permitted, or not here: one line that says what is missing and what to do. */
+static int refuse(int err, int *status)
+{
+	*status = EXIT_UNSUPPORTED;
+	if (err == -EPERM || err == -EACCES)
+		pr_err("not permitted to load BPF programs: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+	else if (err == -ENOENT || err == -ESRCH)
+		pr_err("this kernel has no BTF (/sys/kernel/btf/vmlinux): hostlat needs Linux 5.15 or newer built with "
+		       "CONFIG_DEBUG_INFO_BTF");
+	else
+		*status = EXIT_FAILED;
+	return err;
+}
+
+static int check_host(struct live *l, int *status)
+{
+	uint32_t flags = 0;
+	int err;
+
+	if (geteuid())
+		return refuse(-EPERM, status);
+	err = feat_flags(&flags);
+	if (err)
+		return refuse(access("/sys/kernel/btf/vmlinux", R_OK) ? -ENOENT : err, status);
+	l->kcfg.flags = flags;
+	l->kcfg.self = getpid();
+	return 0;
+}
+
+/* The "(other)" cells have their keys from the start. */
+static void set_ctl(struct live *l)
+{
+	struct hl_ctl *ctl = l->sh.ctl;
+
+	ctl->slow_ns = l->cfg.slow_ns;
+	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_OPS;
+	for (uint32_t i = 1; i < ctl->pool_next; i++) {
+		uint8_t op = (i - 1) % NR_HL_OPS;
+
+		l->sh.cells[i].key = HL_KEY(0, HL_NR_OTHER, op == HL_OP_WAIT ? HL_STATE_OTHER : 0, 0, op);
+	}
+}
+
+static int set_targets(struct live *l)
+{
+	struct hl_ctl *ctl = l->sh.ctl;
+	int fd = bpf_map__fd(object_map(&l->core, "hl_targets")), err;
+
+	if (!l->cfg.has_target)
+		return 0;
+	for (size_t i = 0; i < l->cfg.nr_pids; i++) {
+		err = bpf_map_update_elem(fd, &l->cfg.pids[i], &l->cfg.pids[i], BPF_ANY);
+		if (err)
+			return err;
+	}
+	for (size_t i = 0; l->cfg.comms && l->cfg.comms[i] && i < HL_MAX_COMMS; i++) {
+		strncpy(ctl->comms[i], l->cfg.comms[i], HL_COMM_LEN - 1);
+		ctl->nr_comms = i + 1;
+	}
+	ctl->filter = HL_FILTER_ON | HL_FILTER_FOLLOW;
+	ctl->filter_gen = 1;
+	return 0;
+}
+
+static int open_core(struct live *l)
+{
+	struct hl_cfg sizing = l->kcfg;
+	int err;
+
+	err = shared_size(NULL, &l->cfg, &sizing);
+	if (err)
+		return err;
+	l->kcfg = sizing;
+	err = object_open(&l->core, "core", &l->kcfg, NULL);
+	if (err)
+		return err;
+	err = shared_size(&l->core, &l->cfg, &sizing);
+	if (err)
+		return err;
+	for (size_t i = 0; i < 2; i++)
+		bpf_program__set_autoload(
+			bpf_object__find_program_by_name(l->core.bpf, i ? "sys_enter" : "sys_exit"), true);
+	err = object_load(&l->core, false);
+	if (err)
+		return err;
+	return shared_map(&l->sh, &l->core);
+}
+
+/* Without iterators hostlat works, but sees only threads that switch. */
+static void open_iter(struct live *l)
+{
+	int err = object_open(&l->iter, "iter", &l->kcfg, &l->core);
+
+	if (!err)
+		err = object_load(&l->iter, true);
+	l->iter_works = !err;
+	if (err)
+		snprintf(l->iter_reason, sizeof(l->iter_reason), "task iterators: %s", err_str(err));
+}
+
+struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, int *status)
+{
+	struct live *l = xcalloc(1, sizeof(*l));
+	int err;
+
+	*status = EXIT_FAILED;
+	l->cfg = *cfg;
+	l->sink = sink;
+	l->arg = arg;
+	libbpf_set_print(on_libbpf);
+	system_info(&l->sys);
+	life_init(&l->life);
+	err = check_host(l, status);
+	if (!err)
+		err = open_core(l);
+	if (!err)
+		err = ring_open(l);
+	if (!err) {
+		open_iter(l);
+		cells_init(&l->cells, &l->kcfg);
+		set_ctl(l);
+		err = set_targets(l);
+	}
+	if (!err)
+		return l;
+	if (*status == EXIT_FAILED && (err == -EPERM || err == -EACCES))
+		*status = EXIT_UNSUPPORTED;
+	live_close(l);
+	return NULL;
+}
+
+static void detach(struct live *l)
+{
+	tier_fini(l);
+	while (l->nr_links)
+		bpf_link__destroy(l->links[--l->nr_links]);
+}
+
+void live_close(struct live *l)
+{
+	if (!l)
+		return;
+	detach(l);
+	ring_close(l);
+	shared_unmap(&l->sh);
+	object_close(&l->iter);
+	object_close(&l->core);
+	cells_fini(&l->cells);
+	life_fini(&l->life);
+	recbuf_free(&l->buf);
+	free(l);
+}
+
+/* ---- running ------------------------------------------------------------------- */
+
+int live_add_target(struct live *l, uint32_t pid)
+{
+	int fd = bpf_map__fd(object_map(&l->core, "hl_targets"));
+	int err = bpf_map_update_elem(fd, &pid, &pid, BPF_ANY);
+
+	l->sh.ctl->filter_gen++;
+	return err;
+}
+
+/* Who forks must be known before who switches: the order in which threads get their homes. */
+static const char *const always[] = { "sched_process_fork", "sched_process_exec", "task_rename", "sched_waking",
+				      "sched_switch" };
+
+int live_start(struct live *l)
+{
+	int err;
+
+	l->started_boot = clock_boot_ns();
+	l->cpu0_ns = clock_cpu_ns();
+	facts_meta(l);
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
+		err = object_attach(&l->core, always[i], &l->links[l->nr_links]);
+		if (err)
+			return err;
+		l->nr_links++;
+	}
+	usleep(1000); /* every CPU that does anything has left a pair of clocks */
+	read_clocks(l);
+	if (l->iter_works) {
+		err = object_iterate(&l->iter, "hl_found", sizeof(struct hl_rec_life), life_found, l);
+		if (err) {
+			l->iter_works = false;
+			snprintf(l->iter_reason, sizeof(l->iter_reason), "task iterators: %s", err_str(err));
+		}
+	}
+	l->started = true;
+	return tier_init(l);
+}
+
+int live_fd(const struct live *l)
+{
+	return ring_buffer__epoll_fd(l->ring);
+}
+
+int live_drain(struct live *l)
+{
+	int n = ring_buffer__consume(l->ring);
+
+	tier_tick(l);
+	if (cells_scarce(l) && hash_count(l->life.gone))
+		cells_reclaim(l);
+	return n;
+}
+
+int live_tick(struct live *l, bool final)
+{
+	struct hl_cpu before;
+
+	if (final) {
+		detach(l);
+		l->stopped = true;
+	}
+	facts_before(l, &before);
+	read_clocks(l);
+	live_drain(l);
+	life_send(l);
+	cells_drain(l);
+	cells_reclaim(l);
+	slots_drain(l);
+	if (l->iter_works)
+		object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_rec_slow) + 512, slow_now, l);
+	life_forget(l);
+	facts_tick(l, &before, final);
+	return l->sink_err;
+}
+
+int live_set_calls(struct live *l, enum calls_mode mode)
+{
+	return tier_set(l, mode);
+}
+
+enum calls_mode live_calls_mode(const struct live *l)
+{
+	return l->tier.mode;
+}
+
+bool live_calls_on(const struct live *l)
+{
+	return l->tier.on;
+}
+
+int live_set_slow(struct live *l, uint64_t slow_ns)
+{
+	l->cfg.slow_ns = slow_ns;
+	__atomic_store_n(&l->sh.ctl->slow_ns, slow_ns, __ATOMIC_RELEASE);
+	return 0;
+}

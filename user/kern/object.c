@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* One BPF object, whichever: opened from the bytes inside the program, its maps shared by
+ * name, loaded, attached program by program. Called by live.c and doctor. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/embed.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "kern/kern.h"
+
+static int set_cfg(struct bpf_object *o, const struct hl_cfg *cfg)
+{
+	struct bpf_map *map;
+	size_t size;
+	void *at;
+
+	bpf_object__for_each_map(map, o) {
+		if (!strstr(bpf_map__name(map), ".rodata.cfg"))
+			continue;
+		at = (void *)bpf_map__initial_value(map, &size);
+		if (!at || size < sizeof(*cfg))
+			return -EINVAL;
+		memcpy(at, cfg, sizeof(*cfg));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int share_maps(struct object *o, const struct object *owner)
+{
+	struct bpf_map *map, *from;
+	int err;
+
+	bpf_object__for_each_map(map, o->bpf) {
+		if (strncmp(bpf_map__name(map), "hl_", 3))
+			continue;
+		from = bpf_object__find_map_by_name(owner->bpf, bpf_map__name(map));
+		if (!from)
+			continue;
+		err = bpf_map__reuse_fd(map, bpf_map__fd(from));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, const struct object *owner)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	char file[64];
+	const void *bytes;
+	size_t size;
+	int err;
+
+	o->name = name;
+	snprintf(file, sizeof(file), "%s.bpf.o", name);
+	bytes = embed_find(file, &size);
+	if (!bytes) {
+		pr_err("%s: no such BPF object inside this program", name);
+		return -ENOENT;
+	}
+	o->bpf = bpf_object__open_mem(bytes, size, &opts);
+	if (!o->bpf) {
+		err = -errno;
+		pr_err("%s: open: %s", name, err_str(err));
+		return err;
+	}
+	err = set_cfg(o->bpf, cfg);
+	if (!err && owner)
+		err = share_maps(o, owner);
+	if (err)
+		pr_err("%s: prepare: %s", name, err_str(err));
+	return err;
+}
+
+int object_load(struct object *o, bool quiet)
+{
+	int err = bpf_object__load(o->bpf);
+
+	if (err && !quiet)
+		pr_err("%s: the kernel refuses the BPF programs: %s; run `hostlat doctor`", o->name, err_str(err));
+	return err;
+}
+
+void object_close(struct object *o)
+{
+	bpf_object__close(o->bpf);
+	o->bpf = NULL;
+}
+
+int object_attach(struct object *o, const char *prog, struct bpf_link **link)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(o->bpf, prog);
+	int err;
+
+	if (!p)
+		return -ENOENT;
+	*link = bpf_program__attach(p);
+	if (*link)
+		return 0;
+	err = -errno;
+	pr_err("%s: attach %s: %s", o->name, prog, err_str(err));
+	return err;
+}
+
+struct bpf_map *object_map(struct object *o, const char *name)
+{
+	return bpf_object__find_map_by_name(o->bpf, name);
+}
+
+static int read_items(int fd, size_t size, item_fn fn, struct live *l)
+{
+	size_t have = 0, cap = size * 64, used;
+	__free char *buf = xmalloc(cap);
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, buf + have, cap - have);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		have += n;
+		for (used = 0; have - used >= size; used += size)
+			fn(l, buf + used);
+		memmove(buf, buf + used, have - used);
+		have -= used;
+	}
+}
+
+int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, struct live *l)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(o->bpf, prog);
+	struct bpf_link *link;
+	int fd, err;
+
+	if (!p)
+		return -ENOENT;
+	link = bpf_program__attach_iter(p, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	err = fd < 0 ? -errno : read_items(fd, size, fn, l);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return err;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The memory that both sides see: how large each map is within the budget, and mapping
+ * it. Called by live.c. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "kern/kern.h"
+
+#define MAX_SLOTS  (128u << 10) /* more threads than that go to task storage */
+#define MAX_CELLS  (16u << 10)
+#define MIN_CELLS  256u
+#define RING_BYTES (4u << 20)
+#define LIFE_BYTES (2u << 20)
+
+static uint32_t pow2_at_least(uint64_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n && p < 1u << 31)
+		p <<= 1;
+	return p;
+}
+
+struct sizes {
+	uint32_t slots, cells, keys_per_cpu, cpus, ring, life;
+};
+
+static uint64_t sizes_bytes(const struct sizes *z)
+{
+	return (uint64_t)z->slots * sizeof(struct hl_slot) + (uint64_t)z->cells * (sizeof(struct hl_cell) + 4) +
+	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) + z->cpus * sizeof(struct hl_cpu) +
+	       z->ring + z->life + sizeof(struct hl_ctl);
+}
+
+/* Slots first, for exactness hangs on them; cells take what remains. */
+static int decide(struct sizes *z, const struct live_cfg *cfg)
+{
+	struct system_info sys;
+	uint64_t budget = cfg->memory_bytes, rest;
+
+	system_info(&sys);
+	z->cpus = sys.cpus_possible;
+	z->ring = cfg->ring_bytes ? cfg->ring_bytes : RING_BYTES;
+	z->life = LIFE_BYTES;
+	while (!cfg->ring_bytes && z->ring > 256 << 10 && z->ring + z->life > budget / 8)
+		z->ring /= 2;
+	while (z->life > 128 << 10 && z->life > budget / 16)
+		z->life /= 2;
+	z->slots = pow2_at_least(cfg->slots ? cfg->slots : MIN(sys.pid_max, MAX_SLOTS));
+	while (!cfg->slots && z->slots > 1024 && (uint64_t)z->slots * sizeof(struct hl_slot) > budget * 3 / 4)
+		z->slots /= 2;
+	z->cells = 0;
+	z->keys_per_cpu = 0;
+	rest = sizes_bytes(z);
+	rest = budget > rest ? budget - rest : 0;
+	/* a cell, its place in the ring of free ones, and up to four key entries (power of two) */
+	z->cells = MIN(MAX_CELLS, rest / (sizeof(struct hl_cell) + 4 + 4 * sizeof(struct hl_key)));
+	if (cfg->cells)
+		z->cells = cfg->cells;
+	z->keys_per_cpu = MAX(64u, pow2_at_least(2ull * z->cells / z->cpus));
+	if (z->cells >= MIN_CELLS + z->cpus * NR_HL_OPS || cfg->cells)
+		return 0;
+	pr_err("--memory: %llu MiB is too little for %u CPUs; give at least 16M and 1M per CPU",
+	       (unsigned long long)(budget >> 20), z->cpus);
+	return -EINVAL;
+}
+
+int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *out)
+{
+	struct sizes z;
+	int err = decide(&z, cfg);
+	const struct {
+		const char *map;
+		uint32_t entries;
+	} want[] = {
+		{ "hl_slots", z.slots },	     { "hl_cells", z.cells },  { "hl_free", z.cells },
+		{ "hl_keys", z.keys_per_cpu * z.cpus }, { "hl_cpus", z.cpus },    { "hl_events", z.ring },
+		{ "hl_life", z.life },
+	};
+
+	if (err)
+		return err;
+	out->slot_mask = z.slots - 1;
+	out->key_mask = z.keys_per_cpu - 1;
+	out->nr_cells = z.cells;
+	out->nr_cpus = z.cpus;
+	for (size_t i = 0; core && i < ARRAY_SIZE(want); i++) {
+		err = bpf_map__set_max_entries(object_map(core, want[i].map), want[i].entries);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void *map_one(struct shared *s, struct object *core, const char *name, int *err)
+{
+	struct bpf_map *m = object_map(core, name);
+	size_t value = (bpf_map__value_size(m) + 7) & ~7u;
+	size_t page = sysconf(_SC_PAGESIZE), size = value * bpf_map__max_entries(m);
+	void *at;
+
+	if (*err)
+		return NULL;
+	size = (size + page - 1) / page * page;
+	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(m), 0);
+	if (at == MAP_FAILED) {
+		*err = -errno;
+		pr_err("%s: map into memory: %s", name, err_str(*err));
+		return NULL;
+	}
+	s->maps[s->nr_maps].at = at;
+	s->maps[s->nr_maps++].size = size;
+	s->bytes += size;
+	return at;
+}
+
+int shared_map(struct shared *s, struct object *core)
+{
+	int err = 0;
+
+	s->slots = map_one(s, core, "hl_slots", &err);
+	s->cells = map_one(s, core, "hl_cells", &err);
+	s->keys = map_one(s, core, "hl_keys", &err);
+	s->free = map_one(s, core, "hl_free", &err);
+	s->cpus = map_one(s, core, "hl_cpus", &err);
+	s->ctl = map_one(s, core, "hl_ctls", &err);
+	s->bytes += bpf_map__max_entries(object_map(core, "hl_events"));
+	s->bytes += bpf_map__max_entries(object_map(core, "hl_life"));
+	return err;
+}
+
+void shared_unmap(struct shared *s)
+{
+	for (size_t i = 0; i < s->nr_maps; i++)
+		munmap(s->maps[i].at, s->maps[i].size);
+	s->nr_maps = 0;
+}

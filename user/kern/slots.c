@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The clocks of the living threads, read from the mapped slots: a LEDGER each. Called by
+ * live.c at each tick. */
+#include <string.h>
+
+#include "kern/kern.h"
+
+struct reading {
+	struct live *l;
+	uint64_t boot; /* now */
+	size_t missing;
+};
+
+/* A whole copy of a slot that the kernel may be writing; false: it will not hold still. */
+static bool read_slot(const struct hl_slot *s, struct hl_slot *copy)
+{
+	for (int i = 0; i < 100; i++) {
+		uint32_t before = __atomic_load_n(&s->seq, __ATOMIC_ACQUIRE);
+
+		if (before & 1)
+			continue;
+		memcpy(copy, (const void *)s, offsetof(struct hl_slot, call_begin));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&s->seq, __ATOMIC_RELAXED) == before)
+			return true;
+	}
+	return false;
+}
+
+static void send(struct live *l, const struct hl_slot *s, uint64_t boot)
+{
+	uint64_t now = boot - l->clock_offset;
+	struct hl_rec_ledger *r = LIVE_BEGIN(l, LEDGER, ledger);
+	uint8_t state = s->flags & HL_SLOT_OFF_CPU ? s->state : HL_STATE_CPU;
+
+	if (now < s->since) /* switched after we looked at the clock */
+		now = s->since;
+	r->h.ts = now + l->clock_offset;
+	r->h.pid = s->pid;
+	r->h.tid = s->tid;
+	r->start = s->start;
+	r->proc_start = s->proc_start;
+	r->begin = live_boot(l, s->begin);
+	r->now_since = live_boot(l, s->since);
+	r->switches = s->switches;
+	r->now_nr = s->flags & HL_SLOT_OFF_CPU ? s->nr : HL_NR_NONE;
+	r->now_state = state;
+	r->now_abi = s->abi;
+	r->lower_bound = !!(s->flags & HL_SLOT_LOWER_BOUND);
+	memcpy(r->state_ns, s->state_ns, sizeof(r->state_ns));
+	r->state_ns[state % NR_HL_STATES] += now - s->since;
+	live_emit(l);
+}
+
+static void read_homed(struct live *l, const void *item)
+{
+	const struct hl_slot *s = item;
+
+	if (s->begin)
+		send(l, s, clock_boot_ns());
+}
+
+void slots_drain(struct live *l)
+{
+	struct reading rd = { .l = l, .boot = clock_boot_ns() };
+	struct hl_slot copy;
+	struct kthread *t;
+
+	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));) {
+		const struct hl_slot *s = &l->sh.slots[t->tid & l->kcfg.slot_mask];
+
+		if (s->owner <= 1 || s->tid != t->tid || s->start != t->start) {
+			rd.missing++;
+			continue;
+		}
+		if (read_slot(s, &copy) && copy.tid == t->tid && copy.begin)
+			send(l, &copy, rd.boot);
+	}
+	if (rd.missing && l->iter_works)
+		object_iterate(&l->iter, "hl_homed", sizeof(struct hl_slot), read_homed, l);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Slow operations, from how the kernel side leaves them to how records have them: the path
+ * turned round, the waker named, device numbers as user space writes them. Called by live.c. */
+#include <string.h>
+
+#include "base/str.h"
+#include "kern/kern.h"
+#include "kern/path.h"
+
+#define KERNEL_MINOR_BITS 20
+
+static uint32_t user_dev(uint32_t dev)
+{
+	uint32_t major = dev >> KERNEL_MINOR_BITS, minor = dev & ((1u << KERNEL_MINOR_BITS) - 1);
+
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
+static void name_threads(struct live *l, struct hl_rec_slow *r)
+{
+	struct kthread *t = hash_get(l->life.threads, &r->h.tid);
+
+	if (t && t->start == r->start)
+		memcpy(r->comm, t->comm, HL_COMM_LEN);
+	if (r->waker != HL_WAKER_THREAD)
+		return;
+	t = hash_get(l->life.threads, &r->waker_tid);
+	if (t)
+		memcpy(r->waker_comm, t->comm, HL_COMM_LEN);
+}
+
+static void send(struct live *l, const struct hl_rec_slow *raw, size_t n)
+{
+	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
+	const char *names = (const char *)(raw + 1);
+	struct str path = {};
+
+	*r = *raw;
+	r->detail_dev = user_dev(raw->detail_dev);
+	name_threads(l, r);
+	r->path_len = 0;
+	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw)) {
+		path_turn(&path, names, raw->path_len, raw->flags & HL_SLOW_PATH_CUT);
+		r->path_len = MIN(path.len, 4096u);
+		rec_add_bytes(&l->buf, path.s, r->path_len);
+		str_free(&path);
+	}
+	live_emit(l);
+}
+
+void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n)
+{
+	if (n < sizeof(*raw))
+		return;
+	l->slow_delivered++;
+	send(l, raw, n);
+}
+
+void slow_now(struct live *l, const void *item)
+{
+	const struct hl_rec_slow *raw = item;
+
+	send(l, raw, raw->h.size);
+}
