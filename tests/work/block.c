@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -51,7 +52,9 @@ static long block_epoll(struct w_thread *t, struct block_set *s)
 
 static long block_sleep(struct w_thread *t, struct block_set *s)
 {
-	return w_sleep(t, (uint64_t)(t->w->opt.seconds * S));
+	long r = w_sleep(t, (uint64_t)(t->w->opt.seconds * S));
+
+	return r == -EINTR ? 0 : r; /* woken by release */
 }
 
 static long block_flock(struct w_thread *t, struct block_set *s)
@@ -136,9 +139,28 @@ static int open_set(struct w *w, struct block_set *s)
 	return err ? w_fail(w, s->path, err) : 0;
 }
 
+static void nothing(int sig)
+{
+}
+
+/* A sleep ends by itself, unless the run ends early. */
+static void wake_sleepers(struct w *w)
+{
+	struct sigaction sa = { .sa_handler = nothing };
+
+	if (w_now() >= w->deadline_ns)
+		return;
+	sigaction(SIGUSR2, &sa, NULL);
+	for (uint32_t i = 1; i <= w->opt.threads; i++)
+		if (!strcmp(w->sh->threads[i].role, "nanosleep"))
+			CALL(w->main, TGKILL, w->sh->pid, w->sh->threads[i].tid, SIGUSR2);
+}
+
 static void release(struct w *w, struct block_set *s)
 {
 	uint64_t one = 1;
+
+	wake_sleepers(w);
 
 	__atomic_store_n(&s->word, 1, __ATOMIC_RELEASE);
 	CALL(w->main, FUTEX, L(&s->word), FUTEX_WAKE_PRIVATE, INT_MAX);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct w_mode modes[] = {
@@ -258,6 +259,17 @@ static void watch_signals(struct w *w)
 	sigaction(SIGTERM, &sa, NULL);
 }
 
+/* Each thread keeps a descriptor open: as many as the host allows. */
+static void raise_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r))
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static void say_ready(struct w *w)
 {
 	char c;
@@ -282,6 +294,7 @@ static int run_mode(struct w *w)
 	w->sh->magic = W_MAGIC;
 	snprintf(w->sh->mode, sizeof(w->sh->mode), "%s", w->mode->name);
 	watch_signals(w);
+	raise_files();
 	w->main = w_slot(w, "main");
 	w_begin(w->main);
 	w->sh->pid = w->main->pid;

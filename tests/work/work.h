@@ -8,7 +8,8 @@
  * that it outlives a killed thread or process. A call is "attempted" before it
  * is made and "returned" after. For every thread listed, the count of a call
  * that is listed is complete: no other call of that name was made by the
- * thread, the C library's start and end of a thread or process excepted.
+ * thread, the C library's start and end of a thread or process excepted, and
+ * with --pthread the futex calls of its mutex or condition.
  *
  * Times are nanoseconds of CLOCK_BOOTTIME. Functions that can fail return a
  * negative errno, and the one that knows what was tried prints one line.
