@@ -295,6 +295,35 @@ void test_export_cut_is_told(void)
 	fixture_free(&fx);
 }
 
+/* Of the last interval and since start: text shows what ranks, documents have both. */
+void test_export_twins(void)
+{
+	struct query q = {};
+	struct fixture fx;
+	struct str out = {};
+
+	fixture_init(&fx);
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .query = &q, .table = "things" });
+	ASSERT(strstr(str_get(&out), " LATELY ") && !strstr(str_get(&out), " TOTAL "));
+	ASSERT(strstr(str_get(&out), "Things: 3 rows by interval.total_ns\n"));
+	q.total = true;
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .query = &q, .table = "things" });
+	ASSERT(!strstr(str_get(&out), " LATELY ") && strstr(str_get(&out), " TOTAL "));
+	ASSERT(strstr(str_get(&out), "Things: 3 rows by total_ns\n"));
+	q.sort = "interval.total_ns";
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .query = &q, .table = "things" });
+	ASSERT(strstr(str_get(&out), "Things: 3 rows by total_ns\n"));
+	/* a name of some other table */
+	q.sort = "no_such_ns";
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .query = &q, .table = "things" });
+	ASSERT(strstr(str_get(&out), "Things: 3 rows by total_ns\n"));
+	write_doc(&out, "json", &fx.snap, (struct export_opts){ .query = &q, .table = "things" });
+	ASSERT(strstr(str_get(&out), "\"total_ns\":12345678,"));
+	ASSERT(strstr(str_get(&out), "\"interval\":{\"total_ns\":5}"));
+	str_free(&out);
+	fixture_free(&fx);
+}
+
 void test_export_unknown_table(void)
 {
 	struct export_opts o = { .table = "no such" };

@@ -31,6 +31,8 @@ static const struct field fields[] = {
 	  .width = 12 },
 	{ "total_ns", "TOTAL", "time in all", field_u64, MEMBER(total_ns), UNIT_NS, METRIC_COUNTER,
 	  FIELD_NARROW | FIELD_TOTAL, 7 },
+	{ "interval.total_ns", "LATELY", "time in all, of late", field_u64, MEMBER(ivl_ns), UNIT_NS, METRIC_NONE,
+	  FIELD_NARROW | FIELD_IVL, 7 },
 	{ "other_ns", "OTHER", "time elsewhere", field_u64_opt, MEMBER(other_ns), UNIT_NS, METRIC_COUNTER,
 	  FIELD_NARROW, 7 },
 	{ "share_pct", "SHARE", "share of a CPU", get_share, .unit = UNIT_PCT, .flags = FIELD_NARROW, .width = 6 },
@@ -54,7 +56,7 @@ static const struct field fields[] = {
 const struct table_desc fixture_table = {
 	.name = "things", .title = "Things", .help = "Things of a test.",
 	.fields = fields, .nr_fields = ARRAY_SIZE(fields), .row_size = sizeof(struct fixture_row),
-	.sort = "total_ns", .sort_wide = "total_ns",
+	.sort = "interval.total_ns", .sort_wide = "total_ns",
 };
 
 static const struct table_desc nothing_table = {
@@ -84,7 +86,7 @@ static void fill_rows(struct fixture_row *rows)
 	static const uint64_t durations[] = { 0, 256, 257, 10000000, 10000001, 1ull << 38, UINT64_MAX };
 
 	rows[0] = (struct fixture_row){
-		.pid = 1, .comm = "init", .total_ns = 12345678, .bytes = 4096, .started = 1767323045123456789,
+		.pid = 1, .comm = "init", .total_ns = 12345678, .ivl_ns = 5, .bytes = 4096, .started = 1767323045123456789,
 		.share_pct = 12.5, .running = true, .time = { [HL_STATE_CPU] = 1, [HL_STATE_DISK] = 3,
 		[HL_STATE_POLL] = 996 }, .now_state = HL_STATE_CPU, .now_since_ns = 2000000,
 	};

@@ -13,7 +13,7 @@
 struct fixture_row {
 	uint32_t pid;
 	const char *comm;
-	uint64_t total_ns, bytes, started, other_ns;
+	uint64_t total_ns, ivl_ns, bytes, started, other_ns;
 	double share_pct;
 	bool running;
 	int64_t result;

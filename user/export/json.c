@@ -258,17 +258,18 @@ static cJSON *accounting_item(struct doc *d, const struct snap *s)
 
 	for (size_t i = 0; i < s->nr_acct; i++) {
 		const struct snap_acct *a = &s->acct[i];
-		cJSON *o = cJSON_CreateObject();
+		cJSON *o = cJSON_CreateObject(), *ivl = cJSON_CreateObject();
 
 		put_str(d, o, "class", part_class_names[a->class_id]);
 		put_u64(d, o, "seen", a->seen);
 		put_u64(d, o, "delivered", a->delivered);
 		put_u64(d, o, "lost", a->lost);
 		put(d, o, "lost_by", named_item(d, part_loss_names, a->lost_by, NR_HL_LOSSES));
-		put_u64(d, o, "ivl_seen", a->ivl_seen);
-		put_u64(d, o, "ivl_lost", a->ivl_lost);
 		str_addf(&d->raw, "%" PRId64, a->unaccounted);
 		put(d, o, "unaccounted", raw_item(d));
+		put_u64(d, ivl, "seen", a->ivl_seen);
+		put_u64(d, ivl, "lost", a->ivl_lost);
+		put(d, o, "interval", ivl);
 		put_last(d, array, o);
 	}
 	return array;
@@ -328,10 +329,13 @@ static void write_self(struct doc *d, const struct snap *s)
 
 static void write_times(struct doc *d, const struct snap *s)
 {
+	cJSON *ivl = cJSON_CreateObject();
+
 	member(d, "host_time_ns", states_item(d, s->total));
-	member(d, "host_ivl_time_ns", states_item(d, s->ivl));
 	member(d, "kthread_time_ns", states_item(d, s->kthread_total));
-	member(d, "kthread_ivl_time_ns", states_item(d, s->kthread_ivl));
+	put(d, ivl, "host_time_ns", states_item(d, s->ivl));
+	put(d, ivl, "kthread_time_ns", states_item(d, s->kthread_ivl));
+	member(d, "interval", ivl);
 }
 
 static void write_table(struct doc *d, const struct snap *s, const struct snap_table *t,

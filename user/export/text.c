@@ -28,6 +28,7 @@ struct cell {
 struct sheet {
 	const struct export_opts *o;
 	struct part p;
+	bool total; /* of twins the one since start */
 	VEC(struct col) cols;
 	struct cell *cells; /* p.n rows of cols.n; those of time by state are left empty */
 	struct str text;
@@ -71,7 +72,8 @@ static void choose_cols(struct sheet *sh)
 			const struct field *f = &t->fields[i];
 			int need = MAX(f->width, title_width(f)) + 1;
 
-			if (take[i] || !(f->flags & want) || part_type(f) == VAL_HIST)
+			if (take[i] || !(f->flags & want) || part_type(f) == VAL_HIST ||
+			    !field_fits_flavour(f, sh->total))
 				continue;
 			take[i] = !sh->o->width || need <= room || (!pass && !i);
 			room -= take[i] ? need : 0;
@@ -197,21 +199,32 @@ static void put_row(struct str *out, const struct sheet *sh, size_t r, struct st
 	str_addc(out, '\n');
 }
 
-/* "Processes: 12 of 340 rows by busy_ns, 172 left out by filters" */
+/* The field that ranks the rows; NULL: none does. */
+static const struct field *ranks(const struct table_desc *t, const struct query *q)
+{
+	const struct field *f = q->sort ? table_field(t, q->sort) : NULL;
+	const char *own = q->total ? t->sort_wide : t->sort;
+
+	if (!f && q->show_work_waits && t->sort_all)
+		own = t->sort_all;
+	if (!f && own)
+		f = table_field(t, own);
+	return f ? field_twin(t, f, q->total) : NULL;
+}
+
+/* "Processes: 12 of 340 rows by busy_ns, 172 left out (…)" */
 static void put_heading(struct str *out, const struct sheet *sh)
 {
 	const struct table_desc *t = sh->p.t->desc;
 	const struct query *q = sh->o->query;
-	const char *by = NULL;
+	const struct field *by = q ? ranks(t, q) : NULL;
 
 	str_addf(out, "\n%s: ", t->title);
 	if (sh->p.n < sh->p.matched)
 		str_addf(out, "%zu of ", sh->p.n);
 	str_addf(out, "%zu row%s", sh->p.matched, sh->p.matched == 1 ? "" : "s");
-	if (q)
-		by = q->sort && table_field(t, q->sort) ? q->sort : q->total ? t->sort_wide : t->sort;
 	if (by)
-		str_addf(out, " by %s", by);
+		str_addf(out, " by %s", by->name);
 	if (q && q->group == GROUP_NONE && sh->p.matched < sh->p.t->n)
 		str_addf(out, ", %zu left out (filtered, or only waiting for work)", sh->p.t->n - sh->p.matched);
 	str_addc(out, '\n');
@@ -220,7 +233,7 @@ static void put_heading(struct str *out, const struct sheet *sh)
 static void write_table(struct str *out, const struct snap *s, const struct snap_table *t,
 			const struct export_opts *o)
 {
-	struct sheet sh = { .o = o };
+	struct sheet sh = { .o = o, .total = !o->query || o->query->total };
 	struct str tmp = {};
 
 	part_open(&sh.p, s, t, o);
