@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Puts the screen together: head, tabs, breadcrumb, sheet, tables, bottom line, and what
+ * lies over them. Called by cmd/ and by the tests. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fmt.h"
+#include "view/app.h"
+
+/* ---- tabs ------------------------------------------------------------------------ */
+
+static int tab_width(const struct app *a, const struct view *v)
+{
+	return a->w < 60 ? 3 : text_width(v->title) + 4;
+}
+
+int tab_at(const struct app *a, int x)
+{
+	for (int i = 0; views[i].title; i++) {
+		int w = tab_width(a, &views[i]);
+
+		if (x < w)
+			return i;
+		x -= w;
+	}
+	return -1;
+}
+
+/* What is special about the ranking, at the right end of the tab line. */
+static void tabs_status(const struct app *a, struct canvas *c, int x, int y)
+{
+	const struct panel *p = app_panel(a);
+	struct str s = {};
+	char buf[FMT_LEN];
+
+	if (!p)
+		return;
+	str_addf(&s, "%s%s%s", a->show_work_waits ? "+idle  " : "", a->show_kthreads ? "+kernel  " : "",
+		 a->total ? "total  " : "");
+	if (p->q.group != GROUP_NONE)
+		str_addf(&s, "by %s  ", group_names[p->q.group]);
+	str_addf(&s, "%s rows ", fmt_count(buf, p->res.matched));
+	if (text_width(s.s) < a->w - x)
+		put_right(c, &a->theme, x, y, a->w - x, ATTR_TAB_END, s.s);
+	str_free(&s);
+}
+
+static void tabs_draw(const struct app *a, struct canvas *c, int y)
+{
+	int x = 0;
+
+	canvas_fill(c, 0, y, a->w, ATTR_TAB, " ");
+	for (size_t i = 0; i < nr_views(); i++) {
+		const struct view *v = &views[i];
+		bool on = i == a->view;
+		struct pen p = { c, &a->theme, x, y, x + tab_width(a, v) };
+
+		pen_printf(&p, on ? ATTR_TAB_ON : ATTR_TAB_KEY, " %c", v->key);
+		pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, " ");
+		if (a->w >= 60)
+			pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, v->title);
+		pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, " ");
+		x = p.end;
+	}
+	tabs_status(a, c, x + 1, y);
+}
+
+static void crumb_draw(const struct app *a, struct canvas *c, int y)
+{
+	struct pen p = { c, &a->theme, 1, y, a->w };
+
+	pen_put(&p, ATTR_CRUMB, views[a->view].title);
+	for (int i = 0; i < a->depth; i++) {
+		pen_printf(&p, ATTR_DIM, " %s ", theme_glyph(&a->theme, GLYPH_INTO));
+		pen_put(&p, i == a->depth - 1 ? ATTR_BOLD : ATTR_CRUMB, str_get(&a->stack[i].label));
+	}
+}
+
+/* ---- bottom ------------------------------------------------------------------------ */
+
+static void bottom_keys(const struct app *a, struct pen *p)
+{
+	if (a->depth) {
+		pen_printf(p, ATTR_KEYCAP, " %s ", theme_glyph(&a->theme, GLYPH_LEFT));
+		pen_put(p, ATTR_DIM, "back ");
+	}
+	for (const struct key *k = keys; k->name; k++) {
+		if (!k->word)
+			continue;
+		pen_printf(p, ATTR_KEYCAP, " %s ", k->name);
+		pen_printf(p, ATTR_DIM, "%s ", k->word);
+	}
+}
+
+static void bottom_draw(const struct app *a, struct canvas *c, int y)
+{
+	const struct panel *p = app_panel(a);
+	struct pen pen = { c, &a->theme, 0, y, a->w };
+
+	if (a->mode == MODE_FILTER && p) {
+		canvas_fill(c, 0, y, a->w, ATTR_INPUT, " ");
+		pen_put(&pen, ATTR_INPUT, " Filter: ");
+		pen_raw(&pen, ATTR_INPUT, str_get(&p->filter));
+		pen_put(&pen, ATTR_INPUT, theme_glyph(&a->theme, GLYPH_CURSOR));
+		put_right(c, &a->theme, pen.x + 2, y, a->w - pen.x - 3, ATTR_INPUT, "Enter keeps it, Esc clears it");
+	} else if (a->message) {
+		pen_put(&pen, ATTR_NORMAL, " ");
+		pen_put(&pen, a->message_error ? ATTR_BAD : ATTR_BOLD, a->message);
+	} else if (p && p->filter.len) {
+		pen_put(&pen, ATTR_INPUT, " Filter: ");
+		pen_raw(&pen, ATTR_INPUT, p->filter.s);
+		pen_put(&pen, ATTR_INPUT, " ");
+		pen_put(&pen, ATTR_KEYCAP, " Esc ");
+		pen_put(&pen, ATTR_DIM, "clear ");
+		bottom_keys(a, &pen);
+	} else {
+		bottom_keys(a, &pen);
+	}
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+static void sheet_mark(const struct app *a, struct canvas *c, struct rect r, int lines, int scroll)
+{
+	if (lines - scroll > r.h && r.h)
+		canvas_put(c, r.x + r.w - 2, r.y + r.h - 1, ATTR_MARK, theme_glyph(&a->theme, GLYPH_MORE_DOWN));
+	if (scroll && r.h)
+		canvas_put(c, r.x + r.w - 2, r.y, ATTR_MARK, theme_glyph(&a->theme, GLYPH_MORE_UP));
+}
+
+static void help_page(const struct app *a, struct canvas *c)
+{
+	struct pen p = { c, &a->theme, 1, a->h - 1, a->w };
+	int lines;
+
+	canvas_clip(c, 0, 0, a->w, MAX(a->h - 1, 1));
+	lines = help_draw(a, c, a->scroll);
+	canvas_unclip(c);
+	sheet_mark(a, c, (struct rect){ 0, 0, a->w, a->h - 1 }, lines, a->scroll);
+	if (a->h < 2)
+		return;
+	pen_put(&p, ATTR_KEYCAP, " Up ");
+	pen_put(&p, ATTR_KEYCAP, " Down ");
+	pen_put(&p, ATTR_DIM, " scroll   any other key closes");
+}
+
+void app_draw(const struct app *a, struct canvas *c)
+{
+	const struct level *l = app_level(a);
+	struct layout lay;
+
+	canvas_unclip(c);
+	canvas_clear(c);
+	if (a->mode == MODE_HELP) {
+		help_page(a, c);
+		return;
+	}
+	layout_make(&lay, a);
+	head_draw(a, c, &lay);
+	if (lay.tabs >= 0)
+		tabs_draw(a, c, lay.tabs);
+	if (lay.crumb >= 0)
+		crumb_draw(a, c, lay.crumb);
+	if (l->table && lay.sheet.h > 0)
+		sheet_mark(a, c, lay.sheet, sheet_draw(a, c, l, lay.sheet, l->scroll), l->scroll);
+	for (int i = 0; i < l->nr_panels; i++)
+		table_draw(a, c, l, i, &lay);
+	if (lay.bottom >= 0)
+		bottom_draw(a, c, lay.bottom);
+	if (a->mode == MODE_MENU)
+		menu_draw(a, c);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What there is to see: a view is one row here, a page is a list of parts. Tabs,
+ * number keys, the help and what Enter opens follow from these. A new table needs
+ * one row in `views`; its columns come with its fields.
+ */
+#include <string.h>
+
+#include "view/app.h"
+
+#define PART(what)         { .kind = PART_##what }
+#define TABLE(name)        { .kind = PART_TABLE, .table = name }
+#define TABLE_OF_NAME(name) { .kind = PART_TABLE, .table = name, .same_name = true }
+
+/* Anything without a page of its own. */
+const struct page page_row = { .parts = { PART(FACTS), PART(STATES), PART(HIST) } };
+const struct page page_table = { .parts = { PART(TABLE) } };
+
+static const struct page page_process = { .parts = { PART(BRIEF), TABLE("threads"), TABLE("operations") } };
+static const struct page page_thread = { .parts = { PART(FACTS), PART(STATES), TABLE("slow") } };
+static const struct page page_operation = {
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), TABLE_OF_NAME("slow") },
+};
+static const struct page page_slow = { .parts = { PART(FACTS), PART(STATES) } };
+
+const struct view views[] = {
+	{ "Processes", "processes", '1', "comm pid", &page_process },
+	{ "Threads", "threads", '2', "comm tid", &page_thread },
+	{ "Operations", "operations", '3', "name comm", &page_operation },
+	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow },
+	{}
+};
+_Static_assert(ARRAY_SIZE(views) - 1 <= NR_VIEWS, "a digit per view");
+
+size_t nr_views(void)
+{
+	return ARRAY_SIZE(views) - 1;
+}
+
+const struct view *view_of_table(const char *table)
+{
+	for (const struct view *v = views; v->title; v++)
+		if (table && !strcmp(v->table, table))
+			return v;
+	return NULL;
+}
