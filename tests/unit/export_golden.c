@@ -41,12 +41,14 @@ void test_export_golden_text_80(void)
 {
 	struct query q = { .limit = 2 };
 
-	golden("text", (struct export_opts){ .header = true, .width = 80, .query = &q }, "export_things_80.txt");
+	golden("text", (struct export_opts){ .header = true, .width = 80, .query = &q },
+	       "export_things_80.txt");
 }
 
 void test_export_golden_text_ascii_40(void)
 {
-	golden("text", (struct export_opts){ .header = true, .ascii = true, .width = 40 }, "export_things_40.txt");
+	golden("text", (struct export_opts){ .header = true, .ascii = true, .width = 40 },
+	       "export_things_40.txt");
 }
 
 void test_export_golden_schema(void)

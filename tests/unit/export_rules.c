@@ -12,7 +12,6 @@
 #include "tests/unit/fixture.h"
 #include "tests/unit/rec_util.h"
 
-
 static void write_doc(struct str *out, const char *format, const struct snap *s, struct export_opts o)
 {
 	str_reset(out);
@@ -119,7 +118,8 @@ static bool harmless(const struct str *out)
 
 	for (size_t n = out->len, k; n; s += k, n -= k) {
 		k = uni_decode(s, n, &cp);
-		if (cp != '\n' && cp != '\r' && cp != '\t' && cp != 0xfffd && (cp == UNI_BAD || !uni_width(cp)))
+		if (cp != '\n' && cp != '\r' && cp != '\t' && cp != 0xfffd &&
+		    (cp == UNI_BAD || !uni_width(cp)))
 			return false;
 	}
 	return strlen(str_get(out)) == out->len;
@@ -200,8 +200,13 @@ void test_export_random_names(void)
 void test_export_new_field(void)
 {
 	static const struct field added = {
-		.name = "added.test_bytes", .title = "ADDED", .help = "only here", .get = field_u64,
-		.offset = offsetof(struct fixture_row, bytes), .flags = FIELD_WIDE, .width = 9,
+		.name = "added.test_bytes",
+		.title = "ADDED",
+		.help = "only here",
+		.get = field_u64,
+		.offset = offsetof(struct fixture_row, bytes),
+		.flags = FIELD_WIDE,
+		.width = 9,
 	};
 	struct field *fields = calloc(fixture_table.nr_fields + 1, sizeof(*fields));
 	struct table_desc desc = fixture_table;

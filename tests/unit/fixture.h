@@ -23,8 +23,8 @@ struct fixture_row {
 	uint64_t now_since_ns;
 };
 
-extern const struct table_desc fixture_table;                  /* "things" */
-extern const struct table_desc *const fixture_tables[];        /* and "nothing"; NULL-ended */
+extern const struct table_desc fixture_table;           /* "things" */
+extern const struct table_desc *const fixture_tables[]; /* and "nothing"; NULL-ended */
 #define FIXTURE_ROWS 3
 
 /* The snapshot borrows from the rest; all of it may be changed before it is used. */

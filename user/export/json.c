@@ -298,7 +298,7 @@ static void write_pressure(struct doc *d, const struct snap *s)
 {
 	cJSON *o = cJSON_CreateObject();
 
-	for (size_t i = 0; i < NR_PSI; i++) {
+	for (size_t i = 0; i < PART_NR_PSI; i++) {
 		cJSON *r;
 
 		if (!s->psi[i].known)
@@ -409,4 +409,5 @@ static int ndjson_write(struct str *out, const struct snap *s, const struct expo
 }
 
 const struct exporter json_exporter = { "json", "the whole document, hostlat/1", json_write };
-const struct exporter ndjson_exporter = { "ndjson", "the document on one line, one per interval", ndjson_write };
+const struct exporter ndjson_exporter = { "ndjson", "the document on one line, one per interval",
+					  ndjson_write };

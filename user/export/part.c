@@ -19,7 +19,7 @@ const char *const part_loss_help[NR_HL_LOSSES] = { HL_LOSSES(X) };
 #define X(id, NAME, key) [id] = key,
 const char *const part_collector_states[NR_HL_COLLECTOR_STATES] = { HL_COLLECTOR_STATES(X) };
 #undef X
-const char *const part_psi_names[NR_PSI] = { "cpu", "io", "memory" };
+const char *const part_psi_names[PART_NR_PSI] = { "cpu", "io", "memory" };
 
 bool part_wanted(const struct snap_table *t, const struct export_opts *o)
 {
@@ -28,16 +28,10 @@ bool part_wanted(const struct snap_table *t, const struct export_opts *o)
 
 void part_open(struct part *p, const struct snap *s, const struct snap_table *t, const struct export_opts *o)
 {
-	struct query q;
-
 	*p = (struct part){ .t = t, .n = t->n, .matched = t->n };
 	if (!o->query)
 		return;
-	q = *o->query;
-	/* one query serves all tables: where it names a field of another one, the table's own ranking holds */
-	if (q.sort && !table_field(t->desc, q.sort))
-		q.sort = NULL;
-	query_run(&p->r, s, t, &q);
+	query_run(&p->r, s, t, o->query);
 	p->queried = true;
 	p->n = p->r.n;
 	p->matched = p->r.matched;

@@ -39,7 +39,7 @@ bool part_hist_range(const struct hist *h, unsigned int *first, unsigned int *la
 extern const char *const part_class_names[NR_HL_CLASSES];
 extern const char *const part_loss_names[NR_HL_LOSSES], *const part_loss_help[NR_HL_LOSSES];
 extern const char *const part_collector_states[NR_HL_COLLECTOR_STATES];
-#define NR_PSI 3
-extern const char *const part_psi_names[NR_PSI]; /* of struct snap's psi */
+#define PART_NR_PSI 3
+extern const char *const part_psi_names[PART_NR_PSI]; /* of struct snap's psi */
 
 #endif

@@ -60,8 +60,9 @@ static void def_words(bool *failed, cJSON *defs, const char *name, const char *c
 
 static void put_defs(bool *failed, cJSON *defs)
 {
-	def_numbers(failed, defs, "states", "Nanoseconds by state of a thread. A state without time is left out.",
-		    hl_state_names, hl_state_help, NR_HL_STATES);
+	def_numbers(failed, defs, "states",
+		    "Nanoseconds by state of a thread. A state without time is left out.", hl_state_names,
+		    hl_state_help, NR_HL_STATES);
 	def_numbers(failed, defs, "lost_by", "Lost events by cause. A cause without any is left out.",
 		    part_loss_names, part_loss_help, NR_HL_LOSSES);
 	def_words(failed, defs, "class", part_class_names, NR_HL_CLASSES);
@@ -72,12 +73,9 @@ static void put_defs(bool *failed, cJSON *defs)
 static const struct {
 	const char *ref, *type;
 } kinds[] = {
-	[VAL_BOOL] = { .type = "boolean" },
-	[VAL_U64] = { .ref = "#/$defs/u64" },
-	[VAL_I64] = { .type = "integer" },
-	[VAL_F64] = { .type = "number" },
-	[VAL_STR] = { .type = "string" },
-	[VAL_HIST] = { .ref = "#/$defs/histogram" },
+	[VAL_BOOL] = { .type = "boolean" },         [VAL_U64] = { .ref = "#/$defs/u64" },
+	[VAL_I64] = { .type = "integer" },          [VAL_F64] = { .type = "number" },
+	[VAL_STR] = { .type = "string" },           [VAL_HIST] = { .ref = "#/$defs/histogram" },
 	[VAL_STATES] = { .ref = "#/$defs/states" },
 };
 
@@ -138,13 +136,15 @@ static int fill(struct str *out, cJSON *schema, const struct table_desc *const *
 {
 	cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");
 	cJSON *defs = cJSON_GetObjectItemCaseSensitive(schema, "$defs");
-	cJSON *max = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(defs, "u64"), "maximum");
+	cJSON *max =
+		cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(defs, "u64"), "maximum");
 	bool failed = !max;
 	char *text;
 
 	/* as a double it would be 2^64 */
-	if (!max || !cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(defs, "u64"), "maximum",
-							    cJSON_CreateRaw("18446744073709551615")))
+	if (!max ||
+	    !cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(defs, "u64"), "maximum",
+						    cJSON_CreateRaw("18446744073709551615")))
 		return -ENOMEM;
 	put_defs(&failed, defs);
 	for (; *tables; tables++)
@@ -167,6 +167,7 @@ int export_schema(struct str *out, const struct table_desc *const *tables)
 
 	cJSON_Delete(schema);
 	if (err)
-		pr_err("cannot write the JSON Schema: %s", err == -ENOMEM ? "out of memory" : "its frame is broken");
+		pr_err("cannot write the JSON Schema: %s",
+		       err == -ENOMEM ? "out of memory" : "its frame is broken");
 	return err;
 }

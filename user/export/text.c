@@ -203,9 +203,9 @@ static void put_row(struct str *out, const struct sheet *sh, size_t r, struct st
 static const struct field *ranks(const struct table_desc *t, const struct query *q)
 {
 	const struct field *f = q->sort ? table_field(t, q->sort) : NULL;
-	const char *own = q->total ? t->sort_wide : t->sort;
+	const char *own = q->total && t->sort_wide ? t->sort_wide : t->sort;
 
-	if (!f && q->show_work_waits && t->sort_all)
+	if (q->show_work_waits && t->sort_all)
 		own = t->sort_all;
 	if (!f && own)
 		f = table_field(t, own);
@@ -226,7 +226,8 @@ static void put_heading(struct str *out, const struct sheet *sh)
 	if (by)
 		str_addf(out, " by %s", by->name);
 	if (q && q->group == GROUP_NONE && sh->p.matched < sh->p.t->n)
-		str_addf(out, ", %zu left out (filtered, or only waiting for work)", sh->p.t->n - sh->p.matched);
+		str_addf(out, ", %zu left out (filtered, or only waiting for work)",
+			 sh->p.t->n - sh->p.matched);
 	str_addc(out, '\n');
 }
 

@@ -138,7 +138,7 @@ static void line_pressure(struct line *l, const struct snap *s)
 	char some[FMT_LEN], full[FMT_LEN];
 	bool any = false;
 
-	for (size_t i = 0; i < NR_PSI; i++) {
+	for (size_t i = 0; i < PART_NR_PSI; i++) {
 		if (!s->psi[i].known)
 			continue;
 		if (!any)
@@ -214,7 +214,8 @@ static void line_states(struct line *l, const char *label, const uint64_t *ns)
 		return;
 	line_begin(l, label);
 	for (int i = 0; i < n; i++)
-		item(l, "%s %s", hl_state_names[shares[i].state], fmt_pct(pct, 100.0 * (double)shares[i].ns / sum));
+		item(l, "%s %s", hl_state_names[shares[i].state],
+		     fmt_pct(pct, 100.0 * (double)shares[i].ns / sum));
 	line_end(l);
 }
 
