@@ -88,42 +88,8 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 	return 0;
 }
 
-/* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
-__hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
-		      struct hl_cpu *cpu)
-{
-	struct hl_wait w = {};
-
-	w.f.task_state = state;
-	w.f.asleep = !preempt && state && !(p->on_rq && !sched_delayed(p));
-	w.f.throttled = !w.f.asleep && is_throttled(p);
-	w.f.in_iowait = in_iowait(p);
-	w.f.frozen = w.f.asleep && is_frozen(p, state);
-	wait_gather(p, s, &w);
-	slot_lock(s);
-	if (s->flags & HL_SLOT_OFF_CPU) { /* its switch-in was missed: that time is in no ledger */
-		s->begin += now - s->since;
-		cpu->homeless++;
-	} else if (now >= s->since) {
-		book(s, HL_STATE_CPU, now - s->since, cpu);
-	}
-	s->since = now;
-	s->run_delay = p->sched_info.run_delay;
-	s->throttled = throttled_total(p);
-	s->cfs_rq = cfs_rq_id(p);
-	s->object = w.object;
-	s->arg = w.arg;
-	s->nr = w.nr;
-	s->abi = w.abi;
-	s->detail = w.detail;
-	s->state = hl_classify(&w.f);
-	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
-		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
-	s->waker = HL_WAKER_UNKNOWN;
-	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
-		s->call_key = w.nr;
-	slot_unlock(s);
-}
+/* A runnable thread that is moved is on no queue for a moment. */
+#define HL_MIGRATION_NS 100000
 
 /* How the time off the CPU splits. */
 struct split {
@@ -138,9 +104,18 @@ __hot void ledger_split(struct task_struct *p, struct hl_slot *s, __u64 now, str
 	t->queued = p->sched_info.run_delay - s->run_delay;
 	if (queued_at && now > queued_at)
 		t->queued += now - queued_at;
-	if (!(s->flags & HL_SLOT_WAS_ASLEEP) || t->queued > t->off)
+	if (t->queued > t->off)
 		t->queued = t->off;
 	t->slept = t->off - t->queued;
+	if (t->slept && !(s->flags & HL_SLOT_WAS_ASLEEP)) {
+		if (t->slept > HL_MIGRATION_NS) { /* it slept after all: the guess was wrong */
+			bpf_printk("guess: tid %d st %x slept %llu", s->tid, s->pad1, t->slept);
+			s->state = HL_STATE_OTHER;
+		} else { /* between two run queues */
+			t->slept = 0;
+			t->queued = t->off;
+		}
+	}
 	t->throttled = 0;
 	thr = throttled_total(p);
 	if (s->cfs_rq == cfs_rq_id(p) && thr > s->throttled)
@@ -195,19 +170,33 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu, 
 		ledger_slow(s, t, cpu);
 }
 
+/* A thread that comes to the CPU without having left it: it is new, or no tracepoint told of
+ * its leaving, and the time since is in no ledger. */
+__hot void ledger_first(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
+{
+	__u64 queued_at = p->sched_info.last_queued;
+
+	if (!queued_at || queued_at > now)
+		queued_at = now;
+	if (s->switches) {
+		cpu->missed++;
+		s->begin += queued_at > s->since ? queued_at - s->since : 0;
+	} else {
+		s->begin = queued_at;
+	}
+	s->since = queued_at;
+	s->run_delay = p->sched_info.run_delay;
+	s->flags |= HL_SLOT_OFF_CPU;
+	s->state = HL_STATE_RUNQUEUE;
+	s->nr = HL_NR_NONE;
+}
+
 __hot void ledger_in(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu, __u32 cpu_id)
 {
 	struct split t;
 
-	if (!(s->flags & HL_SLOT_OFF_CPU)) { /* its switch-out was missed, or it is new */
-		__u64 queued_at = p->sched_info.last_queued;
-
-		s->since = s->begin = queued_at && queued_at < now ? queued_at : now;
-		s->run_delay = p->sched_info.run_delay;
-		s->flags |= HL_SLOT_OFF_CPU;
-		s->state = HL_STATE_RUNQUEUE;
-		s->nr = HL_NR_NONE;
-	}
+	if (!(s->flags & HL_SLOT_OFF_CPU))
+		ledger_first(p, s, now, cpu);
 	cpu->waits_seen++;
 	if (now < s->since) {
 		cpu->waits_clock++;
@@ -224,6 +213,53 @@ __hot void ledger_in(struct task_struct *p, struct hl_slot *s, __u64 now, struct
 	s->since = now;
 	s->switches++;
 	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
+	slot_unlock(s);
+}
+
+/* No tracepoint told that it came to the CPU; the scheduler noted when it did. */
+static __noinline int ledger_repair(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
+{
+	__u64 at = p->sched_info.last_arrival;
+
+	if (at < s->since || at > now)
+		at = s->since;
+	ledger_in(p, s, at, cpu, bpf_get_smp_processor_id());
+	return 0;
+}
+
+/* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
+__hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
+		      struct hl_cpu *cpu)
+{
+	struct hl_wait w = {};
+
+	w.f.task_state = state;
+	w.f.asleep = !preempt && state && !(p->on_rq && !sched_delayed(p));
+	w.f.throttled = !w.f.asleep && is_throttled(p);
+	w.f.in_iowait = in_iowait(p);
+	w.f.frozen = w.f.asleep && is_frozen(p, state);
+	if (s->flags & HL_SLOT_OFF_CPU)
+		ledger_repair(p, s, now, cpu);
+	wait_gather(p, s, &w);
+	slot_lock(s);
+	if (now >= s->since)
+		book(s, HL_STATE_CPU, now - s->since, cpu);
+	s->since = now;
+	s->run_delay = p->sched_info.run_delay;
+	s->throttled = throttled_total(p);
+	s->cfs_rq = cfs_rq_id(p);
+	s->object = w.object;
+	s->arg = w.arg;
+	s->nr = w.nr;
+	s->abi = w.abi;
+	s->detail = w.detail;
+	s->state = hl_classify(&w.f);
+	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
+		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
+	s->waker = HL_WAKER_UNKNOWN;
+	s->pad1 = state | (preempt << 15) | (p->on_rq << 12) | sched_delayed(p) << 14;
+	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
+		s->call_key = w.nr;
 	slot_unlock(s);
 }
 

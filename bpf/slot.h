@@ -136,7 +136,8 @@ struct hl_cpu {
 	__u64 calls_other, calls_overflow; /* (other) cell; more states than a call can hold */
 	__u64 calls_clock;
 	__u64 calls_homeless, call_looked;
-	__u64 pad[7];
+	__u64 missed; /* switch-outs that no tracepoint told of */
+	__u64 pad[6];
 };
 
 /* ---- fixed at load, and what may change while running ------------------------ */

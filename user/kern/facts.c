@@ -164,8 +164,9 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 
 	lost[HL_LOSS_CLOCK] = c.waits_clock;
 	lost[HL_LOSS_RECURSION] = skipped(l, "sched_switch");
-	lost[HL_LOSS_UNPAIRED] = c.homeless;
-	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.homeless, l->cells.waits, lost);
+	lost[HL_LOSS_UNPAIRED] = c.missed;
+	lost[HL_LOSS_MAP_FULL] = c.homeless;
+	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.missed + c.homeless, l->cells.waits, lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_CLOCK] = c.calls_clock;
 	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
