@@ -47,6 +47,7 @@ int sched_switch(__u64 *ctx)
 	__u32 cpu_id = bpf_get_smp_processor_id(), state;
 	struct hl_cpu *cpu = bpf_map_lookup_elem(&hl_cpus, &cpu_id);
 	__u64 now = rq_clock(prev);
+	struct arrival a;
 	struct hl_slot *s;
 
 	if (!cpu)
@@ -66,8 +67,10 @@ int sched_switch(__u64 *ctx)
 		s = slot_find(next);
 		if (!s)
 			s = slot_late(next, cpu, now);
-		if (s)
-			ledger_in(next, s, now, cpu, cpu_id);
+		if (s) {
+			arrival_read(next, &a, now);
+			ledger_in(s, &a, cpu);
+		}
 	}
 	if (now - cpu->clock > CLOCK_PAIR_NS)
 		clock_pair(cpu, now);

@@ -96,20 +96,31 @@ struct split {
 	__u64 off, slept, queued, throttled;
 };
 
-__hot void ledger_split(struct task_struct *p, struct hl_slot *s, __u64 now, struct split *t)
-{
-	__u64 queued_at = p->sched_info.last_queued, thr;
+/* What the scheduler knows of a thread that comes to the CPU. */
+struct arrival {
+	__u64 now, queued_at, run_delay, throttled, cfs_rq;
+};
 
-	t->off = now - s->since;
-	t->queued = p->sched_info.run_delay - s->run_delay;
-	if (queued_at && now > queued_at)
-		t->queued += now - queued_at;
+__hot void arrival_read(struct task_struct *p, struct arrival *a, __u64 now)
+{
+	a->now = now;
+	a->queued_at = p->sched_info.last_queued;
+	a->run_delay = p->sched_info.run_delay;
+	a->throttled = throttled_total(p);
+	a->cfs_rq = cfs_rq_id(p);
+}
+
+__hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split *t)
+{
+	t->off = a->now - s->since;
+	t->queued = a->run_delay - s->run_delay;
+	if (a->queued_at && a->now > a->queued_at)
+		t->queued += a->now - a->queued_at;
 	if (t->queued > t->off)
 		t->queued = t->off;
 	t->slept = t->off - t->queued;
 	if (t->slept && !(s->flags & HL_SLOT_WAS_ASLEEP)) {
 		if (t->slept > HL_MIGRATION_NS) { /* it slept after all: the guess was wrong */
-			bpf_printk("guess: tid %d st %x slept %llu", s->tid, s->pad1, t->slept);
 			s->state = HL_STATE_OTHER;
 		} else { /* between two run queues */
 			t->slept = 0;
@@ -117,9 +128,8 @@ __hot void ledger_split(struct task_struct *p, struct hl_slot *s, __u64 now, str
 		}
 	}
 	t->throttled = 0;
-	thr = throttled_total(p);
-	if (s->cfs_rq == cfs_rq_id(p) && thr > s->throttled)
-		t->throttled = thr - s->throttled;
+	if (s->cfs_rq == a->cfs_rq && a->throttled > s->throttled)
+		t->throttled = a->throttled - s->throttled;
 	else if (s->state == HL_STATE_THROTTLED)
 		t->throttled = t->queued;
 	if (t->throttled > t->queued)
@@ -150,8 +160,9 @@ __global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu
 }
 
 /* Count the wait, and send it along when it was slow. */
-__hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu, __u32 cpu_id)
+__hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 {
+	__u32 cpu_id = bpf_get_smp_processor_id();
 	struct hl_ctl *ctl = ctl_get();
 	bool other = false;
 	struct hl_cell *c;
@@ -172,58 +183,48 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu, 
 
 /* A thread that comes to the CPU without having left it: it is new, or no tracepoint told of
  * its leaving, and the time since is in no ledger. */
-__hot void ledger_first(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
+__hot void ledger_first(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
 {
-	__u64 queued_at = p->sched_info.last_queued;
+	__u64 at = a->queued_at && a->queued_at < a->now ? a->queued_at : a->now;
 
-	if (!queued_at || queued_at > now)
-		queued_at = now;
 	if (s->switches) {
 		cpu->missed++;
-		s->begin += queued_at > s->since ? queued_at - s->since : 0;
+		s->begin += at > s->since ? at - s->since : 0;
 	} else {
-		s->begin = queued_at;
+		s->begin = at;
 	}
-	s->since = queued_at;
-	s->run_delay = p->sched_info.run_delay;
+	s->since = at;
+	s->run_delay = a->run_delay;
 	s->flags |= HL_SLOT_OFF_CPU;
 	s->state = HL_STATE_RUNQUEUE;
 	s->nr = HL_NR_NONE;
 }
 
-__hot void ledger_in(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu, __u32 cpu_id)
+__global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
 {
 	struct split t;
 
+	if (!s || !a || !cpu)
+		return 0;
 	if (!(s->flags & HL_SLOT_OFF_CPU))
-		ledger_first(p, s, now, cpu);
+		ledger_first(s, a, cpu);
 	cpu->waits_seen++;
-	if (now < s->since) {
+	if (a->now < s->since) {
 		cpu->waits_clock++;
 		s->flags &= ~HL_SLOT_OFF_CPU;
-		s->since = now;
-		return;
+		s->since = a->now;
+		return 0;
 	}
-	ledger_split(p, s, now, &t);
-	ledger_count(s, &t, cpu, cpu_id);
+	ledger_split(s, a, &t);
+	ledger_count(s, &t, cpu);
 	slot_lock(s);
 	book(s, s->state, t.slept, cpu);
 	book(s, HL_STATE_RUNQUEUE, t.queued, cpu);
 	book(s, HL_STATE_THROTTLED, t.throttled, cpu);
-	s->since = now;
+	s->since = a->now;
 	s->switches++;
 	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
 	slot_unlock(s);
-}
-
-/* No tracepoint told that it came to the CPU; the scheduler noted when it did. */
-static __noinline int ledger_repair(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
-{
-	__u64 at = p->sched_info.last_arrival;
-
-	if (at < s->since || at > now)
-		at = s->since;
-	ledger_in(p, s, at, cpu, bpf_get_smp_processor_id());
 	return 0;
 }
 
@@ -232,14 +233,19 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 		      struct hl_cpu *cpu)
 {
 	struct hl_wait w = {};
+	struct arrival a;
+	__u64 at;
 
 	w.f.task_state = state;
 	w.f.asleep = !preempt && state && !(p->on_rq && !sched_delayed(p));
 	w.f.throttled = !w.f.asleep && is_throttled(p);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, state);
-	if (s->flags & HL_SLOT_OFF_CPU)
-		ledger_repair(p, s, now, cpu);
+	if (s->flags & HL_SLOT_OFF_CPU) { /* no tracepoint told that it came; the scheduler noted when */
+		at = p->sched_info.last_arrival;
+		arrival_read(p, &a, at > s->since && at < now ? at : s->since);
+		ledger_in(s, &a, cpu);
+	}
 	wait_gather(p, s, &w);
 	slot_lock(s);
 	if (now >= s->since)
@@ -257,7 +263,6 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
 		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
 	s->waker = HL_WAKER_UNKNOWN;
-	s->pad1 = state | (preempt << 15) | (p->on_rq << 12) | sched_delayed(p) << 14;
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
 	slot_unlock(s);
