@@ -339,7 +339,8 @@ struct hl_rec_slow {
 	char comm[HL_COMM_LEN];
 	__u64 restarts;
 	__u64 seq; /* counts slow records of this CPU: a gap shows a loss */
-	__u64 pad[2];
+	__u8 file; /* what the descriptor led to: enum hl_file of classify.h, 0: not known */
+	__u8 pad[15];
 };
 
 /* One row of the accounting, absolute since start. */

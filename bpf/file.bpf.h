@@ -43,20 +43,23 @@ __hot __u64 fd_file(__u64 task, __u32 fd)
 {
 	struct files_struct *files = LOAD(struct task_struct, task, files);
 	struct fdtable *fdt;
-	__u64 file = 0;
+	__u64 file = 0, at;
 
 	if (!files)
 		return 0;
 	fdt = LOAD(struct files_struct, files, fdt);
 	if (fd >= LOAD(struct fdtable, fdt, max_fds))
 		return 0;
-	if (bpf_probe_read_kernel(&file, sizeof(file), LOAD(struct fdtable, fdt, fd) + fd))
+	at = (__u64)LOAD(struct fdtable, fdt, fd) + fd * sizeof(file);
+	if (cfg.flags & HL_CFG_CAST) /* any struct whose first member is a pointer */
+		return (__u64)CAST(struct callback_head, at)->next;
+	if (bpf_probe_read_kernel(&file, sizeof(file), (void *)at))
 		return 0;
 	return file;
 }
 
 /* eventfd, timerfd and the like have no type but their name. */
-__global int anon_kind(__u64 file)
+static __noinline int anon_kind(__u64 file)
 {
 	struct dentry *d = LOAD(struct file, file, f_path.dentry);
 	const unsigned char *name = LOAD(struct dentry, d, d_name.name);

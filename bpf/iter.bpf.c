@@ -74,6 +74,7 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 	s->nr = w.nr;
 	s->abi = w.abi;
 	s->detail = w.detail;
+	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
 	s->flags |= HL_SLOT_OFF_CPU | HL_SLOT_LOWER_BOUND | (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
@@ -143,6 +144,7 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	w.state = s->state;
 	w.abi = s->abi;
 	w.detail = s->detail;
+	w.file = s->file;
 	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
 	w.state_ns[s->state & (NR_HL_STATES - 1)] = w.duration;
 	slow_fill(&raw->r, s, &w, bpf_ktime_get_boot_ns());

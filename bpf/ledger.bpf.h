@@ -152,6 +152,7 @@ __global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu
 	w.state = s->state;
 	w.abi = s->abi;
 	w.detail = s->detail;
+	w.file = s->file;
 	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
 	w.state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
 	w.state_ns[HL_STATE_RUNQUEUE] += t->queued;
@@ -162,12 +163,11 @@ __global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu
 /* Count the wait, and send it along when it was slow. */
 __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 {
-	__u32 cpu_id = bpf_get_smp_processor_id();
 	struct hl_ctl *ctl = ctl_get();
 	bool other = false;
 	struct hl_cell *c;
 
-	c = cell_get(HL_KEY(s->pid, s->nr, s->state, s->abi, HL_OP_WAIT), s->proc_start, cpu_id, &other);
+	c = cell_get(HL_KEY(s->pid, s->nr, s->state, s->abi, HL_OP_WAIT), s->proc_start, cpu->id, &other);
 	if (!c || !ctl)
 		return;
 	cell_add(c, t->off);
@@ -259,6 +259,7 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	s->nr = w.nr;
 	s->abi = w.abi;
 	s->detail = w.detail;
+	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
 	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
 		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);

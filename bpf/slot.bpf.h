@@ -55,6 +55,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->state = HL_STATE_RUNQUEUE;
 	s->abi = HL_NATIVE_ABI;
 	s->detail = HL_DETAIL_NONE;
+	s->file = 0;
 	s->flags = has_no_calls(p) ? HL_SLOT_KTHREAD : 0;
 	s->waker = s->waker_tid = s->waker_pid = 0;
 	s->call_begin = s->restart_begin = 0;

@@ -54,7 +54,7 @@ struct hl_slot {
 	__u8 abi;
 	__u16 flags;
 	__u8 detail; /* enum hl_detail */
-	__u8 pad0;
+	__u8 file;   /* enum hl_file */
 	__u16 call_key; /* kind of call that the wait is booked under: see restart_syscall */
 	__u16 pad1;
 	/* sched_waking */
@@ -137,7 +137,8 @@ struct hl_cpu {
 	__u64 calls_clock;
 	__u64 calls_homeless, call_looked;
 	__u64 missed; /* switch-outs that no tracepoint told of */
-	__u64 pad[6];
+	__u64 id;     /* which CPU this is; set by user space */
+	__u64 pad[5];
 };
 
 /* ---- fixed at load, and what may change while running ------------------------ */

@@ -86,6 +86,7 @@ struct slow_what {
 	__u16 nr;
 	__u8 op, state, abi, detail;
 	__u32 flags;
+	__u8 file;
 };
 
 __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow_what *w, __u64 now)
@@ -98,6 +99,7 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 	r->result = w->result;
 	r->flags = w->flags;
 	r->restarts = s->restarts;
+	r->file = w->file;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		r->state_ns[i] = w->state_ns[i];
 	slow_detail(r, w->detail, w->object, w->arg);

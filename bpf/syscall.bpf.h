@@ -232,6 +232,7 @@ __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_wha
 	wait_gather(p, s, &now);
 	if (s->object && now.object == s->object) {
 		w->detail = s->detail;
+		w->file = s->file;
 		w->object = s->object;
 	}
 }
@@ -273,11 +274,10 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 __hot void call_count(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
 		      struct call_end *e)
 {
-	__u32 cpu_id = bpf_get_smp_processor_id();
 	bool other = false;
 	struct hl_cell *c;
 
-	c = cell_get(HL_KEY(s->pid, s->call_nr, 0, s->call_abi, HL_OP_SYSCALL), s->proc_start, cpu_id, &other);
+	c = cell_get(HL_KEY(s->pid, s->call_nr, 0, s->call_abi, HL_OP_SYSCALL), s->proc_start, cpu->id, &other);
 	if (!c)
 		return;
 	cell_add(c, e->duration);

@@ -88,6 +88,8 @@ static void set_ctl(struct live *l)
 {
 	struct hl_ctl *ctl = l->sh.ctl;
 
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
+		l->sh.cpus[i].id = i;
 	ctl->slow_ns = l->cfg.slow_ns;
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_OPS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "bpf/classify.h"
 #include "kern/kern.h"
 #include "kern/path.h"
 
@@ -29,22 +30,43 @@ static void name_threads(struct live *l, struct hl_rec_slow *r)
 		memcpy(r->waker_comm, t->comm, HL_COMM_LEN);
 }
 
+/* What has no path has a name, as /proc/PID/fd shows it. */
+static const char *nameless(const struct hl_rec_slow *r)
+{
+	static const char *const names[] = {
+		[FILE_PIPE] = "pipe",
+		[FILE_EVENT] = "eventfd",
+		[FILE_TIMER] = "timerfd",
+		[FILE_EPOLL] = "eventpoll",
+	};
+
+	return r->file < ARRAY_SIZE(names) ? names[r->file] : NULL;
+}
+
+static void name_file(struct live *l, struct hl_rec_slow *r, const struct hl_rec_slow *raw)
+{
+	struct str path = {};
+	const char *name = nameless(raw);
+
+	if (raw->path_len <= 1 && name) /* a named pipe has a path */
+		str_addf(&path, "%s:[%llu]", name, (unsigned long long)raw->detail_ino);
+	else
+		path_turn(&path, (const char *)(raw + 1), raw->path_len, raw->flags & HL_SLOW_PATH_CUT);
+	r->path_len = MIN(path.len, 4096u);
+	rec_add_bytes(&l->buf, path.s, r->path_len);
+	str_free(&path);
+}
+
 static void send(struct live *l, const struct hl_rec_slow *raw, size_t n)
 {
 	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
-	const char *names = (const char *)(raw + 1);
-	struct str path = {};
 
 	*r = *raw;
 	r->detail_dev = user_dev(raw->detail_dev);
 	name_threads(l, r);
 	r->path_len = 0;
-	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw)) {
-		path_turn(&path, names, raw->path_len, raw->flags & HL_SLOW_PATH_CUT);
-		r->path_len = MIN(path.len, 4096u);
-		rec_add_bytes(&l->buf, path.s, r->path_len);
-		str_free(&path);
-	}
+	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw))
+		name_file(l, r, raw);
 	live_emit(l);
 }
 
