@@ -30,14 +30,20 @@ static __noinline int clock_pair(struct hl_cpu *cpu, __u64 now)
 	return 0;
 }
 
-/* A thread seen for the first time at a switch: it was there before hostlat. */
+/* A thread seen for the first time at a switch: it was there before hostlat, or took over
+ * another's identity. While the iterator fills its slot its ledger has not begun. */
 static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now)
 {
-	struct hl_slot *s = slot_claim_place(p, now);
+	struct hl_slot *s = slot_take_place(p, now);
 
-	if (!s)
+	if (s) {
+		slot_own(s, p);
+		return s;
+	}
+	s = slot_place(p->pid);
+	if (s && s->owner != HL_BUSY)
 		cpu->homeless++;
-	return s;
+	return NULL;
 }
 
 SEC("tp_btf/sched_switch")
@@ -102,7 +108,7 @@ int sched_process_fork(__u64 *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_slot *s = slot_claim(child, 0);
+	struct hl_slot *s = slot_take(child, 0);
 
 	if (!cpu)
 		return 0;
@@ -110,6 +116,7 @@ int sched_process_fork(__u64 *ctx)
 	if (s) {
 		s->begin = 0; /* until it is queued for the first time */
 		s->call_flags = HL_CALL_CHILD;
+		slot_own(s, child);
 	} else {
 		__sync_fetch_and_add(&cpu->threads_lost, 1);
 	}

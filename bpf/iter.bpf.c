@@ -50,23 +50,27 @@ __hot __u64 clock_now(void)
 	return clock + (bpf_ktime_get_boot_ns() - boot);
 }
 
-/* What the sleeper waits for, as far as it can be told from outside. */
+/*
+ * What the thread is doing, as far as it can be told from outside. If it was scheduled
+ * meanwhile, what was found is stale: then its ledger begins at its next switch.
+ */
 __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 {
+	__u64 switches = p->nvcsw + p->nivcsw;
 	struct hl_wait w = {};
 
-	s->since = s->begin = now;
 	w.f.task_state = p->__state;
 	w.f.asleep = w.f.task_state && !(p->on_rq && !sched_delayed(p));
-	if (!w.f.asleep && p->on_cpu) {
-		s->flags &= ~HL_SLOT_OFF_CPU;
-		s->state = HL_STATE_CPU;
+	if (p->on_cpu)
 		return;
-	}
+	s->object = (__u64)p; /* in and out of memory: then it is a number to the verifier */
+	barrier_compiler();
+	w.task = s->object;
 	w.f.throttled = !w.f.asleep && is_throttled(p);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, w.f.task_state);
 	wait_gather(p, s, &w);
+	s->since = s->begin = now;
 	s->throttled = throttled_total(p);
 	s->cfs_rq = cfs_rq_id(p);
 	s->object = w.object;
@@ -76,9 +80,10 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 	s->detail = w.detail;
 	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
-	s->flags |= HL_SLOT_OFF_CPU | HL_SLOT_LOWER_BOUND | (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
+	if (!p->on_cpu && p->nvcsw + p->nivcsw == switches)
+		s->flags |= HL_SLOT_OFF_CPU | HL_SLOT_LOWER_BOUND | (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
 }
 
 __hot int found(struct bpf_iter__task *ctx)
@@ -93,11 +98,13 @@ __hot int found(struct bpf_iter__task *ctx)
 	__sync_fetch_and_add(&cpu->threads_seen, 1);
 	s = slot_find(p);
 	if (!s) {
-		s = slot_claim(p, clock_now());
-		if (s)
+		s = slot_take(p, clock_now());
+		if (s) {
 			found_state(p, s, clock_now());
-		else
+			slot_own(s, p);
+		} else {
 			__sync_fetch_and_add(&cpu->threads_lost, 1);
+		}
 	}
 	life_fill(&r, p, HL_LIFE_FORK, sizeof(r));
 	r.flags |= HL_PROC_EXISTED;
@@ -111,6 +118,12 @@ int hl_found(struct bpf_iter__task *ctx)
 	return found(ctx);
 }
 
+static const __u32 work_waits = 0
+#define X(id, NAME, key, title, work, colour, help) | (work) << id
+	HL_STATES(X)
+#undef X
+	;
+
 /* A thread that has been off the CPU for long, and not for want of work. */
 SEC("iter/task")
 int hl_blocked(struct bpf_iter__task *ctx)
@@ -121,32 +134,36 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	__u32 flags = 0, zero = 0, switches;
 	struct slow_raw *raw;
 	struct hl_slot *s;
-	__u64 now;
+	__u64 now, since;
 
 	if (!p || !p->pid || !ctl)
 		return 0;
 	s = slot_find(p);
-	if (!s || !(s->flags & HL_SLOT_OFF_CPU) || s->state == HL_STATE_POLL || s->state == HL_STATE_IDLE ||
-	    s->state == HL_STATE_PARK || s->state == HL_STATE_SLEEP || s->state == HL_STATE_CHILD)
+	if (!s || !(s->flags & HL_SLOT_OFF_CPU))
 		return 0;
 	now = clock_now();
-	if (now < s->since || now - s->since < ctl->slow_ns)
+	since = s->since;
+	w.state = s->state;
+	if ((s->flags & HL_SLOT_WAS_ASLEEP) && p->sched_info.last_queued > since) { /* woken, not yet running */
+		since = p->sched_info.last_queued;
+		w.state = HL_STATE_RUNQUEUE;
+	}
+	if (now < since || now - since < ctl->slow_ns || (work_waits & 1u << (w.state & 31)))
 		return 0;
 	switches = s->switches;
 	raw = bpf_map_lookup_elem(&scratch, &zero);
 	if (!raw)
 		return 0;
-	w.duration = now - s->since;
+	w.duration = now - since;
 	w.object = s->object;
 	w.arg = s->arg;
 	w.nr = s->nr;
 	w.op = HL_OP_WAIT;
-	w.state = s->state;
 	w.abi = s->abi;
 	w.detail = s->detail;
 	w.file = s->file;
 	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
-	w.state_ns[s->state & (NR_HL_STATES - 1)] = w.duration;
+	w.state_ns[w.state & (NR_HL_STATES - 1)] = w.duration;
 	slow_fill(&raw->r, s, &w, bpf_ktime_get_boot_ns());
 	raw->r.h.kind = HL_KIND_NOW;
 	raw->r.h.size = sizeof(*raw);

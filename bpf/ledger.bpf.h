@@ -232,7 +232,7 @@ __global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu
 __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
 		      struct hl_cpu *cpu)
 {
-	struct hl_wait w = {};
+	struct hl_wait w = { .task = s->owner };
 	struct arrival a;
 	__u64 at;
 

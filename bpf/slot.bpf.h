@@ -29,8 +29,6 @@ __hot struct hl_slot *slot_find(struct task_struct *p)
 
 	if (s && s->owner == owner_of(p))
 		return s;
-	if (s && !s->owner)
-		return NULL;
 	s = bpf_task_storage_get(&hl_homes, p, NULL, 0);
 	return s && s->owner == owner_of(p) ? s : NULL;
 }
@@ -64,35 +62,42 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	__builtin_memset(s->state_ns, 0, sizeof(s->state_ns));
 }
 
+#define HL_BUSY 1 /* owner while a slot is being filled */
+
 /*
- * Take the place in the array for p; off the hot path. now: the clock. NULL: taken.
- * Two threads may want one place at the same moment on two CPUs.
+ * Take the place in the array for p, filled but for its owner; off the hot path. now: the
+ * clock. NULL: taken. Two threads may want one place at the same moment on two CPUs.
  */
-static __noinline struct hl_slot *slot_claim_place(struct task_struct *p, __u64 now)
+static __noinline struct hl_slot *slot_take_place(struct task_struct *p, __u64 now)
 {
 	struct hl_slot *s = slot_place(p->pid);
 
-	if (!s || __sync_val_compare_and_swap(&s->owner, 0, 1))
+	if (!s || __sync_val_compare_and_swap(&s->owner, 0, HL_BUSY))
 		return NULL;
 	slot_reset(s, p, now);
-	barrier_compiler();
-	s->owner = owner_of(p);
 	return s;
 }
 
-/* As slot_claim_place, else make a home in task storage: where allocating is safe. */
-static __noinline struct hl_slot *slot_claim(struct task_struct *p, __u64 now)
+/* As slot_take_place, else a home in task storage: where allocating is safe. */
+static __noinline struct hl_slot *slot_take(struct task_struct *p, __u64 now)
 {
-	struct hl_slot *s = slot_claim_place(p, now);
+	struct hl_slot *s = slot_take_place(p, now);
 
 	if (s)
 		return s;
 	s = bpf_task_storage_get(&hl_homes, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!s)
 		return NULL;
+	s->owner = HL_BUSY;
 	slot_reset(s, p, now);
-	s->owner = owner_of(p);
 	return s;
+}
+
+/* From here on the slot is p's. */
+__hot void slot_own(struct hl_slot *s, struct task_struct *p)
+{
+	barrier_compiler();
+	s->owner = owner_of(p);
 }
 
 #endif

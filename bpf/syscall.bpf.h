@@ -111,8 +111,11 @@ static __noinline int slot_move(struct task_struct *p, __u32 old_tid)
 	if (!old || !cpu || old->owner != owner_of(p) || old->tid != old_tid)
 		return 0;
 	s = slot_find(p);
-	if (!s || s == old)
-		s = slot_claim(p, rq_clock(p));
+	if (!s || s == old) {
+		s = slot_take(p, rq_clock(p));
+		if (s)
+			slot_own(s, p);
+	}
 	if (s && s != old) {
 		s->call_nr = old->call_nr;
 		s->call_abi = old->call_abi;
@@ -219,7 +222,7 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 /* What the slept-in call was on, if the descriptor still leads to the same thing. */
 __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_what *w)
 {
-	struct hl_wait now = {};
+	struct hl_wait now = { .task = s->owner };
 
 	if (s->nr != s->call_nr || s->open_states == 0)
 		return;

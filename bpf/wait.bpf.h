@@ -63,6 +63,7 @@ struct hl_pollfd {
 /* What is learned about a wait beside its state. */
 struct hl_wait {
 	struct hl_facts f;
+	__u64 task; /* whose wait it is: its address */
 	__u64 object, arg;
 	__u16 nr;
 	__u8 abi, detail;
@@ -264,8 +265,7 @@ __hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w
 	return true;
 }
 
-/* Which call p is in, and what that makes of its sleep. s: its slot, for what it did before
- * and for p's address as a number. */
+/* Which call p is in, and what that makes of its sleep. s: its slot, for what it did before. */
 __hot void wait_gather(struct task_struct *p, struct hl_slot *s, struct hl_wait *w)
 {
 	w->abi = HL_NATIVE_ABI;
@@ -275,7 +275,7 @@ __hot void wait_gather(struct task_struct *p, struct hl_slot *s, struct hl_wait 
 		return;
 	}
 	if (wait_call(p, s, w) && w->f.asleep)
-		wait_args(s->owner, w, (struct pt_regs *)bpf_task_pt_regs(p), w->abi == HL_COMPAT_ABI);
+		wait_args(w->task, w, (struct pt_regs *)bpf_task_pt_regs(p), w->abi == HL_COMPAT_ABI);
 }
 
 #endif

@@ -178,6 +178,7 @@ struct live {
 	size_t nr_links;
 	struct system_info sys;
 	bool started, stopped;
+	uint32_t target_pid; /* the command that was started; 0: none */
 	bool iter_works;
 	char iter_reason[96];
 	int64_t clock_offset; /* boot - clock, now */

@@ -96,6 +96,8 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	p->dirty = true;
 	if (p->pid == (uint32_t)getpid())
 		p->flags |= HL_PROC_SELF;
+	if (p->pid == l->target_pid)
+		p->flags |= HL_PROC_TARGET;
 	memcpy(p->comm, r->comm, sizeof(p->comm));
 	hash_put(l->life.procs, &p->pid, p);
 	parent = hash_get(l->life.procs, &p->ppid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The live source: the parts of kern/ in order. Called by the session of every live command. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -179,6 +180,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 		set_ctl(l);
 		err = set_targets(l);
 	}
+	malloc_trim(0); /* the kernel's BTF was large, and is not needed any more */
 	if (!err)
 		return l;
 	if (*status == EXIT_FAILED && (err == -EPERM || err == -EACCES))
@@ -216,6 +218,8 @@ int live_add_target(struct live *l, uint32_t pid)
 	int fd = bpf_map__fd(object_map(&l->core, "hl_targets"));
 	int err = bpf_map_update_elem(fd, &pid, &pid, BPF_ANY);
 
+	l->target_pid = pid;
+	l->sh.ctl->filter |= HL_FILTER_ON | HL_FILTER_FOLLOW;
 	l->sh.ctl->filter_gen++;
 	return err;
 }

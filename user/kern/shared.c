@@ -11,7 +11,7 @@
 #include "kern/kern.h"
 
 #define MAX_SLOTS  (128u << 10) /* more threads than that go to task storage */
-#define MAX_CELLS  (16u << 10)
+#define MAX_CELLS  (8u << 10)
 #define MIN_CELLS  256u
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (2u << 20)

@@ -56,7 +56,7 @@ static uint64_t loop_ns(void)
 	return (clock_mono_ns() - begin) / CALIBRATE;
 }
 
-/* What one call costs: the same loop with and without, the least of three each. */
+/* The least of three: what disturbs a loop only makes it longer. */
 static uint64_t least_loop(void)
 {
 	uint64_t best = ~0ull, ns;
