@@ -140,11 +140,15 @@ static inline __attribute__((always_inline)) __u8 hl_classify_call(const struct 
 
 static inline __attribute__((always_inline)) int hl_is_multiplexed(const struct hl_facts *f)
 {
+	__u8 of_one;
+
 	if (f->call == CALL_EPOLL || f->call == CALL_URING)
 		return 1;
+	if (f->call != CALL_POLL && f->call != CALL_SELECT)
+		return 0;
 	/* one descriptor takes that descriptor's state, unless its type says nothing */
-	return (f->call == CALL_POLL || f->call == CALL_SELECT) &&
-	       (f->fds == FDS_MANY || (f->fds == FDS_ONE && hl_classify_file(f->file, 0) == NR_HL_STATES));
+	of_one = hl_classify_file(f->file, 0);
+	return f->fds == FDS_MANY || (f->fds == FDS_ONE && (of_one == NR_HL_STATES || of_one == HL_STATE_POLL));
 }
 
 static inline __attribute__((always_inline)) int hl_is_disk(const struct hl_facts *f)
