@@ -74,7 +74,7 @@ const void *panel_row(const struct panel *p);            /* the selected row; NU
 const struct field *panel_sort(const struct app *a, const struct panel *p); /* field that ranks; NULL: unknown */
 bool panel_ascending(const struct app *a, const struct panel *p);
 /* The values that make up the identity of a row, as bytes. */
-void row_key(struct str *key, const struct table_desc *d, const void *row);
+void row_key(struct str *key, const struct table_desc *d, const void *row, enum group group);
 /* The fields named in `label`, as text for the screen. */
 void row_label(struct str *out, const struct app *a, const struct table_desc *d, const void *row, const char *label);
 

@@ -29,17 +29,9 @@ bool field_sortable(const struct field *f)
 	return field_type(f) != VAL_HIST && field_type(f) != VAL_STATES;
 }
 
-/* A bar of the last interval or one since start: the one that ranks now. */
-static bool field_fits_span(const struct field *f, const struct query *q)
-{
-	if (field_type(f) != VAL_STATES)
-		return true;
-	return !(f->flags & (q->total ? FIELD_IVL : FIELD_TOTAL));
-}
-
 static bool field_shown(const struct field *f, const struct query *q, unsigned int flag)
 {
-	return (f->flags & flag) && field_type(f) != VAL_HIST && field_fits_span(f, q);
+	return (f->flags & flag) && field_type(f) != VAL_HIST && field_fits_flavour(f, q->total);
 }
 
 static int field_width(const struct field *f)

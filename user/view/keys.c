@@ -162,12 +162,6 @@ static unsigned int act_kthreads(struct app *a, int arg)
 static unsigned int act_total(struct app *a, int arg)
 {
 	a->total = !a->total;
-	/* a column of the other span would go on ranking */
-	for (size_t i = 0; i < nr_views(); i++)
-		panel_sort_by(&a->tops[i].panels[0], NULL);
-	for (int d = 0; d < a->depth; d++)
-		for (int i = 0; i < a->stack[d].nr_panels; i++)
-			panel_sort_by(&a->stack[d].panels[i], NULL);
 	say(a, a->total ? "ranked by the total since start" : "ranked by the last interval");
 	return changed(a);
 }

@@ -54,7 +54,7 @@ void level_init_page(struct level *l, struct app *a, const struct panel *p, cons
 
 	*l = (struct level){ .page = own ? v->page : &page_row, .view = v, .table = p->table };
 	l->group = p->q.group;
-	row_key(&l->key, p->res.desc, row);
+	row_key(&l->key, p->res.desc, row, p->q.group);
 	row_label(&l->label, a, p->res.desc, row, v ? v->label : "name comm pid");
 	for (size_t i = 0; i < PAGE_PARTS; i++)
 		if (l->page->parts[i].kind == PART_TABLE && l->nr_panels < PAGE_PANELS)
@@ -107,7 +107,7 @@ static const void *level_find(const struct level *l, const struct app *a, const 
 	for (size_t i = 0; i < n && !found; i++) {
 		const void *row = grouped ? res->rows[i] : snap_row(t, i);
 
-		row_key(&key, t->desc, row);
+		row_key(&key, t->desc, row, l->group);
 		if (key.len == l->key.len && !memcmp(str_get(&key), str_get(&l->key), key.len))
 			found = row;
 	}
@@ -136,11 +136,9 @@ static void level_refresh_subject(struct level *l, struct app *a)
 /* Only operations have a history. */
 static void level_refresh_heat(struct level *l, struct app *a)
 {
-	bool wanted = false;
+	const struct table_desc *d = level_desc(l);
 
-	for (size_t i = 0; i < PAGE_PARTS; i++)
-		wanted |= l->page->parts[i].kind == PART_HEAT;
-	if (!wanted || !a->heat || l->gone)
+	if (!d || d->rows != ROWS_OPERATIONS || !a->heat || l->gone)
 		return;
 	if (!l->heat)
 		l->heat = xcalloc(1, sizeof(*l->heat));

@@ -25,13 +25,23 @@ void panel_free(struct panel *p)
 	str_free(&p->key);
 }
 
-void row_key(struct str *key, const struct table_desc *d, const void *row)
+/* A group is known by its name and what it keeps apart: the numbers of its members come and go. */
+static bool in_key(const struct field *f, enum group group)
+{
+	bool key = f->flags & FIELD_KEY;
+
+	if (group == GROUP_NONE)
+		return key;
+	return (key && field_type(f) == VAL_STR) || !strcmp(f->name, group == GROUP_PROCESS ? "pid" : "comm");
+}
+
+void row_key(struct str *key, const struct table_desc *d, const void *row, enum group group)
 {
 	str_reset(key);
 	for (size_t i = 0; i < d->nr_fields; i++) {
 		struct val v;
 
-		if (!(d->fields[i].flags & FIELD_KEY))
+		if (!in_key(&d->fields[i], group))
 			continue;
 		v = field_get(&d->fields[i], row);
 		str_addc(key, (char)v.type);
@@ -66,12 +76,16 @@ const struct field *panel_sort(const struct app *a, const struct panel *p)
 {
 	const struct table_desc *d = p->res.desc;
 	const char *name = p->q.sort;
+	const struct field *f;
 
 	if (!d)
 		return NULL;
-	if (!name)
+	if (!name && a->show_work_waits && d->sort_all)
+		name = d->sort_all;
+	else if (!name)
 		name = a->total && d->sort_wide ? d->sort_wide : d->sort;
-	return name ? table_field(d, name) : NULL;
+	f = name ? table_field(d, name) : NULL;
+	return f ? field_twin(d, f, a->total) : NULL;
 }
 
 bool panel_ascending(const struct app *a, const struct panel *p)
@@ -88,7 +102,7 @@ static void panel_find(struct panel *p)
 	size_t i;
 
 	for (i = 0; p->key.len && i < p->res.n; i++) {
-		row_key(&key, p->res.desc, p->res.rows[i]);
+		row_key(&key, p->res.desc, p->res.rows[i], p->q.group);
 		if (key.len == p->key.len && !memcmp(key.s, p->key.s, key.len))
 			break;
 	}
@@ -119,7 +133,7 @@ void panel_goto(struct panel *p, size_t index)
 	if (!p->res.n)
 		return;
 	p->sel = MIN(index, p->res.n - 1);
-	row_key(&p->key, p->res.desc, p->res.rows[p->sel]);
+	row_key(&p->key, p->res.desc, p->res.rows[p->sel], p->q.group);
 }
 
 void panel_move(struct panel *p, long delta)

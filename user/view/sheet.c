@@ -84,7 +84,7 @@ static void brief_states(struct sheet *s)
 		struct val v = field_get(f, s->l->row);
 		int w = MIN(s->r.w * 2 / 5, 72);
 
-		if (v.type != VAL_STATES || (f->flags & (s->a->total ? FIELD_IVL : FIELD_TOTAL)))
+		if (v.type != VAL_STATES || !field_fits_flavour(f, s->a->total))
 			continue;
 		bar_draw(s->a, s->c, s->r.x + 1, s->y, w, v.states);
 		legend_draw(s->a, s->c, s->r.x + w + 3, s->y, s->r.w - w - 3, v.states);
