@@ -173,7 +173,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_UNPAIRED] = c.call_superseded;
 	lost[HL_LOSS_RECURSION] = skipped(l, "sys_exit");
 	calls = c.call_enter + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
-	send_acct(l, HL_CLASS_CALLS, calls - MIN(calls, open_calls(l)), l->cells.calls, lost);
+	calls -= MIN(calls, l->tier.skipped + open_calls(l));
+	send_acct(l, HL_CLASS_CALLS, calls, l->cells.calls, lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.slow_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;

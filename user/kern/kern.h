@@ -122,6 +122,7 @@ struct cells {
 void cells_init(struct cells *c, const struct hl_cfg *cfg);
 void cells_fini(struct cells *c);
 void cells_drain(struct live *l); /* OP for everything that moved */
+uint64_t cells_skip_calls(struct live *l);
 /* Give back the cells of processes that are gone. */
 void cells_reclaim(struct live *l);
 bool cells_scarce(const struct live *l);
@@ -138,6 +139,7 @@ struct tier {
 	bool on;
 	bool probing;         /* on for a look only */
 	uint64_t cost_ns;     /* of one call, calibrated */
+	uint64_t skipped;     /* calls that were only made or seen to calibrate */
 	uint64_t next_look, look_end, over_since;
 	uint64_t last_at;     /* … and the counts of the last look */
 	uint64_t *last_calls; /* per CPU */
@@ -178,6 +180,7 @@ struct live {
 	size_t nr_links;
 	struct system_info sys;
 	bool started, stopped;
+	bool mute; /* records are not handed on */
 	uint32_t target_pid; /* the command that was started; 0: none */
 	bool iter_works;
 	char iter_reason[96];

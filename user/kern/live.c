@@ -24,7 +24,7 @@ static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list arg
 void live_emit(struct live *l)
 {
 	const struct hl_rec *rec = rec_end(&l->buf);
-	int err = l->sink(l->arg, rec);
+	int err = l->mute ? 0 : l->sink(l->arg, rec);
 
 	if (err && !l->sink_err)
 		l->sink_err = err;

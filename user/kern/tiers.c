@@ -72,10 +72,12 @@ static void calibrate(struct live *l)
 {
 	uint64_t without = least_loop(), with;
 
+	cells_drain(l);
 	if (attach(l, false))
 		return;
 	with = least_loop();
 	detach(&l->tier);
+	l->tier.skipped += cells_skip_calls(l);
 	l->tier.cost_ns = with > without ? with - without : 1;
 }
 
