@@ -42,7 +42,8 @@ struct collector {
 };
 #define MODEL_NAME_LEN 64
 
-/* cols is NULL-ended and outlives the model; its tables in order are the snapshot's. */
+/* cols is NULL-ended; its tables in order are the snapshot's. cols and filter outlive the
+ * model; limits and filter may be NULL. */
 struct model *model_new(const struct collector *const *cols, const struct model_limits *limits,
 			const struct model_filter *filter);
 void model_free(struct model *m);

@@ -65,6 +65,8 @@ struct snap {
 	const struct snap_table *tables; /* in the order of the views */
 	size_t nr_tables;
 
+	uint64_t slow_seen; /* slow operations since start; the table keeps the newest */
+	uint64_t refused;   /* records that made no sense and were left out */
 	struct snap_box *box; /* holds it; NULL: nobody counts its holders (made by hand) */
 };
 

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* What a slow operation was on, in words: a file, a peer, a lock, descriptors. Called by
+ * slow.c. Reads a record only; what a path or an address means on this host is for others. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "model/state.h"
+#include "rec/rec.h"
+
+#define ADDR_LEN 80 /* "[address]:port" */
+
+static const struct {
+	uint8_t number;
+	const char *name;
+} protocols[] = {
+	{ IPPROTO_TCP, "tcp" },      { IPPROTO_UDP, "udp" },   { IPPROTO_ICMP, "icmp" },
+	{ IPPROTO_ICMPV6, "icmp6" }, { IPPROTO_SCTP, "sctp" }, { IPPROTO_UDPLITE, "udplite" },
+	{ IPPROTO_RAW, "raw" },
+};
+
+static const char *protocol_name(uint8_t number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (protocols[i].number == number)
+			return protocols[i].name;
+	return NULL;
+}
+
+/* "10.0.0.1:5432", "[::1]:80"; "" for an address that is not known. */
+static const char *addr_text(char buf[ADDR_LEN], uint8_t family, const uint8_t *addr, uint16_t port)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff }, none[16];
+	size_t len = family == AF_INET ? 4 : 16;
+	char text[INET6_ADDRSTRLEN];
+
+	buf[0] = '\0';
+	if ((family != AF_INET && family != AF_INET6) || (!port && !memcmp(addr, none, len)))
+		return buf;
+	if (family == AF_INET6 && !memcmp(addr, mapped, sizeof(mapped))) {
+		family = AF_INET;
+		addr += sizeof(mapped);
+	}
+	if (inet_ntop(family, addr, text, sizeof(text)))
+		snprintf(buf, ADDR_LEN, family == AF_INET ? "%s:%u" : "[%s]:%u", text, port);
+	return buf;
+}
+
+static void set(struct model *m, struct istr **slot, const char *s)
+{
+	intern_set(m->interns, slot, s, strlen(s));
+}
+
+/* new_encode_dev of the kernel, backwards */
+static unsigned int dev_major(uint32_t dev)
+{
+	return (dev & 0xfff00) >> 8;
+}
+
+static unsigned int dev_minor(uint32_t dev)
+{
+	return (dev & 0xff) | ((dev >> 12) & 0xfff00);
+}
+
+static void detail_file(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	size_t len;
+	const char *path = rec_slow_path(r, &len);
+
+	len = strnlen(path, len);
+	s->row.dev = r->detail_dev;
+	s->row.ino = r->detail_ino;
+	if (!len) {
+		str_addf(text, "inode %" PRIu64 " on %u:%u", (uint64_t)r->detail_ino,
+			 dev_major(r->detail_dev), dev_minor(r->detail_dev));
+		return;
+	}
+	intern_set(m->interns, &s->path, path, len);
+	str_add(text, r->flags & HL_SLOW_PATH_CUT ? "..." : "");
+	str_addn(text, path, len);
+	str_add(text, r->flags & HL_SLOW_DELETED ? " (deleted)" : "");
+}
+
+static void detail_peer(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	char local[ADDR_LEN], remote[ADDR_LEN];
+	const char *protocol = protocol_name(r->protocol);
+
+	addr_text(local, r->family, r->local_addr, r->local_port);
+	addr_text(remote, r->family, r->remote_addr, r->remote_port);
+	set(m, &s->local, local);
+	set(m, &s->remote, remote);
+	s->row.protocol = protocol;
+	s->row.accepted = r->accepted;
+	s->row.ino = r->detail_ino;
+	str_add(text, protocol ? protocol : "socket");
+	if (*remote)
+		str_addf(text, " %s", remote);
+	else if (*local)
+		str_addf(text, " on %s", local);
+}
+
+static void detail_lock(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	s->row.lock_addr = r->detail_addr;
+	str_addf(text, "0x%" PRIx64, (uint64_t)r->detail_addr);
+}
+
+static void detail_count(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	s->row.fds = r->detail_addr;
+	str_addf(text, "%" PRIu64 " fds", (uint64_t)r->detail_addr);
+}
+
+static void (*const details[NR_HL_DETAILS])(struct model *m, struct slow *s, const struct hl_rec_slow *r,
+					    struct str *text) = {
+	[HL_DETAIL_NONE] = NULL,        [HL_DETAIL_FILE] = detail_file,   [HL_DETAIL_PEER] = detail_peer,
+	[HL_DETAIL_LOCK] = detail_lock, [HL_DETAIL_COUNT] = detail_count,
+};
+
+void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec)
+{
+	struct str text = {};
+
+	s->row.detail = rec->detail;
+	if (rec->detail >= NR_HL_DETAILS || !details[rec->detail])
+		return;
+	details[rec->detail](m, s, rec, &text);
+	intern_set(m->interns, &s->text, str_get(&text), text.len);
+	str_free(&text);
+}

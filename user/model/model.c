@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Takes records: dispatch, facts of the capture, and what a tick does. A tick takes the
+ * picture at once: what comes after it belongs to the next interval, and a recording that
+ * was cut off must show what stood at its last tick. Called by the commands.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/state.h"
+#include "rec/rec.h"
+
+#define MAX_WORDS      1024 /* of argv and of the filters */
+#define MAX_COLLECTORS 64
+
+/* ---- facts -------------------------------------------------------------------------- */
+
+static void set_text(char **slot, const char *s)
+{
+	free(*slot);
+	*slot = xstrdup(s);
+}
+
+static void list_clear(struct fact_list *l)
+{
+	for (size_t i = 0; i < l->v.n; i++)
+		free(l->v.v[i]);
+	l->v.n = 0;
+}
+
+static void list_add(struct fact_list *l, const char *s)
+{
+	if (l->v.n < MAX_WORDS)
+		*vec_add(&l->v) = xstrdup(s);
+}
+
+static void fact_text(struct facts *f, size_t offset, const char *s)
+{
+	set_text((void *)((char *)f + offset), s);
+}
+
+static void fact_number(struct facts *f, size_t offset, const char *s)
+{
+	*(uint64_t *)(void *)((char *)f + offset) = strtoull(s, NULL, 10);
+}
+
+static void fact_word(struct facts *f, size_t offset, const char *s)
+{
+	list_add((void *)((char *)f + offset), s);
+}
+
+/* The first facts of a capture: what may have stood here is void. */
+static void fact_first(struct facts *f, size_t offset, const char *s)
+{
+	list_clear(&f->argv);
+	list_clear(&f->filters);
+}
+
+static const struct {
+	const char *key;
+	void (*set)(struct facts *f, size_t offset, const char *s);
+	size_t offset;
+} facts[] = {
+	{ "hostname", fact_text, offsetof(struct facts, hostname) },
+	{ "kernel", fact_text, offsetof(struct facts, kernel) },
+	{ "arch", fact_text, offsetof(struct facts, arch) },
+	{ "boot_id", fact_text, offsetof(struct facts, boot_id) },
+	{ "tool_version", fact_text, offsetof(struct facts, tool_version) },
+	{ "cpus", fact_number, offsetof(struct facts, cpus) },
+	{ "slow_ns", fact_number, offsetof(struct facts, slow_ns) },
+	{ "argv", fact_word, offsetof(struct facts, argv) },
+	{ "filter", fact_word, offsetof(struct facts, filters) },
+	{ "first", fact_first, 0 },
+};
+
+/* A key that only a newer program has is no error. */
+static int meta_apply(struct model *m, const struct hl_rec *rec)
+{
+	const char *key = rec_tail_str(rec, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		if (!strcmp(facts[i].key, key))
+			facts[i].set(&m->facts, facts[i].offset, rec_tail_str(rec, 1));
+	if (!m->first_ts && !m->seq)
+		m->first_ts = rec->ts;
+	return 0;
+}
+
+static int collector_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_collector *r = (const void *)rec;
+	const char *name = rec_tail_str(rec, 0);
+	struct coll *c = NULL;
+
+	for (size_t i = 0; i < m->colls.n && !c; i++)
+		if (!strcmp(m->colls.v[i].name, name))
+			c = &m->colls.v[i];
+	if (!c && m->colls.n >= MAX_COLLECTORS)
+		return -ENOSPC;
+	if (!c) {
+		c = vec_add(&m->colls);
+		c->name = xstrdup(name);
+	}
+	set_text(&c->reason, rec_tail_str(rec, 1));
+	c->state = r->state;
+	return 0;
+}
+
+static int acct_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_acct *r = (const void *)rec;
+	struct acct *a = &m->acct[r->class_id];
+
+	a->known = true;
+	a->seen = r->seen;
+	a->delivered = r->delivered;
+	for (int i = 0; i < NR_HL_LOSSES; i++)
+		a->lost_by[i] = r->lost[i];
+	return 0;
+}
+
+static double psi_pct(uint32_t x100)
+{
+	return x100 == UINT32_MAX ? -1 : x100 / 100.0;
+}
+
+static int psi_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_psi *r = (const void *)rec;
+
+	m->psi[r->resource] =
+		(struct snap_psi){ true, psi_pct(r->some_avg10_x100), psi_pct(r->full_avg10_x100) };
+	return 0;
+}
+
+static int self_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_self *r = (const void *)rec;
+
+	m->self = (struct snap_self){
+		.cpu_ns = r->cpu_ns,
+		.rss_bytes = r->rss_bytes,
+		.map_bytes = r->map_bytes,
+		.bpf_ns = r->bpf_ns,
+		.call_cost_ns = r->call_cost_ns,
+		.known = true,
+	};
+	return 0;
+}
+
+/* ---- the tick ------------------------------------------------------------------------ */
+
+static void tick_times(struct model *m, const struct hl_rec_tick *r)
+{
+	if (!m->seq && (!m->first_ts || m->first_ts > r->h.ts))
+		m->first_ts = r->h.ts;
+	m->ts = r->h.ts;
+	m->real_ns = r->real_ns;
+	m->interval_ns = r->interval_ns;
+	m->final = r->final;
+	if (!m->seq)
+		m->real_started = m->real_ns - (m->ts - m->first_ts);
+	if (m->interval_ns)
+		m->self.cpu_pct = 100.0 * (double)not_negative(m->self.cpu_ns - m->self_cpu_before) /
+				  (double)m->interval_ns;
+}
+
+/* The interval that begins: nothing has happened in it. */
+static void roll(struct model *m)
+{
+	procs_roll(m);
+	threads_roll(m);
+	ops_roll(m);
+	slow_roll(m);
+	m->self_cpu_before = m->self.cpu_ns;
+	for (unsigned int i = 0; i < NR_HL_CLASSES; i++) {
+		struct acct *a = &m->acct[i];
+
+		a->seen_before = a->seen;
+		a->lost_before = 0;
+		for (int k = 0; k < NR_HL_LOSSES; k++)
+			a->lost_before += a->lost_by[k];
+	}
+}
+
+static int tick_apply(struct model *m, const struct hl_rec *rec)
+{
+	if (m->seq && rec->ts < m->ts)
+		return -EINVAL;
+	tick_times(m, (const void *)rec);
+	slow_tick(m);
+	m->slice_ns[m->seq % HEAT_SLICES] = m->interval_ns;
+	for (size_t i = 0; i < m->ops.n; i++)
+		heat_log_add(m, m->ops.v[i]);
+	m->seq++;
+	/* given up first, so that its memory serves again where nobody else holds it */
+	snap_put(m->snap);
+	m->snap = picture_take(m);
+	roll(m);
+	return 0;
+}
+
+/* ---- the face -------------------------------------------------------------------------- */
+
+static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *rec) = {
+	[HL_KIND_META] = meta_apply,
+	[HL_KIND_TICK] = tick_apply,
+	[HL_KIND_PROCESS] = proc_apply,
+	[HL_KIND_THREAD] = thread_apply,
+	[HL_KIND_THREAD_END] = thread_end_apply,
+	[HL_KIND_LEDGER] = ledger_apply,
+	[HL_KIND_OP] = op_apply,
+	[HL_KIND_SLOW] = slow_apply,
+	[HL_KIND_NOW] = now_apply,
+	[HL_KIND_ACCT] = acct_apply,
+	[HL_KIND_COLLECTOR] = collector_apply,
+	[HL_KIND_PSI] = psi_apply,
+	[HL_KIND_SELF] = self_apply,
+};
+
+int model_apply(struct model *m, const struct hl_rec *rec)
+{
+	int err = -EINVAL;
+
+	if (rec->kind < HL_KIND_MAX && handlers[rec->kind])
+		err = handlers[rec->kind](m, rec);
+	m->refused += err < 0;
+	return err;
+}
+
+const struct snap *model_snap(struct model *m)
+{
+	if (m->snap)
+		snap_get(m->snap);
+	return m->snap;
+}
+
+static size_t or_default(size_t n, size_t dflt)
+{
+	return n ? n : dflt;
+}
+
+struct model *model_new(const struct collector *const *cols, const struct model_limits *limits,
+			const struct model_filter *filter)
+{
+	static const struct model_limits defaults;
+	const struct model_limits *l = limits ? limits : &defaults;
+	struct model *m = xcalloc(1, sizeof(*m));
+
+	m->cols = cols;
+	m->filter = filter;
+	m->limits.max_processes = or_default(l->max_processes, 32768);
+	m->limits.max_threads = or_default(l->max_threads, 131072);
+	m->limits.max_ops = or_default(l->max_ops, 16384);
+	m->limits.max_slow = or_default(l->max_slow, 10000);
+	m->interns = interns_new();
+	m->names = hash_new(sizeof(uint64_t));
+	m->op_by_key = hash_new(sizeof(struct op_key));
+	m->pool = snap_pool_new();
+	threads_init(m);
+	procs_init(m);
+	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
+	return m;
+}
+
+static void facts_free(struct facts *f)
+{
+	char *texts[] = { f->hostname, f->kernel, f->arch, f->boot_id, f->tool_version };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(texts[i]);
+	list_clear(&f->argv);
+	list_clear(&f->filters);
+	vec_free(&f->argv.v);
+	vec_free(&f->filters.v);
+}
+
+void model_free(struct model *m)
+{
+	if (!m)
+		return;
+	snap_put(m->snap);
+	snap_pool_free(m->pool);
+	slow_fini(m);
+	ops_fini(m);
+	threads_fini(m);
+	procs_fini(m);
+	hash_free(m->names);
+	interns_free(m->interns);
+	facts_free(&m->facts);
+	for (size_t i = 0; i < m->colls.n; i++) {
+		free(m->colls.v[i].name);
+		free(m->colls.v[i].reason);
+	}
+	vec_free(&m->colls);
+	free(m);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Operations: what one process did of one kind, call and state. Records bring what was
+ * added. When the table is full the least used ones, those of ended processes first,
+ * become "(other)" rows, one per kind and state, with totals and histograms. Called by
+ * model.c and, when processes fold, by procs.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/state.h"
+#include "rec/rec.h"
+
+#define MAX_NAMES 8192 /* more than all tables have; a damaged recording may ask for any number */
+
+/* Stands for "nobody has a name for it" in the cache. */
+static struct istr nameless;
+
+struct istr *op_name(struct model *m, unsigned int op, unsigned int abi, unsigned int nr)
+{
+	uint64_t key = (uint64_t)op << 32 | (uint64_t)abi << 16 | nr;
+	struct istr *name = hash_get(m->names, &key);
+	char buf[MODEL_NAME_LEN];
+	const char *s = NULL;
+
+	if (name || hash_count(m->names) >= MAX_NAMES)
+		return name == &nameless ? NULL : name;
+	for (const struct collector *const *c = m->cols; *c && !s; c++)
+		s = (*c)->op_name ? (*c)->op_name(op, abi, nr, buf) : NULL;
+	name = s ? intern_get(m->interns, s, MODEL_NAME_LEN) : NULL;
+	hash_put(m->names, &key, name ? name : &nameless);
+	return name;
+}
+
+static struct op *op_new(struct model *m, const struct op_key *key, struct proc *p)
+{
+	struct op *o = xcalloc(1, sizeof(*o));
+
+	o->key = *key;
+	o->proc = proc_hold(p);
+	o->name = intern_hold(op_name(m, key->op, key->abi, key->nr));
+	o->members = 1;
+	hash_put(m->op_by_key, key, o);
+	*vec_add(&m->ops) = o;
+	return o;
+}
+
+static void op_free(struct model *m, struct op *o)
+{
+	heat_log_free(m, o);
+	hist_free(&o->hist);
+	hist_free(&o->ivl_hist);
+	intern_put(m->interns, o->name);
+	proc_put(m, o->proc);
+	free(o);
+}
+
+/* One of the rows that always have room: few enough to be no danger. */
+static bool is_last_resort(const struct op_key *k)
+{
+	return !k->pid && k->nr == HL_NR_OTHER;
+}
+
+static struct op *last_resort(struct model *m, const struct op *from)
+{
+	struct proc *p = proc_other(m, from->proc);
+	struct op_key key = {
+		.start = p->start, .nr = HL_NR_OTHER, .op = from->key.op, .state = from->key.state
+	};
+	struct op *o = hash_get(m->op_by_key, &key);
+
+	if (o)
+		return o;
+	o = op_new(m, &key, p);
+	o->members = 0;
+	return o;
+}
+
+static void op_add(struct op *to, const struct op *from)
+{
+	to->count += from->count;
+	to->errors += from->errors;
+	to->total_ns += from->total_ns;
+	to->max_ns = MAX(to->max_ns, from->max_ns);
+	to->ivl_count += from->ivl_count;
+	to->ivl_errors += from->ivl_errors;
+	to->ivl_ns += from->ivl_ns;
+	for (int i = 0; i < NR_HL_STATES; i++) {
+		to->clocks.total[i] += from->clocks.total[i];
+		to->clocks.ivl[i] += from->clocks.ivl[i];
+	}
+	hist_merge(&to->hist, &from->hist);
+	hist_merge(&to->ivl_hist, &from->ivl_hist);
+	to->members += from->members;
+}
+
+/* Takes the marked operations out of the table and the list, in order; *n of them. */
+static struct op **take_out(struct model *m, bool (*marked)(const struct op *o), size_t *n)
+{
+	struct op **out = xcalloc(m->ops.n, sizeof(*out));
+	size_t kept = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++) {
+		struct op *o = m->ops.v[i];
+
+		if (!marked(o)) {
+			m->ops.v[kept++] = o;
+			continue;
+		}
+		hash_del(m->op_by_key, &o->key);
+		out[(*n)++] = o;
+	}
+	m->ops.n = kept;
+	return out;
+}
+
+static bool of_folded(const struct op *o)
+{
+	return o->proc->folded;
+}
+
+void ops_fold_procs(struct model *m)
+{
+	size_t n;
+	struct op **out = take_out(m, of_folded, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct proc *other = proc_other(m, out[i]->proc);
+		struct op_key key = out[i]->key;
+		struct op *to;
+
+		key.pid = other->pid;
+		key.start = other->start;
+		to = hash_get(m->op_by_key, &key);
+		if (!to && m->ops.n < m->limits.max_ops) {
+			to = op_new(m, &key, other);
+			to->members = 0;
+		}
+		op_add(to ? to : last_resort(m, out[i]), out[i]);
+		op_free(m, out[i]);
+	}
+	free(out);
+}
+
+static int cmp_use(const void *a, const void *b)
+{
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+
+	if (x->proc->belongs != y->proc->belongs)
+		return x->proc->belongs - y->proc->belongs;
+	if (x->proc->gone != y->proc->gone)
+		return y->proc->gone - x->proc->gone;
+	if (x->total_ns != y->total_ns)
+		return x->total_ns < y->total_ns ? -1 : 1;
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+static bool is_any(const struct op *o)
+{
+	return !is_last_resort(&o->key);
+}
+
+/* Fold a sixteenth, so that a full table is not gone through at every new operation. */
+static void make_room(struct model *m)
+{
+	size_t n, fold;
+	struct op **out = take_out(m, is_any, &n);
+
+	qsort(out, n, sizeof(*out), cmp_use);
+	fold = MIN(n, m->limits.max_ops / 16 + 1);
+	for (size_t i = 0; i < fold; i++) {
+		op_add(last_resort(m, out[i]), out[i]);
+		op_free(m, out[i]);
+	}
+	for (size_t i = fold; i < n; i++) {
+		hash_put(m->op_by_key, &out[i]->key, out[i]);
+		*vec_add(&m->ops) = out[i];
+	}
+	free(out);
+}
+
+static struct op *op_get(struct model *m, const struct op_key *key, struct proc *p)
+{
+	struct op *o = hash_get(m->op_by_key, key);
+
+	if (o)
+		return o;
+	if (m->ops.n >= m->limits.max_ops && !is_last_resort(key))
+		make_room(m);
+	return op_new(m, key, p);
+}
+
+int op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_op *r = (const void *)rec;
+	const __u32 *buckets = rec_op_buckets(r);
+	struct proc *p = proc_get(m, rec->pid, r->proc_start);
+	struct op_key key = {
+		.start = p->start, .pid = p->pid, .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi
+	};
+	struct op *o = op_get(m, &key, p);
+
+	o->count += r->count;
+	o->errors += r->errors;
+	o->total_ns += r->total_ns;
+	o->max_ns = MAX(o->max_ns, r->max_ns);
+	o->ivl_count += r->count;
+	o->ivl_errors += r->errors;
+	o->ivl_ns += r->total_ns;
+	for (int i = 0; i < NR_HL_STATES; i++) {
+		o->clocks.total[i] += r->state_ns[i];
+		o->clocks.ivl[i] += r->state_ns[i];
+	}
+	for (__u32 i = 0; i < r->nr_buckets; i++) {
+		hist_add_cell(&o->hist, r->first + i, buckets[i]);
+		hist_add_cell(&o->ivl_hist, r->first + i, buckets[i]);
+	}
+	return 0;
+}
+
+void ops_roll(struct model *m)
+{
+	for (size_t i = 0; i < m->ops.n; i++) {
+		struct op *o = m->ops.v[i];
+
+		if (!o->ivl_count && !o->ivl_hist.count)
+			continue;
+		o->ivl_count = o->ivl_errors = o->ivl_ns = 0;
+		memset(o->clocks.ivl, 0, sizeof(o->clocks.ivl));
+		hist_reset(&o->ivl_hist);
+	}
+}
+
+void ops_fini(struct model *m)
+{
+	for (size_t i = 0; i < m->ops.n; i++)
+		op_free(m, m->ops.v[i]);
+	vec_free(&m->ops);
+	hash_free(m->op_by_key);
+}

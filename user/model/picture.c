@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The model as a snapshot: every row and every string copied into memory of its own, so
+ * that the model goes on while outputs read. Called by model.c at a tick. */
+#include <string.h>
+
+#include "model/shape.h"
+#include "model/state.h"
+
+struct picture {
+	struct model *m;
+	struct snap *s;
+	struct arena *a;
+	uint64_t stamp;
+};
+
+static const char *copy(struct picture *p, struct istr *s)
+{
+	return intern_copy(s, p->a, p->stamp);
+}
+
+static const char *copy_str(struct picture *p, const char *s)
+{
+	return s ? arena_strn(p->a, s, strlen(s)) : NULL;
+}
+
+static void copy_states(uint64_t *to, const uint64_t *from)
+{
+	for (int i = 0; i < NR_HL_STATES; i++)
+		to[i] = not_negative(from[i]);
+}
+
+static uint64_t busy_ns(const uint64_t *states)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < NR_HL_STATES; i++)
+		sum += hl_state_is_work_wait[i] ? 0 : states[i];
+	return sum;
+}
+
+/* ---- rows ------------------------------------------------------------------------- */
+
+static void proc_fill(struct picture *p, struct proc_row *r, const struct proc *from)
+{
+	*r = (struct proc_row){
+		.pid = from->pid,
+		.ppid = from->ppid,
+		.uid = from->uid,
+		.flags = from->flags,
+		.start_ns = from->start,
+		.gone = from->gone,
+		.members = from->members,
+		.comm = copy(p, from->comm),
+		.exe = copy(p, from->exe),
+		.args = copy(p, from->args),
+		.cgroup = copy(p, from->cgroup),
+		.container = copy(p, from->container),
+		.wall_ns = p->s->duration_ns,
+		.ivl_wall_ns = p->s->interval_ns,
+	};
+	r->threads = from->live || from->gone ? from->live : from->told;
+	copy_states(r->total, from->clocks.total);
+	copy_states(r->ivl, from->clocks.ivl);
+	r->total_busy = busy_ns(r->total);
+	r->ivl_busy = busy_ns(r->ivl);
+}
+
+static void *proc_rows(struct picture *p, size_t *n)
+{
+	const struct model *m = p->m;
+	struct proc_row *rows = arena_alloc(p->a, (m->procs.n + NR_OTHERS) * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->procs.n; i++)
+		if (m->procs.v[i]->belongs)
+			proc_fill(p, &rows[(*n)++], m->procs.v[i]);
+	for (unsigned int i = 0; i < NR_OTHERS; i++)
+		if (m->others[i]->members && m->others[i]->belongs)
+			proc_fill(p, &rows[(*n)++], m->others[i]);
+	return rows;
+}
+
+static void thread_now(struct picture *p, struct thread_row *r, const struct thread *t)
+{
+	r->now_state = t->now_state;
+	r->now_abi = t->now_abi;
+	r->now_nr = t->now_nr;
+	r->now_lower_bound = t->lower_bound;
+	r->now_detail = copy(p, t->now_detail);
+	if (t->now_state >= NR_HL_STATES)
+		return;
+	r->now_since_ns = p->m->ts > t->now_since ? p->m->ts - t->now_since : 0;
+	r->now_name = copy(p, op_name(p->m, HL_OP_WAIT, t->now_abi, t->now_nr));
+}
+
+static void thread_fill(struct picture *p, struct thread_row *r, const struct thread *t)
+{
+	const struct proc *proc = t->proc;
+
+	*r = (struct thread_row){
+		.pid = proc->pid,
+		.tid = t->tid,
+		.start_ns = t->start,
+		.proc_start_ns = proc->start,
+		.comm = copy(p, t->comm),
+		.proc_comm = copy(p, proc->comm),
+		.container = copy(p, proc->container),
+		.cgroup = copy(p, proc->cgroup),
+		.proc_flags = proc->flags,
+		.begin_ns = t->begin,
+		.switches = t->switches,
+		.members = 1,
+		.wall_ns = p->s->duration_ns,
+		.ivl_wall_ns = p->s->interval_ns,
+	};
+	if (!r->comm && r->tid == r->pid)
+		r->comm = r->proc_comm;
+	copy_states(r->total, t->clocks.total);
+	copy_states(r->ivl, t->clocks.ivl);
+	r->total_busy = busy_ns(r->total);
+	r->ivl_busy = busy_ns(r->ivl);
+	thread_now(p, r, t);
+}
+
+static void *thread_rows(struct picture *p, size_t *n)
+{
+	struct model *m = p->m;
+	struct thread_row *rows = arena_alloc(p->a, (m->threads.n + 1) * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->threads.n; i++)
+		if (m->threads.v[i]->proc->belongs)
+			thread_fill(p, &rows[(*n)++], m->threads.v[i]);
+	if (!m->other_threads || !m->other_thread.proc->belongs)
+		return rows;
+	thread_fill(p, &rows[*n], &m->other_thread);
+	rows[*n].comm = rows[*n].proc_comm;
+	rows[(*n)++].members = m->other_threads;
+	return rows;
+}
+
+static void hist_fill(struct picture *p, struct hist *to, const struct hist *from)
+{
+	*to = (struct hist){};
+	if (!from->count)
+		return;
+	*to = *from;
+	to->cells = arena_alloc(p->a, from->n * sizeof(*to->cells));
+	memcpy(to->cells, from->cells, from->n * sizeof(*to->cells));
+}
+
+/* The part of an operation's time that is not waiting for work. */
+static uint64_t op_busy(const struct op_key *key, uint64_t total_ns, const uint64_t *states)
+{
+	uint64_t work = 0;
+
+	if (key->op == HL_OP_WAIT)
+		return hl_state_is_work_wait[key->state] ? 0 : total_ns;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		work += hl_state_is_work_wait[i] ? states[i] : 0;
+	return total_ns > work ? total_ns - work : 0;
+}
+
+static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
+{
+	const struct proc *proc = o->proc;
+
+	*r = (struct op_row){
+		.op = o->key.op,
+		.state = o->key.state,
+		.abi = o->key.abi,
+		.nr = o->key.nr,
+		.pid = proc->pid,
+		.proc_start_ns = proc->start,
+		.proc_flags = proc->flags,
+		.comm = copy(p, proc->comm),
+		.container = copy(p, proc->container),
+		.cgroup = copy(p, proc->cgroup),
+		.name = copy(p, o->name),
+		.count = o->count,
+		.errors = o->errors,
+		.total_ns = o->total_ns,
+		.max_ns = o->max_ns,
+		.ivl_count = o->ivl_count,
+		.ivl_errors = o->ivl_errors,
+		.ivl_ns = o->ivl_ns,
+		.members = o->members,
+		.wall_ns = p->s->duration_ns,
+		.ivl_wall_ns = p->s->interval_ns,
+	};
+	copy_states(r->total, o->clocks.total);
+	copy_states(r->ivl, o->clocks.ivl);
+	r->busy_ns = op_busy(&o->key, r->total_ns, r->total);
+	r->ivl_busy_ns = op_busy(&o->key, r->ivl_ns, r->ivl);
+	hist_fill(p, &r->hist, &o->hist);
+	hist_fill(p, &r->ivl_hist, &o->ivl_hist);
+}
+
+static void *op_rows(struct picture *p, size_t *n)
+{
+	const struct model *m = p->m;
+	struct op_row *rows = arena_alloc(p->a, m->ops.n * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++) {
+		const struct op *o = m->ops.v[i];
+
+		if (o->proc->belongs && nr_belongs(m, o->key.abi, o->key.nr))
+			op_fill(p, &rows[(*n)++], o);
+	}
+	return rows;
+}
+
+static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *s)
+{
+	const struct proc *proc = s->proc;
+
+	*r = s->row;
+	r->proc_flags = proc->flags;
+	r->proc_comm = copy(p, proc->comm);
+	r->cgroup = copy(p, proc->cgroup);
+	r->container = copy(p, proc->container);
+	r->comm = copy(p, s->comm ? s->comm : proc->comm);
+	r->waker_comm = copy(p, s->waker_comm);
+	r->detail_text = copy(p, s->text);
+	r->path = copy(p, s->path);
+	r->local = copy(p, s->local);
+	r->remote = copy(p, s->remote);
+	r->name = copy(p, s->name);
+}
+
+static bool slow_belongs(const struct model *m, const struct slow *s)
+{
+	return s->proc->belongs && nr_belongs(m, s->row.abi, s->row.nr);
+}
+
+/* Those in progress first, then the newest. */
+static void *slow_rows(struct picture *p, size_t *n)
+{
+	const struct model *m = p->m;
+	struct slow_row *rows = arena_alloc(p->a, (m->now.n + m->slow.n) * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->now.n; i++)
+		if (slow_belongs(m, &m->now.v[i]))
+			slow_copy(p, &rows[(*n)++], &m->now.v[i]);
+	for (size_t i = 1; i <= m->slow.n; i++) {
+		const struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
+
+		if (slow_belongs(m, s))
+			slow_copy(p, &rows[(*n)++], s);
+	}
+	return rows;
+}
+
+static void *(*const makers[NR_ROWS])(struct picture *p, size_t *n) = {
+	[ROWS_NONE] = NULL,          [ROWS_PROCESSES] = proc_rows, [ROWS_THREADS] = thread_rows,
+	[ROWS_OPERATIONS] = op_rows, [ROWS_SLOW] = slow_rows,
+};
+
+/* Tables of the same rows share them. */
+static void take_tables(struct picture *p)
+{
+	struct snap_table made[NR_ROWS] = {}, *tables;
+	size_t n = 0;
+
+	for (const struct collector *const *c = p->m->cols; *c; c++)
+		for (const struct table_desc *const *t = (*c)->tables; t && *t; t++)
+			n++;
+	p->s->tables = tables = arena_alloc(p->a, n * sizeof(*tables));
+	p->s->nr_tables = n;
+	for (const struct collector *const *c = p->m->cols; *c; c++)
+		for (const struct table_desc *const *t = (*c)->tables; t && *t; t++) {
+			struct snap_table *from = &made[(*t)->rows];
+
+			if (!from->rows && makers[(*t)->rows])
+				from->rows = makers[(*t)->rows](p, &from->n);
+			*tables = *from;
+			tables++->desc = *t;
+		}
+}
+
+/* ---- the rest ----------------------------------------------------------------------- */
+
+static const char *const *take_words(struct picture *p, const struct fact_list *l)
+{
+	const char **words = arena_zalloc(p->a, (l->v.n + 1) * sizeof(*words));
+
+	for (size_t i = 0; i < l->v.n; i++)
+		words[i] = copy_str(p, l->v.v[i]);
+	return words;
+}
+
+static void take_facts(struct picture *p)
+{
+	const struct facts *f = &p->m->facts;
+	struct snap *s = p->s;
+
+	s->hostname = copy_str(p, f->hostname);
+	s->kernel = copy_str(p, f->kernel);
+	s->arch = copy_str(p, f->arch);
+	s->boot_id = copy_str(p, f->boot_id);
+	s->tool_version = copy_str(p, f->tool_version);
+	s->cpus = (uint32_t)MIN(f->cpus, UINT32_MAX);
+	s->slow_ns = f->slow_ns;
+	s->argv = take_words(p, &f->argv);
+	s->filters = take_words(p, &f->filters);
+}
+
+static void take_times(struct picture *p)
+{
+	const struct model *m = p->m;
+	struct snap *s = p->s;
+
+	s->real_started = m->real_started;
+	s->real_now = m->real_ns;
+	s->duration_ns = m->ts - m->first_ts;
+	s->interval_ns = m->interval_ns;
+	s->seq = m->seq - 1;
+	s->final = m->final;
+	copy_states(s->total, m->host.total);
+	copy_states(s->ivl, m->host.ivl);
+	copy_states(s->kthread_total, m->kthreads.total);
+	copy_states(s->kthread_ivl, m->kthreads.ivl);
+	memcpy(s->psi, m->psi, sizeof(s->psi));
+	s->self = m->self;
+	s->slow_seen = m->slow_seen;
+	s->refused = m->refused;
+	for (size_t i = 0; i < m->procs.n; i++)
+		s->nr_processes += !m->procs.v[i]->gone;
+	for (size_t i = 0; i < m->threads.n; i++)
+		s->nr_threads += !m->threads.v[i]->ended;
+}
+
+static void take_collectors(struct picture *p)
+{
+	const struct model *m = p->m;
+	struct snap_collector *c = arena_alloc(p->a, m->colls.n * sizeof(*c));
+
+	for (size_t i = 0; i < m->colls.n; i++) {
+		const struct coll *from = &m->colls.v[i];
+
+		c[i] = (struct snap_collector){ copy_str(p, from->name), copy_str(p, from->reason),
+						from->state };
+	}
+	p->s->collectors = c;
+	p->s->nr_collectors = m->colls.n;
+}
+
+static void acct_fill(struct snap_acct *a, const struct acct *from, enum hl_class class_id)
+{
+	*a = (struct snap_acct){ .class_id = class_id, .seen = from->seen, .delivered = from->delivered };
+	for (int i = 0; i < NR_HL_LOSSES; i++) {
+		a->lost_by[i] = from->lost_by[i];
+		a->lost += from->lost_by[i];
+	}
+	a->ivl_seen = not_negative(from->seen - from->seen_before);
+	a->ivl_lost = not_negative(a->lost - from->lost_before);
+	a->unaccounted = (int64_t)(a->seen - a->delivered - a->lost);
+}
+
+static void take_acct(struct picture *p)
+{
+	struct snap_acct *a = arena_alloc(p->a, NR_HL_CLASSES * sizeof(*a));
+
+	p->s->acct = a;
+	for (unsigned int i = 0; i < NR_HL_CLASSES; i++)
+		if (p->m->acct[i].known)
+			acct_fill(&a[p->s->nr_acct++], &p->m->acct[i], i);
+}
+
+const struct snap *picture_take(struct model *m)
+{
+	struct snap_box *b = snap_box_new(m->pool);
+	struct picture p = { m, &b->snap, &b->arena, m->seq };
+
+	take_facts(&p);
+	take_times(&p);
+	take_collectors(&p);
+	take_acct(&p);
+	take_tables(&p);
+	return &b->snap;
+}

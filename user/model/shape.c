@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The identities of rows, and how rows of a kind add up. Called by query.c and group.c. */
+#include <string.h>
+
+#include "base/hist.h"
+#include "model/shape.h"
+
+static int cmp_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int cmp_proc(const void *a, const void *b)
+{
+	const struct proc_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->start_ns, y->start_ns);
+}
+
+static int cmp_thread(const void *a, const void *b)
+{
+	const struct thread_row *x = a, *y = b;
+	int order = cmp_u64(x->tid, y->tid);
+
+	return order ? order : cmp_u64(x->start_ns, y->start_ns);
+}
+
+static int cmp_thread_proc(const void *a, const void *b)
+{
+	const struct thread_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->proc_start_ns, y->proc_start_ns);
+}
+
+static int cmp_op_proc(const void *a, const void *b)
+{
+	const struct op_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->proc_start_ns, y->proc_start_ns);
+}
+
+static uint64_t call_key(const struct op_row *r)
+{
+	return (uint64_t)r->op << 32 | (uint64_t)r->abi << 24 | (uint64_t)r->nr << 8 | r->state;
+}
+
+static int cmp_call(const void *a, const void *b)
+{
+	return cmp_u64(call_key(a), call_key(b));
+}
+
+static int cmp_op(const void *a, const void *b)
+{
+	int order = cmp_op_proc(a, b);
+
+	return order ? order : cmp_call(a, b);
+}
+
+static int cmp_slow(const void *a, const void *b)
+{
+	const struct slow_row *x = a, *y = b;
+	int order = cmp_u64(x->begin_ns, y->begin_ns);
+
+	order = order ? order : cmp_u64(x->tid, y->tid);
+	order = order ? order : cmp_u64(x->op, y->op);
+	return order ? order : cmp_u64(x->duration_ns, y->duration_ns);
+}
+
+/* ---- adding up ------------------------------------------------------------------- */
+
+static void add_states(uint64_t *to, const uint64_t *from)
+{
+	for (int i = 0; i < NR_HL_STATES; i++)
+		to[i] += from[i];
+}
+
+/* What the rows of a group do not share is not known. */
+static void share_str(const char **to, const char *from)
+{
+	if (*to && (!from || strcmp(*to, from)))
+		*to = NULL;
+}
+
+static void share_u32(uint32_t *to, uint32_t from)
+{
+	if (*to != from)
+		*to = 0;
+}
+
+static void share_u64(uint64_t *to, uint64_t from)
+{
+	if (*to != from)
+		*to = 0;
+}
+
+static void merge_proc(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct proc_row *r = to;
+
+	for (size_t i = 1; i < n; i++) {
+		const struct proc_row *p = rows[i];
+
+		share_u32(&r->pid, p->pid);
+		share_u32(&r->ppid, p->ppid);
+		share_u32(&r->uid, p->uid);
+		share_u64(&r->start_ns, p->start_ns);
+		share_str(&r->comm, p->comm);
+		share_str(&r->exe, p->exe);
+		share_str(&r->args, p->args);
+		share_str(&r->cgroup, p->cgroup);
+		share_str(&r->container, p->container);
+		r->flags &= p->flags;
+		r->gone &= p->gone;
+		r->threads += p->threads;
+		r->members += p->members;
+		r->total_busy += p->total_busy;
+		r->ivl_busy += p->ivl_busy;
+		add_states(r->total, p->total);
+		add_states(r->ivl, p->ivl);
+	}
+}
+
+static void share_now(struct thread_row *r, const struct thread_row *t)
+{
+	if (r->now_state != t->now_state)
+		r->now_state = 0xff;
+	r->now_nr = HL_NR_NONE;
+	r->now_since_ns = 0;
+	r->now_lower_bound = false;
+	r->now_detail = NULL;
+	share_str(&r->now_name, t->now_name);
+}
+
+static void merge_thread(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct thread_row *r = to;
+
+	for (size_t i = 1; i < n; i++) {
+		const struct thread_row *t = rows[i];
+
+		share_u32(&r->pid, t->pid);
+		share_u32(&r->tid, t->tid);
+		share_u64(&r->start_ns, t->start_ns);
+		share_u64(&r->proc_start_ns, t->proc_start_ns);
+		share_str(&r->comm, t->comm);
+		share_str(&r->proc_comm, t->proc_comm);
+		share_str(&r->cgroup, t->cgroup);
+		share_str(&r->container, t->container);
+		share_now(r, t);
+		r->proc_flags &= t->proc_flags;
+		r->begin_ns = MIN(r->begin_ns, t->begin_ns);
+		r->switches += t->switches;
+		r->members += t->members;
+		r->total_busy += t->total_busy;
+		r->ivl_busy += t->ivl_busy;
+		add_states(r->total, t->total);
+		add_states(r->ivl, t->ivl);
+	}
+}
+
+/* The sum of the histograms at `offset` of the rows, its cells in the arena. */
+static void merge_hists(struct hist *to, const void *const *rows, size_t n, size_t offset, struct arena *a)
+{
+	unsigned int first = HL_HIST_CELLS, end = 0;
+
+	*to = (struct hist){};
+	for (size_t i = 0; i < n; i++) {
+		const struct hist *h = (const void *)((const char *)rows[i] + offset);
+
+		if (!h->count)
+			continue;
+		first = MIN(first, h->first);
+		end = MAX(end, (unsigned int)h->first + h->n);
+	}
+	if (first >= end)
+		return;
+	to->first = (uint16_t)first;
+	to->n = (uint16_t)(end - first);
+	to->cells = arena_zalloc(a, to->n * sizeof(*to->cells));
+	for (size_t i = 0; i < n; i++)
+		hist_merge(to, (const void *)((const char *)rows[i] + offset));
+}
+
+static void merge_op(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct op_row *r = to;
+
+	merge_hists(&r->hist, rows, n, offsetof(struct op_row, hist), a);
+	merge_hists(&r->ivl_hist, rows, n, offsetof(struct op_row, ivl_hist), a);
+	for (size_t i = 1; i < n; i++) {
+		const struct op_row *o = rows[i];
+
+		share_u32(&r->pid, o->pid);
+		share_u64(&r->proc_start_ns, o->proc_start_ns);
+		share_str(&r->comm, o->comm);
+		share_str(&r->cgroup, o->cgroup);
+		share_str(&r->container, o->container);
+		r->proc_flags &= o->proc_flags;
+		r->members += o->members;
+		r->count += o->count;
+		r->errors += o->errors;
+		r->total_ns += o->total_ns;
+		r->busy_ns += o->busy_ns;
+		r->max_ns = MAX(r->max_ns, o->max_ns);
+		r->ivl_count += o->ivl_count;
+		r->ivl_errors += o->ivl_errors;
+		r->ivl_ns += o->ivl_ns;
+		r->ivl_busy_ns += o->ivl_busy_ns;
+		add_states(r->total, o->total);
+		add_states(r->ivl, o->ivl);
+	}
+}
+
+static void label_proc(void *row, const char *name)
+{
+	((struct proc_row *)row)->comm = name;
+}
+
+static void label_thread(void *row, const char *name)
+{
+	((struct thread_row *)row)->comm = name;
+}
+
+static void label_op(void *row, const char *name)
+{
+	((struct op_row *)row)->comm = name;
+}
+
+#define AT(row, member) offsetof(struct row, member)
+
+const struct row_shape row_shapes[NR_ROWS] = {
+	[ROWS_NONE] = {},
+	[ROWS_PROCESSES] = { sizeof(struct proc_row), AT(proc_row, flags), AT(proc_row, comm),
+			     AT(proc_row, cgroup), AT(proc_row, container), cmp_proc, NULL, cmp_proc,
+			     merge_proc, label_proc },
+	[ROWS_THREADS] = { sizeof(struct thread_row), AT(thread_row, proc_flags), AT(thread_row, proc_comm),
+			   AT(thread_row, cgroup), AT(thread_row, container), cmp_thread, NULL,
+			   cmp_thread_proc, merge_thread, label_thread },
+	[ROWS_OPERATIONS] = { sizeof(struct op_row), AT(op_row, proc_flags), AT(op_row, comm),
+			      AT(op_row, cgroup), AT(op_row, container), cmp_op, cmp_call, cmp_op_proc,
+			      merge_op, label_op },
+	[ROWS_SLOW] = { sizeof(struct slow_row), AT(slow_row, proc_flags), AT(slow_row, proc_comm),
+			AT(slow_row, cgroup), AT(slow_row, container), cmp_slow, NULL, NULL, NULL, NULL },
+};

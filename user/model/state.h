@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The inside of the model, for its own files only:
+ *
+ *   model.c    takes records, holds the facts of the capture, ends intervals
+ *   procs.c    processes, and the "(other)" row that takes what does not fit
+ *   threads.c  threads and their ledgers
+ *   ops.c      operations; heat.c their history
+ *   slow.c     slow operations; detail.c what they were on, in words
+ *   belong.c   which processes this run is about
+ *   picture.c  all of it as a snapshot
+ *
+ * `ivl` members count the interval that is open; a tick takes the picture and then
+ * clears them. Differences may be negative for a moment (threads.c says when): sums are
+ * kept modulo 2^64 and read with not_negative().
+ */
+#ifndef MODEL_STATE_H
+#define MODEL_STATE_H
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "model/box.h"
+#include "model/intern.h"
+#include "model/model.h"
+
+struct clocks {
+	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES];
+};
+
+static inline uint64_t not_negative(uint64_t v)
+{
+	return (int64_t)v < 0 ? 0 : v;
+}
+
+struct proc {
+	uint64_t start;
+	uint32_t pid, ppid, uid, flags; /* HL_PROC_* */
+	uint32_t refs; /* the table, threads, operations and slow operations that point here */
+	uint32_t live; /* threads that we know and that have not ended */
+	uint32_t told; /* how many threads its record said */
+	bool gone, belongs, folded;
+	uint64_t members;
+	struct istr *comm, *exe, *args, *cgroup, *container;
+	struct clocks clocks;
+};
+
+struct thread {
+	uint64_t start, begin, now_since, switches;
+	uint32_t tid;
+	uint16_t now_nr;
+	uint8_t now_state, now_abi; /* 0xff: not known */
+	bool lower_bound, ended;
+	struct proc *proc;
+	struct istr *comm, *now_detail;
+	uint64_t last[NR_HL_STATES]; /* of the ledger that began at `begin` */
+	struct clocks clocks;
+};
+
+/* What an operation was seen to take, by power of two and tick: see heat.c. */
+struct heat_log {
+	struct heat_cell *cells;
+	uint32_t n, cap;
+};
+
+struct op_key { /* no padding that is not zeroed */
+	uint64_t start;
+	uint32_t pid;
+	uint16_t nr;
+	uint8_t op, state, abi;
+	uint8_t pad[7];
+};
+_Static_assert(sizeof(struct op_key) == 24, "an operation's key is compared as bytes");
+
+struct op {
+	struct op_key key;
+	struct proc *proc;
+	struct istr *name;
+	uint64_t count, errors, total_ns, max_ns;
+	uint64_t ivl_count, ivl_errors, ivl_ns;
+	struct clocks clocks;
+	struct hist hist, ivl_hist;
+	struct heat_log heat;
+	uint64_t members;
+};
+
+struct slow {
+	struct slow_row row; /* its strings are set in the snapshot only */
+	struct proc *proc;
+	struct istr *comm, *waker_comm, *text, *path, *local, *remote, *name;
+};
+
+struct fact_list {
+	VEC(char *) v;
+};
+
+struct facts {
+	char *hostname, *kernel, *arch, *boot_id, *tool_version;
+	uint64_t cpus, slow_ns;
+	struct fact_list argv, filters;
+};
+
+struct coll {
+	char *name, *reason;
+	enum hl_collector_state state;
+};
+
+struct acct {
+	bool known;
+	uint64_t seen, delivered, lost_by[NR_HL_LOSSES];
+	uint64_t seen_before, lost_before; /* at the tick before */
+};
+
+enum { OTHER_USER, OTHER_KERNEL, NR_OTHERS };
+
+struct model {
+	const struct collector *const *cols;
+	struct model_limits limits;
+	const struct model_filter *filter; /* NULL: no restriction */
+	struct interns *interns;
+	struct hash *names; /* struct istr by operation number */
+
+	struct facts facts;
+	VEC(struct coll) colls;
+	struct acct acct[NR_HL_CLASSES];
+	struct snap_psi psi[3];
+	struct snap_self self;
+	uint64_t self_cpu_before;
+
+	/* the tick that ended the interval before; real_ns at ts */
+	uint64_t first_ts, ts, real_ns, interval_ns, real_started;
+	uint64_t seq; /* ticks so far */
+	bool final;
+
+	struct clocks host, kthreads;
+
+	struct hash *proc_by_key, *thread_by_key, *op_by_key;
+	VEC(struct proc *) procs;     /* in the order of their coming, as the next two */
+	VEC(struct thread *) threads;
+	VEC(struct op *) ops;
+	struct proc *others[NR_OTHERS]; /* not in the table */
+	struct thread other_thread;     /* clocks of threads that had no room */
+	uint64_t other_threads;
+	uint64_t full_at; /* value of seq + 1 when the process table was full of living ones */
+
+	VEC(struct slow) slow; /* a ring once it holds max_slow; slow_next is the oldest then */
+	size_t slow_next, slow_fresh;
+	uint64_t slow_seen;
+	VEC(struct slow) now;
+
+	uint64_t slice_ns[HEAT_SLICES]; /* by tick modulo HEAT_SLICES */
+	size_t heat_cells;
+	uint64_t refused;
+
+	struct snap_pool *pool;
+	const struct snap *snap;
+};
+
+/* belong.c */
+bool belongs(const struct model *m, const struct proc *p);
+bool nr_belongs(const struct model *m, unsigned int abi, unsigned int nr);
+
+/* procs.c */
+struct proc *proc_get(struct model *m, uint32_t pid, uint64_t start); /* never NULL: "(other)" when full */
+bool proc_is_other(const struct proc *p);
+void proc_put(struct model *m, struct proc *p);
+struct proc *proc_hold(struct proc *p);
+struct proc *proc_other(struct model *m, const struct proc *p); /* where p is folded into */
+/* Add differences to a process and the host. */
+void proc_charge(struct model *m, struct proc *p, const uint64_t *diff);
+int proc_apply(struct model *m, const struct hl_rec *rec);
+void procs_init(struct model *m);
+void procs_fini(struct model *m);
+void procs_roll(struct model *m);
+
+/* threads.c */
+struct thread *thread_find(const struct model *m, uint32_t tid, uint64_t start);
+int thread_apply(struct model *m, const struct hl_rec *rec);
+int thread_end_apply(struct model *m, const struct hl_rec *rec);
+int ledger_apply(struct model *m, const struct hl_rec *rec);
+void threads_init(struct model *m);
+void threads_fini(struct model *m);
+void threads_roll(struct model *m);
+
+/* ops.c */
+int op_apply(struct model *m, const struct hl_rec *rec);
+struct istr *op_name(struct model *m, unsigned int op, unsigned int abi, unsigned int nr); /* borrowed; may be NULL */
+void ops_fold_procs(struct model *m); /* operations of processes marked `folded` go to "(other)" */
+void ops_fini(struct model *m);
+void ops_roll(struct model *m);
+
+/* heat.c */
+void heat_log_add(struct model *m, struct op *o); /* what the interval brought */
+void heat_log_free(struct model *m, struct op *o);
+
+/* slow.c */
+int slow_apply(struct model *m, const struct hl_rec *rec);
+int now_apply(struct model *m, const struct hl_rec *rec);
+void slow_tick(struct model *m); /* wall-clock times of what came since the last tick */
+void slow_fini(struct model *m);
+void slow_roll(struct model *m);
+
+/* detail.c */
+void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec);
+
+/* picture.c */
+const struct snap *picture_take(struct model *m);
+
+#endif
