@@ -1,0 +1,39 @@
+#!/bin/bash
+# tools/deps.sh build [test]: installs what is missing to build, and to test, on Debian 12.
+# Nothing missing: nothing is asked of the network. Elsewhere it names the packages and stops.
+set -eu
+
+build="gcc libc6-dev make clang llvm libbpf-dev bpftool libelf-dev libdw-dev libncurses-dev libcjson-dev pkg-config zlib1g-dev libzstd-dev"
+# what the tests run beside or against hostlat; no service of theirs is started
+test="python3 python3-jsonschema qemu-system-x86 busybox-static cpio curl jq tmux strace e2fsprogs xfsprogs iproute2 kmod util-linux procps xz-utils zstd libclang-rt-14-dev"
+
+want=
+for set in "$@"; do
+	case $set in
+	build) want="$want $build" ;;
+	test) want="$want $test" ;;
+	*) echo "deps.sh: no such set of packages: $set" >&2; exit 2 ;;
+	esac
+done
+
+missing=
+for p in $want; do
+	dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -q '^installed$' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+	echo "hostlat: these Debian packages (or their like) are missing; install them as root:$missing" >&2
+	exit 1
+fi
+echo "installing:$missing"
+# a package that brings a server must not start it on this host
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod +x $policy
+	trap 'rm -f $policy' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq || true
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
