@@ -120,18 +120,33 @@ static int put_uint(const struct place *p, const char *s)
 	return 0;
 }
 
-static int put_duration(const struct place *p, const char *s)
+static int put_time(const struct place *p, const char *s, const char *text, const char *examples)
 {
 	uint64_t v;
 
-	if (parse_duration(s, &v)) {
-		pr_err("%s: \"%s\" is not a duration; write 250us, 10ms or 2s", p->name, s);
+	if (parse_duration(text, &v)) {
+		pr_err("%s: \"%s\" is not a duration; write %s", p->name, s, examples);
 		return -EINVAL;
 	}
 	if (check_bounds(p, s, v, fmt_ns))
 		return -EINVAL;
 	*(uint64_t *)p->to = v;
 	return 0;
+}
+
+static int put_duration(const struct place *p, const char *s)
+{
+	return put_time(p, s, s, "250us, 10ms or 2s");
+}
+
+static int put_seconds(const struct place *p, const char *s)
+{
+	bool bare = *s && !s[strspn(s, "0123456789.")];
+	char *text = xasprintf("%s%s", s, bare ? "s" : "");
+	int err = put_time(p, s, text, "1, 0.5 or 500ms");
+
+	free(text);
+	return err;
 }
 
 static int put_size(const struct place *p, const char *s)
@@ -180,7 +195,7 @@ static int put_list(const struct place *p, const char *s)
 static int (*const put_value[])(const struct place *p, const char *s) = {
 	[OPT_FLAG] = put_flag,         [OPT_STR] = put_str,   [OPT_UINT] = put_uint,
 	[OPT_DURATION] = put_duration, [OPT_SIZE] = put_size, [OPT_CHOICE] = put_choice,
-	[OPT_LIST] = put_list,
+	[OPT_LIST] = put_list,         [OPT_SECONDS] = put_seconds,
 };
 
 /* ---- the nearest name -------------------------------------------------------- */

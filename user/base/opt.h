@@ -13,6 +13,7 @@ enum opt_type {
 	OPT_STR,      /* const char * into argv */
 	OPT_UINT,     /* unsigned int */
 	OPT_DURATION, /* uint64_t ns: 250us, 10ms, 2s */
+	OPT_SECONDS,  /* the same; a bare number is seconds: 1, 0.5 */
 	OPT_SIZE,     /* uint64_t bytes: 64M */
 	OPT_CHOICE,   /* int: index into choices */
 	OPT_LIST,     /* struct opt_list: may be given again, commas separate */

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* What all live commands share. Called by top and record. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cmd/account.h"
+#include "cmd/child.h"
+#include "cmd/session.h"
+#include "cmd/target.h"
+#include "probe/probe.h"
+#include "rec/rec.h"
+
+#define DRAIN_BUSY_NS (1 * NSEC_PER_MSEC) /* while records come */
+#define DRAIN_IDLE_NS (100 * NSEC_PER_MSEC)
+#define FLUSH_NS      (NSEC_PER_SEC / 2) /* of the recording: what SIGKILL may cost */
+#define GRACE_NS      NSEC_PER_SEC       /* for the command to obey a signal that was passed on */
+
+const char *const session_calls_modes[] = { "auto", "on", "off", NULL };
+
+struct session {
+	struct session_cfg cfg;
+	struct filter filter;
+	struct target target;
+	struct live *live;
+	struct loop *loop;
+	struct model *model;
+	struct rec_writer *writer;
+	struct rec_writer_stats written;
+	struct recbuf buf; /* of the record that the session adds itself */
+	struct child child;
+	struct account account;
+	int drain_timer, tick_timer;
+	uint64_t drain_ns, end_ns; /* end: CLOCK_MONOTONIC, 0: none */
+	unsigned int ticks;
+	bool started, stopping, ended;
+	int status; /* of the session itself */
+};
+
+/* ---- where records go ------------------------------------------------------------- */
+
+static void give(struct session *s, const struct hl_rec *rec)
+{
+	if (s->writer)
+		rec_writer_add(s->writer, rec);
+	if (s->model)
+		model_apply(s->model, rec);
+}
+
+/* The recording accounts for itself, in the interval that is about to end. */
+static void account_recording(struct session *s, const struct hl_rec *tick)
+{
+	const struct rec_writer_stats *w = rec_writer_stats(s->writer);
+	struct hl_rec_acct *r = rec_begin(&s->buf, HL_KIND_ACCT, sizeof(*r));
+
+	r->h.ts = tick->ts;
+	r->class_id = HL_CLASS_RECORDED;
+	r->delivered = w->records + w->buffered;
+	r->lost[HL_LOSS_DISK_FULL] = w->lost;
+	r->lost[HL_LOSS_DAMAGED] = w->refused;
+	r->seen = r->delivered + w->lost + w->refused;
+	account_take(&s->account, r);
+	give(s, rec_end(&s->buf));
+	recbuf_reset(&s->buf);
+}
+
+static int on_record(void *arg, const struct hl_rec *rec)
+{
+	struct session *s = arg;
+
+	if (rec->kind == HL_KIND_ACCT)
+		account_take(&s->account, (const struct hl_rec_acct *)rec);
+	if (rec->kind == HL_KIND_TICK && s->writer)
+		account_recording(s, rec);
+	give(s, rec);
+	return 0;
+}
+
+/* ---- timers ------------------------------------------------------------------------- */
+
+static void stop(struct session *s, int status)
+{
+	if (status && !s->status)
+		s->status = status;
+	s->stopping = true;
+	loop_stop(s->loop, 0);
+}
+
+static void set_drain(struct session *s, uint64_t ns)
+{
+	if (ns == s->drain_ns)
+		return;
+	s->drain_ns = ns;
+	loop_set_timer(s->loop, s->drain_timer, ns);
+}
+
+static void drain(struct loop *l, void *arg)
+{
+	struct session *s = arg;
+	int n = live_drain(s->live);
+
+	if (n < 0)
+		pr_dbg("drain: %s", err_str(n));
+	set_drain(s, n > 0 ? DRAIN_BUSY_NS : MIN(s->drain_ns * 2, DRAIN_IDLE_NS));
+}
+
+/* A recorder that cannot write has nothing left to do, but a command goes on. */
+static void check_writer(struct session *s)
+{
+	if (!s->writer || !rec_writer_stats(s->writer)->error)
+		return;
+	if (!s->status)
+		s->status = EXIT_FAILED;
+	if (!s->child.pid || s->child.ended)
+		stop(s, EXIT_FAILED);
+}
+
+static void flush(struct loop *l, void *arg)
+{
+	struct session *s = arg;
+
+	if (!s->writer)
+		return;
+	rec_writer_flush(s->writer);
+	check_writer(s);
+}
+
+static void tick(struct session *s, bool final)
+{
+	const struct snap *snap = NULL;
+	int err = live_tick(s->live, final), status = 0;
+
+	s->ticks++;
+	if (err) {
+		pr_err("the interval could not be read: %s", err_str(err));
+		stop(s, EXIT_FAILED);
+	}
+	if (s->writer)
+		rec_writer_flush(s->writer);
+	check_writer(s);
+	if (s->model)
+		snap = model_snap(s->model);
+	if (s->cfg.on_snap && (snap || !s->model))
+		status = s->cfg.on_snap(s->cfg.arg, snap);
+	snap_put(snap);
+	if (status)
+		stop(s, status);
+}
+
+static void on_tick(struct loop *l, void *arg)
+{
+	struct session *s = arg;
+	uint64_t now = clock_mono_ns();
+
+	/* the last interval is the final one's, which begins when all is detached */
+	if (s->cfg.count && s->ticks + 1 >= s->cfg.count) {
+		stop(s, 0);
+		return;
+	}
+	if (s->end_ns && now + s->cfg.interval_ns / 2 >= s->end_ns)
+		return;
+	tick(s, false);
+}
+
+static void on_end(struct loop *l, void *arg)
+{
+	stop(arg, 0);
+}
+
+/* ---- signals and the command ---------------------------------------------------------- */
+
+static void on_signal(struct loop *l, int sig, void *arg)
+{
+	struct session *s = arg;
+
+	if (s->stopping || !s->child.pid || s->child.ended) {
+		stop(s, 0);
+		return;
+	}
+	/* a second one does not wait for the command; that goes on by itself */
+	s->stopping = true;
+	child_signal(&s->child, sig);
+	loop_add_timer(l, GRACE_NS, on_end, s);
+}
+
+static void on_child(struct loop *l, int sig, void *arg)
+{
+	struct session *s = arg;
+
+	if (s->child.ended || !child_reap(&s->child))
+		return;
+	if (s->cfg.screen && !s->stopping) {
+		if (s->cfg.on_child_end)
+			s->cfg.on_child_end(s->cfg.arg, child_exit_status(&s->child));
+		return;
+	}
+	stop(s, 0);
+}
+
+static int listen_signals(struct session *s)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends) && !err; i++)
+		err = loop_add_signal(s->loop, ends[i], on_signal, s);
+	if (!err && s->child.pid)
+		err = loop_add_signal(s->loop, SIGCHLD, on_child, s);
+	return err;
+}
+
+/* From here on a signal ends the program at once. */
+static void unlisten_signals(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGQUIT);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static int open_live(struct session *s)
+{
+	const struct session_opts *o = s->cfg.opts;
+	struct live_cfg cfg = {
+		.slow_ns = o->slow_ns,
+		.memory_bytes = o->memory,
+		.calls = o->calls,
+		.ring_bytes = (uint32_t)o->ring,
+		.slots = o->slots,
+		.cells = o->cells,
+	};
+	int status;
+
+	target_init(&s->target, &s->filter, s->cfg.in->argv, s->cfg.in->rest != NULL, &cfg);
+	s->live = live_open(&cfg, on_record, s, &status);
+	return s->live ? EXIT_OK : status;
+}
+
+static int open_sinks(struct session *s)
+{
+	if (s->cfg.recording && rec_writer_open(s->cfg.recording, &s->writer))
+		return EXIT_FAILED;
+	if (s->cfg.model)
+		s->model = model_new(all_collectors, NULL, &s->filter.model);
+	return EXIT_OK;
+}
+
+static int open_loop(struct session *s)
+{
+	int err = 0;
+
+	s->loop = loop_new();
+	if (!s->loop)
+		err = -errno;
+	if (!err)
+		err = listen_signals(s);
+	if (!err)
+		err = loop_add_fd(s->loop, live_fd(s->live), drain, s);
+	if (!err)
+		err = s->drain_timer = loop_add_timer(s->loop, 0, drain, s);
+	if (err >= 0)
+		err = s->tick_timer = loop_add_timer(s->loop, 0, on_tick, s);
+	if (err >= 0 && s->writer)
+		err = loop_add_timer(s->loop, FLUSH_NS, flush, s);
+	if (err >= 0)
+		return EXIT_OK;
+	pr_err("cannot wait for events: %s", err_str(err));
+	return EXIT_FAILED;
+}
+
+int session_open(const struct session_cfg *cfg, struct session **out)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+	struct filter_opts filter = cfg->opts->filter;
+	int status = EXIT_OK;
+
+	*out = s;
+	s->cfg = *cfg;
+	filter.target = cfg->in->rest != NULL;
+	if (filter_init(&s->filter, &filter))
+		return EXIT_USAGE;
+	if (filter_check_pids(&s->filter))
+		return EXIT_FAILED;
+	status = open_live(s);
+	if (!status)
+		status = open_sinks(s);
+	if (!status && cfg->in->rest && child_start(&s->child, cfg->in->rest, cfg->screen))
+		status = EXIT_FAILED;
+	if (!status)
+		status = open_loop(s);
+	return status;
+}
+
+static int start(struct session *s)
+{
+	int err = 0;
+
+	if (s->child.pid) {
+		err = live_add_target(s->live, (uint32_t)s->child.pid);
+		if (err) {
+			pr_err("cannot trace the command: %s", err_str(err));
+			return EXIT_FAILED;
+		}
+	}
+	if (live_start(s->live))
+		return EXIT_FAILED;
+	return s->child.pid ? child_release(&s->child, s->cfg.in->rest[0]) : EXIT_OK;
+}
+
+static int finish(struct session *s)
+{
+	unlisten_signals();
+	s->cfg.count = 0;
+	tick(s, true);
+	if (s->writer && rec_writer_close(s->writer, &s->written) && !s->status)
+		s->status = EXIT_FAILED;
+	s->writer = NULL;
+	s->ended = true;
+	if (s->child.pid && !s->status) {
+		child_reap(&s->child);
+		return s->child.ended ? child_exit_status(&s->child) : EXIT_OK;
+	}
+	return s->status;
+}
+
+int session_run(struct session *s)
+{
+	int err, status = start(s);
+
+	if (status)
+		return status;
+	s->started = true;
+	set_drain(s, DRAIN_BUSY_NS);
+	session_set_interval(s, s->cfg.interval_ns);
+	if (s->cfg.duration_ns) {
+		s->end_ns = clock_mono_ns() + s->cfg.duration_ns;
+		loop_add_timer(s->loop, s->cfg.duration_ns, on_end, s);
+	}
+	on_child(s->loop, SIGCHLD, s); /* it may have ended before anybody listened */
+	err = s->stopping ? 0 : loop_run(s->loop);
+	if (err < 0) {
+		pr_err("cannot wait for events: %s", err_str(err));
+		s->status = EXIT_FAILED;
+	}
+	return finish(s);
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	/* a recording in which nothing was recorded is of no use to anybody */
+	if (s->writer && !rec_writer_close(s->writer, NULL) && !s->started)
+		unlink(s->cfg.recording);
+	live_close(s->live);
+	loop_free(s->loop);
+	child_close(&s->child);
+	model_free(s->model);
+	recbuf_free(&s->buf);
+	target_free(&s->target);
+	filter_free(&s->filter);
+	free(s);
+}
+
+bool session_ended(const struct session *s)
+{
+	return s->ended;
+}
+
+struct loop *session_loop(struct session *s)
+{
+	return s->loop;
+}
+
+struct live *session_live(struct session *s)
+{
+	return s->live;
+}
+
+struct model *session_model(struct session *s)
+{
+	return s->model;
+}
+
+void session_stop(struct session *s)
+{
+	stop(s, 0);
+}
+
+void session_set_interval(struct session *s, uint64_t ns)
+{
+	s->cfg.interval_ns = ns;
+	loop_set_timer(s->loop, s->tick_timer, ns);
+}
+
+void session_print_account(const struct session *s)
+{
+	struct str line = {};
+
+	account_line(&s->account, &line);
+	pr_info("%s", str_get(&line));
+	str_free(&line);
+}
+
+const struct rec_writer_stats *session_written(const struct session *s)
+{
+	return &s->written;
+}
