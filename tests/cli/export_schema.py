@@ -102,7 +102,7 @@ def main():
             broken = check(path, validator, args.complete)
         except (OSError, ValueError) as e:
             broken = [str(e)]
-        print(f"not ok {path}" if broken else f"ok {path}")
+        print("not ok" if broken else "ok", "schema of", path if path == "-" else os.path.basename(path))
         for line in broken[:20]:
             print(f"# {line}")
         status |= bool(broken)
