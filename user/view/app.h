@@ -19,7 +19,8 @@ enum part_kind {
 	PART_BRIEF,  /* the words of the row in a line or two, and its time by state */
 	PART_FACTS,  /* every field of the row */
 	PART_STATES, /* every time by state: a bar, and the states by size */
-	PART_HIST,   /* every histogram */
+	PART_HIST,   /* every histogram since start */
+	PART_RECENT, /* every histogram of the last interval */
 	PART_HEAT,   /* history of an operation */
 	PART_TABLE,  /* another table, of the row's process and thread */
 };
@@ -30,7 +31,7 @@ struct part {
 	bool same_name;    /* … filtered by the row's `name` */
 };
 
-#define PAGE_PARTS  5
+#define PAGE_PARTS  6
 #define PAGE_PANELS 2
 
 struct page {
@@ -68,7 +69,8 @@ void panel_refresh(struct app *a, struct panel *p);      /* run the query, find 
 void panel_goto(struct panel *p, size_t index);          /* select a row */
 void panel_move(struct panel *p, long delta);
 void panel_filter(struct panel *p, const char *text);    /* "" for all; refresh follows */
-void panel_sort_by(struct panel *p, const struct field *f); /* NULL: as the table does; refresh follows */
+/* Rank by f, a field of its table, and by its span; refresh follows. */
+void panel_sort_by(struct app *a, struct panel *p, const struct field *f);
 void panel_place(struct panel *p, int visible);          /* scroll so that the selected row shows */
 const void *panel_row(const struct panel *p);            /* the selected row; NULL: none */
 const struct field *panel_sort(const struct app *a, const struct panel *p); /* field that ranks; NULL: unknown */
@@ -177,6 +179,9 @@ int layout_rows(const struct layout *l, int panel);
 
 /* ---- keys.c, input.c -------------------------------------------------------------------- */
 
+#define KEY_ALWAYS (1u << 0) /* its word stands at the right end, whatever the width */
+#define KEY_PANEL  (1u << 1) /* its word stands only where a table has the focus */
+
 struct key {
 	int codes[4];       /* 0: none */
 	const char *name;   /* as the help writes it */
@@ -184,6 +189,7 @@ struct key {
 	const char *help;
 	unsigned int (*act)(struct app *a, int arg);
 	int arg;
+	unsigned int flags;
 };
 extern const struct key keys[]; /* ended by one without a name */
 

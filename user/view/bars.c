@@ -101,7 +101,7 @@ int states_draw(const struct app *a, struct canvas *c, int x, int y, int w, cons
 {
 	uint64_t sum = states_sum(states, true);
 	unsigned int order[NR_HL_STATES];
-	int n = states_by_size(states, true, order), bar = MIN(w - 28, 60);
+	int n = states_by_size(states, true, order), bar = MIN((w - 24) / 2, 60);
 
 	for (int i = 0; i < n; i++) {
 		unsigned int s = order[i];
@@ -113,7 +113,7 @@ int states_draw(const struct app *a, struct canvas *c, int x, int y, int w, cons
 		put_right(c, &a->theme, x + 17, y + i, 5, ATTR_DIM, fmt_pct(buf, 100.0 * (double)states[s] / (double)sum));
 		canvas_fill(c, x + 23, y + i, MAX(len, 1), ATTR_STATE + s, theme_state_glyph(&a->theme, s));
 		if (w > 60)
-			put_cut(c, &a->theme, x + 24 + MAX(len, 1), y + i, w - 24 - len, ATTR_DIM, hl_state_help[s]);
+			put_cut(c, &a->theme, x + 25 + bar, y + i, w - 25 - bar, ATTR_DIM, hl_state_help[s]);
 	}
 	return n;
 }

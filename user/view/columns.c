@@ -54,16 +54,17 @@ static int take_fields(const struct table_desc *d, const struct query *q, unsign
 	return room;
 }
 
-/* Hand out what is left: bars first, up to a size, then the flexible column. */
+/* Hand out what is left: a part to the bars, up to a size, then all to the flexible column. */
 static void stretch(struct column *cols, int n, int room)
 {
 	struct column *flex = NULL;
 
-	for (int i = 0; i < n && room > 0; i++) {
+	for (int i = 0; i < n; i++)
 		if (cols[i].f->flags & FIELD_FLEX)
 			flex = &cols[i];
+	for (int i = 0; i < n && room > 0; i++) {
 		if (field_type(cols[i].f) == VAL_STATES && cols[i].w < BAR_MAX) {
-			int more = MIN(room, BAR_MAX - cols[i].w);
+			int more = MIN(flex ? room / 3 : room, BAR_MAX - cols[i].w);
 
 			cols[i].w += more;
 			room -= more;

@@ -78,18 +78,41 @@ static void crumb_draw(const struct app *a, struct canvas *c, int y)
 
 /* ---- bottom ------------------------------------------------------------------------ */
 
+static int keycap_width(const char *name, const char *word)
+{
+	return text_width(name) + text_width(word) + 3;
+}
+
+/* Whole or not at all. */
+static void keycap(struct pen *p, const char *name, const char *word)
+{
+	if (p->x + keycap_width(name, word) > p->end)
+		return;
+	pen_printf(p, ATTR_KEYCAP, " %s ", name);
+	pen_printf(p, ATTR_KEYWORD, "%s ", word);
+}
+
+/* From left to right as far as there is room; the way to the help and out always shows. */
 static void bottom_keys(const struct app *a, struct pen *p)
 {
-	if (a->depth) {
-		pen_printf(p, ATTR_KEYCAP, " %s ", theme_glyph(&a->theme, GLYPH_LEFT));
-		pen_put(p, ATTR_DIM, "back ");
-	}
-	for (const struct key *k = keys; k->name; k++) {
-		if (!k->word)
-			continue;
-		pen_printf(p, ATTR_KEYCAP, " %s ", k->name);
-		pen_printf(p, ATTR_DIM, "%s ", k->word);
-	}
+	const struct level *l = app_level(a);
+	struct pen last = *p;
+	const struct key *k;
+
+	for (k = keys; k->name; k++)
+		if (k->word && k->flags & KEY_ALWAYS)
+			last.x += keycap_width(k->name, k->word);
+	last.x = p->end - (last.x - p->x);
+	p->end = last.x;
+	if (a->depth)
+		keycap(p, theme_glyph(&a->theme, GLYPH_LEFT), "back");
+	if (a->depth && level_parts(l) > 1)
+		keycap(p, "Tab", "next part");
+	if (!app_panel(a))
+		keycap(p, "Up Down", "scroll");
+	for (k = keys; k->name; k++)
+		if (k->word && (app_panel(a) || !(k->flags & KEY_PANEL)))
+			keycap(k->flags & KEY_ALWAYS ? &last : p, k->name, k->word);
 }
 
 static void bottom_draw(const struct app *a, struct canvas *c, int y)

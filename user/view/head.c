@@ -25,6 +25,15 @@ static void head_clock(char *buf, size_t size, uint64_t real_ns)
 		buf[0] = 0;
 }
 
+/* 1s, not 1.00s. */
+static char *fmt_step(char *buf, uint64_t ns)
+{
+	if (ns % NSEC_PER_SEC || ns >= 100 * NSEC_PER_SEC)
+		return fmt_ns(buf, ns);
+	snprintf(buf, FMT_LEN, "%us", (unsigned int)(ns / NSEC_PER_SEC));
+	return buf;
+}
+
 /* Right to left, so that the clock survives a narrow screen longest. Returns where it begins. */
 static int head_right(const struct app *a, struct canvas *c, int y)
 {
@@ -52,18 +61,17 @@ static void head_host(const struct app *a, struct canvas *c, int y)
 
 	canvas_fill(c, 0, y, a->w, ATTR_TOP, " ");
 	p.end = head_right(a, c, y) - 1;
-	pen_put(&p, ATTR_BRAND, " hostlat ");
+	pen_put(&p, ATTR_BRAND, " hostlat  ");
+	pen_raw(&p, ATTR_TOP, a->source);
 	if (s) {
-		pen_put(&p, ATTR_TOP, " ");
+		pen_put(&p, ATTR_TOP, "  ");
 		pen_raw(&p, ATTR_BRAND, s->hostname ? s->hostname : "?");
 		pen_put(&p, ATTR_TOP, "  ");
 		pen_raw(&p, ATTR_TOP, s->kernel ? s->kernel : "?");
 		if (s->cpus)
 			pen_printf(&p, ATTR_TOP, "  %u CPU%s", s->cpus, s->cpus == 1 ? "" : "s");
-		pen_printf(&p, ATTR_TOP, "  every %s", fmt_ns(buf, a->interval_ns ? a->interval_ns : s->interval_ns));
+		pen_printf(&p, ATTR_TOP, "  every %s", fmt_step(buf, a->interval_ns ? a->interval_ns : s->interval_ns));
 	}
-	pen_put(&p, ATTR_TOP, "  ");
-	pen_raw(&p, ATTR_BRAND, a->source);
 }
 
 static unsigned int pressure_attr(double pct)
@@ -87,6 +95,17 @@ static void head_pressure_of(struct pen *p, const char *name, const struct snap_
 	pen_put(p, pressure_attr(psi->full_avg10), fmt_pct(buf, psi->full_avg10));
 }
 
+/* All of it or nothing: half a number would be another one. */
+static void head_counts(struct pen *p, const struct snap *s)
+{
+	char procs[FMT_LEN], thr[FMT_LEN], text[96];
+
+	snprintf(text, sizeof(text), "   %s processes, %s threads", fmt_count(procs, s->nr_processes),
+		 fmt_count(thr, s->nr_threads));
+	if (p->x + text_width(text) <= p->end)
+		pen_put(p, ATTR_DIM, text);
+}
+
 static void head_pressure(const struct app *a, struct canvas *c, int y)
 {
 	static const char *const names[] = { "cpu", "io", "mem" };
@@ -102,14 +121,12 @@ static void head_pressure(const struct app *a, struct canvas *c, int y)
 	pen_put(&p, ATTR_LABEL, "   hostlat itself ");
 	if (s->self.known) {
 		pen_printf(&p, ATTR_NORMAL, "%s", fmt_pct(buf, s->self.cpu_pct));
-		pen_put(&p, ATTR_DIM, " of a CPU ");
+		pen_put(&p, ATTR_DIM, " CPU ");
 		pen_printf(&p, ATTR_NORMAL, "%s", fmt_bytes(buf, s->self.rss_bytes + s->self.map_bytes));
 	} else {
 		pen_put(&p, ATTR_DIM, "-");
 	}
-	pen_printf(&p, ATTR_DIM, "   %s", fmt_count(buf, s->nr_processes));
-	pen_put(&p, ATTR_DIM, " processes ");
-	pen_printf(&p, ATTR_DIM, "%s threads", fmt_count(buf, s->nr_threads));
+	head_counts(&p, s);
 }
 
 /* Threads that were not just waiting for work, on average over the interval. */
@@ -117,8 +134,8 @@ static void head_busy(const struct app *a, struct pen *p, uint64_t sum)
 {
 	double n = a->snap->interval_ns ? (double)sum / (double)a->snap->interval_ns : 0;
 
-	pen_put(p, ATTR_LABEL, " Threads ");
-	pen_printf(p, ATTR_BOLD, n < 100 ? "%5.1f " : "%5.0f ", n);
+	pen_put(p, ATTR_LABEL, " Active");
+	pen_printf(p, ATTR_BOLD, n < 100 ? "%6.1f " : "%6.0f ", n);
 }
 
 static void head_time(const struct app *a, struct canvas *c, int y)
@@ -133,7 +150,7 @@ static void head_time(const struct app *a, struct canvas *c, int y)
 		states[i] = a->snap->ivl[i] + (a->show_kthreads ? a->snap->kthread_ivl[i] : 0);
 	sum = states_sum(states, a->show_work_waits);
 	head_busy(a, &p, sum);
-	w = MIN((a->w - p.x) * 2 / 5, 72);
+	w = MIN((a->w - p.x) * (a->w < 120 ? 3 : 4) / 10, 72);
 	bar_draw(a, c, p.x, y, w, states);
 	p.x += w + 2;
 	if (sum)

@@ -7,6 +7,23 @@
 
 #define FILTER_MAX 200 /* bytes */
 
+/* Lines that a key goes down or up; 0: it is no such key. */
+static int scroll_step(const struct app *a, int key)
+{
+	static const struct {
+		int key, lines, pages;
+	} steps[] = {
+		{ APP_KEY_UP, -1, 0 },   { APP_KEY_DOWN, 1, 0 },  { APP_KEY_PGUP, 0, -1 },
+		{ APP_KEY_PGDN, 0, 1 },  { ' ', 0, 1 },           { APP_KEY_HOME, 0, -CANVAS_MAX },
+		{ APP_KEY_END, 0, CANVAS_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i].key == key)
+			return steps[i].lines + steps[i].pages * MAX(a->h - 2, 1);
+	return 0;
+}
+
 /* ---- filter -------------------------------------------------------------------- */
 
 static void utf8_add(struct str *s, uint32_t cp)
@@ -56,8 +73,8 @@ unsigned int filter_key(struct app *a, int key)
 		return filter_end(a, false);
 	if (key == '\r' || key == '\n' || key == APP_KEY_ENTER)
 		return filter_end(a, true);
-	if (key >= APP_KEY_UP && !erase)
-		return main_key(a, key); /* rows can be looked at meanwhile */
+	if (key >= APP_KEY_UP && !erase) /* rows can be looked at meanwhile, but not left */
+		return scroll_step(a, key) ? main_key(a, key) : 0;
 	if (erase)
 		utf8_chop(&p->filter);
 	else if (key == ('u' & 0x1f))
@@ -71,22 +88,6 @@ unsigned int filter_key(struct app *a, int key)
 }
 
 /* ---- texts ------------------------------------------------------------------------ */
-
-static int scroll_step(const struct app *a, int key)
-{
-	static const struct {
-		int key, lines, pages;
-	} steps[] = {
-		{ APP_KEY_UP, -1, 0 },   { APP_KEY_DOWN, 1, 0 },  { APP_KEY_PGUP, 0, -1 },
-		{ APP_KEY_PGDN, 0, 1 },  { ' ', 0, 1 },           { APP_KEY_HOME, 0, -CANVAS_MAX },
-		{ APP_KEY_END, 0, CANVAS_MAX },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i].key == key)
-			return steps[i].lines + steps[i].pages * MAX(a->h - 2, 1);
-	return 0;
-}
 
 static unsigned int help_scroll(struct app *a, int lines)
 {
@@ -115,8 +116,13 @@ unsigned int menu_key(struct app *a, int key)
 {
 	int n = menu_count(a);
 
+	if (!n) { /* the table went with its snapshot */
+		a->mode = MODE_MAIN;
+		return ACTION_REDRAW;
+	}
+	a->menu = MIN(a->menu, n - 1);
 	if (key == '\r' || key == '\n' || key == APP_KEY_ENTER) {
-		panel_sort_by(app_panel(a), menu_field(a, a->menu));
+		panel_sort_by(a, app_panel(a), menu_field(a, a->menu));
 		a->mode = MODE_MAIN;
 		app_refresh(a);
 		return ACTION_REDRAW;
@@ -145,7 +151,7 @@ static unsigned int click_header(struct app *a, struct panel *p, int x)
 			return 0;
 		if (cols[i].f == panel_sort(a, p))
 			return main_key(a, 'r');
-		panel_sort_by(p, cols[i].f);
+		panel_sort_by(a, p, cols[i].f);
 		app_refresh(a);
 		return ACTION_REDRAW;
 	}

@@ -115,7 +115,7 @@ static unsigned int act_sort_move(struct app *a, int arg)
 	}
 	if (!m)
 		return 0;
-	panel_sort_by(p, can[at < 0 ? 0 : (at + m + arg) % m]);
+	panel_sort_by(a, p, can[at < 0 ? 0 : (at + m + arg) % m]);
 	return changed(a);
 }
 
@@ -245,36 +245,36 @@ static unsigned int act_help(struct app *a, int arg)
 #define FAR CANVAS_MAX * CANVAS_MAX
 
 const struct key keys[] = {
-	{ { '\r', '\n', APP_KEY_ENTER, APP_KEY_RIGHT }, "Enter", "open", "open the row: its threads, calls, chart or detail", act_open, 0 },
-	{ { APP_KEY_BACKSPACE, 127, 8, APP_KEY_LEFT }, "Backspace", NULL, "back, to where it was", act_back, 0 },
-	{ { '/' }, "/", "filter", "filter as you type: rows in which every word occurs", act_filter, 0 },
-	{ { 27 }, "Esc", NULL, "clear the filter, or go back", act_escape, 0 },
-	{ { 's' }, "s", "sort", "choose the column to sort by", act_menu, 0 },
-	{ { '<', ',' }, "<", NULL, "sort by the column to the left", act_sort_move, -1 },
-	{ { '>', '.' }, ">", NULL, "sort by the column to the right", act_sort_move, 1 },
-	{ { 'r' }, "r", NULL, "reverse the order", act_reverse, 0 },
-	{ { 't' }, "t", "total", "rank by the last interval or by the total since start", act_total, 0 },
-	{ { 'i' }, "i", "idle", "show or hide waiting for work: poll, idle, park, sleep, child", act_work_waits, 0 },
-	{ { 'k' }, "k", NULL, "show or hide kernel threads", act_kthreads, 0 },
-	{ { 'g' }, "g", "group", "group by process, command, cgroup, container", act_group, 0 },
-	{ { ' ', 'f' }, "Space", "freeze", "freeze the screen; measuring goes on", act_freeze, 0 },
-	{ { '+', '=' }, "+", NULL, "longer interval", act_interval, 1 },
-	{ { '-', '_' }, "-", NULL, "shorter interval", act_interval, -1 },
-	{ { ']' }, "]", NULL, "raise the threshold of slow operations", act_slow, 1 },
-	{ { '[' }, "[", NULL, "lower the threshold of slow operations", act_slow, -1 },
-	{ { 'c' }, "c", "calls", "exact system calls: auto, on, off", act_return, ACTION_CALLS },
-	{ { 'w' }, "w", "save", "save what is shown, as text and as JSON", act_return, ACTION_SAVE },
-	{ { APP_KEY_UP }, "Up", NULL, "one row up", act_move, -1 },
-	{ { APP_KEY_DOWN }, "Down", NULL, "one row down", act_move, 1 },
-	{ { APP_KEY_PGUP }, "PgUp", NULL, "one page up", act_page, -1 },
-	{ { APP_KEY_PGDN }, "PgDn", NULL, "one page down", act_page, 1 },
-	{ { APP_KEY_HOME }, "Home", NULL, "first row", act_move, -FAR },
-	{ { APP_KEY_END }, "End", NULL, "last row", act_move, FAR },
-	{ { '\t' }, "Tab", NULL, "next view; on a page, the next part", act_next, 1 },
-	{ { APP_KEY_BACKTAB }, "Shift-Tab", NULL, "the one before", act_next, -1 },
-	{ { CTRL('l') }, "Ctrl-L", NULL, "paint the screen anew", act_return, ACTION_REDRAW | ACTION_REPAINT },
-	{ { '?', 'h', APP_KEY_F1 }, "?", "help", "this page", act_help, 0 },
-	{ { 'q', CTRL('c') }, "q", "quit", "quit", act_return, ACTION_QUIT },
+	{ { '\r', '\n', APP_KEY_ENTER, APP_KEY_RIGHT }, "Enter", "open", "open the row: its threads, calls, chart or detail", act_open, 0, KEY_PANEL },
+	{ { APP_KEY_BACKSPACE, 127, 8, APP_KEY_LEFT }, "Backspace", NULL, "back, to where it was", act_back, 0, 0 },
+	{ { '/' }, "/", "filter", "filter as you type: rows in which every word occurs", act_filter, 0, KEY_PANEL },
+	{ { 27 }, "Esc", NULL, "clear the filter, or go back", act_escape, 0, 0 },
+	{ { 's' }, "s", "sort", "choose the column to sort by", act_menu, 0, KEY_PANEL },
+	{ { '<', ',' }, "<", NULL, "sort by the column to the left", act_sort_move, -1, KEY_PANEL },
+	{ { '>', '.' }, ">", NULL, "sort by the column to the right", act_sort_move, 1, KEY_PANEL },
+	{ { 'r' }, "r", NULL, "reverse the order", act_reverse, 0, KEY_PANEL },
+	{ { 't' }, "t", "total", "rank by the last interval or by the total since start", act_total, 0, KEY_PANEL },
+	{ { 'i' }, "i", "idle", "show or hide waiting for work: poll, idle, park, sleep, child", act_work_waits, 0, KEY_PANEL },
+	{ { 'k' }, "k", NULL, "show or hide kernel threads", act_kthreads, 0, 0 },
+	{ { 'g' }, "g", "group", "group by process, command, cgroup, container", act_group, 0, KEY_PANEL },
+	{ { ' ', 'f' }, "Space", "freeze", "freeze the screen; measuring goes on", act_freeze, 0, 0 },
+	{ { '+', '=' }, "+", NULL, "longer interval", act_interval, 1, 0 },
+	{ { '-', '_' }, "-", NULL, "shorter interval", act_interval, -1, 0 },
+	{ { ']' }, "]", NULL, "raise the threshold of slow operations", act_slow, 1, 0 },
+	{ { '[' }, "[", NULL, "lower the threshold of slow operations", act_slow, -1, 0 },
+	{ { 'c' }, "c", "calls", "exact system calls: auto, on, off", act_return, ACTION_CALLS, 0 },
+	{ { 'w' }, "w", "save", "save what is shown, as text and as JSON", act_return, ACTION_SAVE, 0 },
+	{ { APP_KEY_UP }, "Up", NULL, "one row up", act_move, -1, 0 },
+	{ { APP_KEY_DOWN }, "Down", NULL, "one row down", act_move, 1, 0 },
+	{ { APP_KEY_PGUP }, "PgUp", NULL, "one page up", act_page, -1, 0 },
+	{ { APP_KEY_PGDN }, "PgDn", NULL, "one page down", act_page, 1, 0 },
+	{ { APP_KEY_HOME }, "Home", NULL, "first row", act_move, -FAR, 0 },
+	{ { APP_KEY_END }, "End", NULL, "last row", act_move, FAR, 0 },
+	{ { '\t' }, "Tab", NULL, "next view; on a page, the next part", act_next, 1, 0 },
+	{ { APP_KEY_BACKTAB }, "Shift-Tab", NULL, "the one before", act_next, -1, 0 },
+	{ { CTRL('l') }, "Ctrl-L", NULL, "paint the screen anew", act_return, ACTION_REDRAW | ACTION_REPAINT, 0 },
+	{ { '?', 'h', APP_KEY_F1 }, "?", "help", "this page", act_help, 0, KEY_ALWAYS },
+	{ { 'q', CTRL('c') }, "q", "quit", "quit", act_return, ACTION_QUIT, KEY_ALWAYS },
 	{}
 };
 

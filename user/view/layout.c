@@ -4,7 +4,8 @@
 #include "view/app.h"
 
 #define BODY_MIN  8 /* lines that the tables should have before the head gets more */
-#define TABLE_MIN 4 /* lines of the tables below a page that is read */
+#define TABLE_MIN 5 /* lines of the tables below a page that is read */
+#define TABLE_BESIDE 24 /* with fewer lines than this a page is read alone */
 
 /* Head lines in the order in which they are given up, last one first. */
 static void layout_head(struct layout *l, int h, int *y)
@@ -46,7 +47,7 @@ static void layout_body(struct layout *l, const struct app *a, struct rect r)
 	if (lev->table && lev->nr_panels) {
 		/* what has the focus gets the room */
 		bool reads = lev->focus == lev->nr_panels;
-		int most = reads ? MAX(r.h - TABLE_MIN, r.h / 2) : r.h * 2 / 5;
+		int most = reads ? (r.h < TABLE_BESIDE ? r.h : r.h - TABLE_MIN) : r.h * 2 / 5;
 
 		l->sheet.h = MIN(sheet_draw(a, &none, lev, r, 0), most);
 	}

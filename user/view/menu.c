@@ -14,7 +14,7 @@ const struct field *menu_field(const struct app *a, int index)
 	const struct table_desc *d = menu_desc(a);
 
 	for (size_t i = 0; d && i < d->nr_fields; i++)
-		if (field_sortable(&d->fields[i]) && !index--)
+		if (field_sortable(&d->fields[i]) && field_fits_flavour(&d->fields[i], a->total) && !index--)
 			return &d->fields[i];
 	return NULL;
 }

@@ -150,9 +150,12 @@ void panel_filter(struct panel *p, const char *text)
 	str_add(&p->filter, text);
 }
 
-void panel_sort_by(struct panel *p, const struct field *f)
+void panel_sort_by(struct app *a, struct panel *p, const struct field *f)
 {
-	p->q.sort = f ? f->name : NULL;
+	/* of twins the one that was meant: its span is what ranks from now on */
+	if (field_twin(p->res.desc, f, a->total) != f)
+		a->total = !a->total;
+	p->q.sort = f->name;
 	p->q.flip = false;
 }
 

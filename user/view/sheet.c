@@ -61,18 +61,31 @@ static int fact_put(struct sheet *s, const struct field *f, int slot)
 	return slot + need;
 }
 
+/* Words first, they say what it is; then what has no span; then the two spans apart, since
+ * twins have the same title. */
+static bool in_pass(const struct field *f, int pass)
+{
+	unsigned int span = f->flags & (FIELD_IVL | FIELD_TOTAL);
+
+	if (is_text(f))
+		return pass == 0;
+	return pass == 1 ? !span : pass == 2 ? span == FIELD_IVL : pass == 3 && span && span != FIELD_IVL;
+}
+
 static void draw_facts(struct sheet *s)
 {
-	int slot = 0;
+	static const char *const spans[] = { NULL, NULL, "last interval", "since start" };
 
-	/* words first, they say what it is */
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass < (int)ARRAY_SIZE(spans); pass++) {
+		int slot = 0, y = s->y;
+
 		for (size_t i = 0; i < s->d->nr_fields; i++)
-			if (is_text(&s->d->fields[i]) == !pass)
-				slot = fact_put(s, &s->d->fields[i], slot);
+			if (in_pass(&s->d->fields[i], pass))
+				slot = fact_put(s, &s->d->fields[i], slot + (spans[pass] && !slot && s->y == y));
+		if (slot && spans[pass])
+			put_right(s->c, &s->a->theme, s->r.x, y, FACT_W - 4, ATTR_SECTION, spans[pass]);
 		if (slot)
 			s->y++;
-		slot = 0;
 	}
 }
 
@@ -134,7 +147,7 @@ static void draw_states(struct sheet *s)
 
 /* ---- charts: beside each other where there is room ------------------------------ */
 
-static struct rect chart_begin(struct sheet *s, const char *title, int part)
+static struct rect chart_begin(struct sheet *s, const char *title)
 {
 	struct rect all = s->r, r = all;
 	bool two = all.w >= TWO_CHARTS;
@@ -152,7 +165,7 @@ static struct rect chart_begin(struct sheet *s, const char *title, int part)
 	s->r = r;
 	section(s, title);
 	s->r = all;
-	return (struct rect){ r.x, s->y, r.w, MAX(s->a->h / part - 2, 6) };
+	return (struct rect){ r.x, s->y, r.w, MAX(s->a->h / 2, 6) };
 }
 
 static void chart_end(struct sheet *s, int lines)
@@ -161,7 +174,7 @@ static void chart_end(struct sheet *s, int lines)
 	s->y = s->chart_end;
 }
 
-static void draw_hist(struct sheet *s)
+static void draw_hists(struct sheet *s, bool recent)
 {
 	const struct field *max = table_field(s->d, "max_ns");
 	struct val m = { VAL_NONE, { 0 } };
@@ -173,16 +186,26 @@ static void draw_hist(struct sheet *s)
 		struct val v = field_get(f, s->l->row);
 		uint64_t top = (f->flags & FIELD_IVL) || m.type != VAL_U64 ? UINT64_MAX : m.u;
 
-		if (v.type != VAL_HIST || !v.hist->count)
+		if (v.type != VAL_HIST || !v.hist->count || recent != !!(f->flags & FIELD_IVL))
 			continue;
-		chart_end(s, hist_draw(s->a, s->c, chart_begin(s, f->title ? f->title : f->name, 2), v.hist, top));
+		chart_end(s, hist_draw(s->a, s->c, chart_begin(s, f->title ? f->title : f->name), v.hist, top));
 	}
+}
+
+static void draw_hist(struct sheet *s)
+{
+	draw_hists(s, false);
+}
+
+static void draw_recent(struct sheet *s)
+{
+	draw_hists(s, true);
 }
 
 static void draw_heat(struct sheet *s)
 {
 	if (s->l->heat)
-		chart_end(s, heat_draw(s->a, s->c, chart_begin(s, "Latency of the last minutes", 2), s->l->heat));
+		chart_end(s, heat_draw(s->a, s->c, chart_begin(s, "Latency of the last minutes"), s->l->heat));
 }
 
 int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, struct rect r, int scroll)
@@ -192,6 +215,7 @@ int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, str
 		[PART_FACTS] = draw_facts,
 		[PART_STATES] = draw_states,
 		[PART_HIST] = draw_hist,
+		[PART_RECENT] = draw_recent,
 		[PART_HEAT] = draw_heat,
 		[PART_TABLE] = NULL,
 	};

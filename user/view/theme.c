@@ -124,18 +124,23 @@ struct style theme_style(const struct theme *t, unsigned int attr, bool selected
 char theme_state_letter(unsigned int state)
 {
 	bool used[128] = {};
-	const char *c = "?";
+	const char *c;
+	char letter = '?';
 
-	/* each takes the first letter of its title that is still free */
+	/* each takes the first letter of its title that is still free, or else a small one */
 	for (unsigned int i = 0; i <= state && i < NR_HL_STATES; i++) {
-		for (c = state_titles[i]; *c && used[(unsigned char)*c & 127]; c++)
+		int small = 0;
+
+		for (c = state_titles[i]; *c && used[*c & 127]; c++)
 			;
-		if (!*c)
-			for (c = "abcdefghjkmnopqrsuvwxyz"; *c && used[(unsigned char)*c]; c++)
-				;
-		used[(unsigned char)*c & 127] = true;
+		if (!*c) {
+			c = state_titles[i];
+			small = 'a' - 'A';
+		}
+		letter = (char)(*c + small);
+		used[letter & 127] = true;
 	}
-	return *c;
+	return letter;
 }
 
 char theme_letter(unsigned int attr)
@@ -162,7 +167,7 @@ const char *theme_glyph(const struct theme *t, enum glyph g)
 
 const char *theme_state_glyph(const struct theme *t, unsigned int state)
 {
-	static const char *const shades[NR_SHADES] = { "█", "▓", "▒", "░", "▚" };
+	static const char *const shades[NR_SHADES] = { "▇", "▓", "▒", "░", "▚" };
 	static const char letters[] = "A\0B\0C\0D\0E\0F\0G\0H\0I\0J\0K\0L\0M\0N\0O\0P\0Q\0R\0S\0T\0U\0V\0W\0X\0Y\0Z\0"
 				      "[\0\\\0]\0^\0_\0`\0a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0"
 				      "t\0u\0v\0w\0x\0y\0z";

@@ -42,6 +42,7 @@ struct theme {
 	X(SECTION, 'n', 109, -1, 6, -1, STYLE_BOLD, STYLE_BOLD)                         \
 	X(RULE, '-', 238, -1, -1, -1, STYLE_DIM, STYLE_DIM)                             \
 	X(KEYCAP, 'y', 231, 237, 0, 7, STYLE_BOLD, STYLE_REVERSE)                       \
+	X(KEYWORD, 'j', 247, -1, -1, -1, 0, 0)                                          \
 	X(INPUT, 'u', 231, 237, 7, 0, STYLE_BOLD, STYLE_BOLD | STYLE_UNDERLINE)         \
 	X(MARK, 'x', 221, -1, 3, -1, STYLE_BOLD, STYLE_BOLD)                            \
 	X(HIST, 'q', 74, -1, 4, -1, 0, 0)                                               \

@@ -13,13 +13,13 @@
 #define TABLE_OF_NAME(name) { .kind = PART_TABLE, .table = name, .same_name = true }
 
 /* Anything without a page of its own. */
-const struct page page_row = { .parts = { PART(FACTS), PART(STATES), PART(HIST) } };
+const struct page page_row = { .parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT) } };
 const struct page page_table = { .parts = { PART(TABLE) } };
 
 static const struct page page_process = { .parts = { PART(BRIEF), TABLE("threads"), TABLE("operations") } };
 static const struct page page_thread = { .parts = { PART(FACTS), PART(STATES), TABLE("slow") } };
 static const struct page page_operation = {
-	.parts = { PART(FACTS), PART(HIST), PART(HEAT), TABLE_OF_NAME("slow") },
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), TABLE_OF_NAME("slow") },
 };
 static const struct page page_slow = { .parts = { PART(FACTS), PART(STATES) } };
 
