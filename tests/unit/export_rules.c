@@ -296,6 +296,9 @@ void test_export_cut_is_told(void)
 	cJSON_Delete(doc);
 	write_doc(&out, "text", &fx.snap, (struct export_opts){ .query = &q });
 	ASSERT(strstr(str_get(&out), "Things: 1 of 3 rows"));
+	q.filter = "init";
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .query = &q });
+	ASSERT(strstr(str_get(&out), "Things: 1 row by interval.total_ns (2 more: filtered or idle)\n"));
 	str_free(&out);
 	fixture_free(&fx);
 }
@@ -351,12 +354,15 @@ void test_export_unknown_table(void)
 /* Whatever the width, no line is wider and none ends in a blank. */
 void test_export_text_width(void)
 {
+	struct query q = { .filter = "init", .limit = 1 };
 	struct fixture fx;
 	struct str out = {};
 
 	fixture_init(&fx);
-	for (int width = 20; width <= 260; width++) {
-		write_doc(&out, "text", &fx.snap, (struct export_opts){ .header = true, .width = width });
+	for (int width = 38; width <= 260; width++) {
+		write_doc(&out, "text", &fx.snap,
+			  (struct export_opts){
+				  .header = true, .width = width, .query = width & 1 ? &q : NULL });
 		for (char *s = out.s, *end; (end = strchr(s, '\n')); s = end + 1)
 			if (!ASSERT(str_width(s, (size_t)(end - s)) <= width) ||
 			    !ASSERT(end == s || end[-1] != ' ')) {
@@ -365,6 +371,28 @@ void test_export_text_width(void)
 				break;
 			}
 	}
+	str_free(&out);
+	fixture_free(&fx);
+}
+
+/* What is cut gets the room that others do not need, before anything else is cut. */
+void test_export_text_room(void)
+{
+	struct fixture fx;
+	struct str out = {};
+
+	fixture_init(&fx);
+	for (int i = 0; i < FIXTURE_ROWS; i++)
+		fx.rows[i].pid = 1 + i;
+	fx.rows[1].comm = "a-name-that-takes-thirty-columns";
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .table = "things", .width = 78 });
+	ASSERT(strstr(str_get(&out), " a-name-that-… "));
+	write_doc(&out, "text", &fx.snap,
+		  (struct export_opts){ .table = "things", .width = 78, .ascii = true });
+	ASSERT(strstr(str_get(&out), " a-name-that-~ "));
+	write_doc(&out, "text", &fx.snap, (struct export_opts){ .table = "things", .width = 250 });
+	ASSERT(strstr(str_get(&out), " a-name-that-takes-thirty-columns "));
+	ASSERT(strstr(str_get(&out), " disk 0.3% cpu 0.1% poll 100% "));
 	str_free(&out);
 	fixture_free(&fx);
 }

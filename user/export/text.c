@@ -17,7 +17,7 @@ struct col {
 	const struct field *f;
 	enum val_type type;
 	bool left;
-	int width;
+	int width, want; /* columns it has, and what its longest cell takes */
 };
 
 struct cell {
@@ -87,18 +87,16 @@ static void choose_cols(struct sheet *sh)
 static void render_cell(struct sheet *sh, struct col *c, struct cell *cell, const void *row)
 {
 	struct val v = field_get(c->f, row);
-	int width;
 
 	*cell = (struct cell){ .at = sh->text.len };
-	if (v.type == VAL_STATES)
+	if (v.type == VAL_STATES) {
+		c->want = MAX(c->want, STATES_WIDTH);
 		return;
+	}
 	val_text(&sh->text, c->f, &v, sh->o->ascii);
 	cell->len = sh->text.len - cell->at;
 	c->left |= v.type == VAL_STR;
-	width = str_width(sh->text.s + cell->at, cell->len);
-	/* a cut number is a wrong number; text is cut where the width is given */
-	if (width > c->width && (!sh->o->width || !c->left))
-		c->width = width;
+	c->want = MAX(c->want, str_width(sh->text.s + cell->at, cell->len));
 }
 
 static void render(struct sheet *sh)
@@ -109,37 +107,54 @@ static void render(struct sheet *sh)
 			render_cell(sh, &sh->cols.v[i], &sh->cells[r * sh->cols.n + i], part_row(&sh->p, r));
 }
 
-/* Gives the room that is left, or what is missing, to the flexible column. */
-static int flex_col(struct sheet *sh, int left)
+/* Widens cut columns by up to `left` in all: the flexible one, or the others. */
+static int grow_cols(struct sheet *sh, bool flex, int left)
+{
+	for (size_t i = 0; i < sh->cols.n && left > 0; i++) {
+		struct col *c = &sh->cols.v[i];
+		int more = MIN(c->want - c->width, left);
+
+		if (!(c->f->flags & FIELD_FLEX) != !flex || more <= 0)
+			continue;
+		c->width += more;
+		left -= more;
+	}
+	return left;
+}
+
+/* Takes what is missing from the flexible column, then whole columns from the last. */
+static void shrink_cols(struct sheet *sh, int missing)
 {
 	for (size_t i = 0; i < sh->cols.n; i++) {
 		struct col *c = &sh->cols.v[i];
-		int width = MAX(c->width + left, title_width(c->f));
+		int less = MIN(missing, c->width - title_width(c->f));
 
 		if (!(c->f->flags & FIELD_FLEX))
 			continue;
-		left -= width - c->width;
-		c->width = width;
-		break;
+		c->width -= less;
+		missing -= less;
 	}
-	return left;
+	for (size_t i = sh->cols.n; i-- > 1 && missing > 0;) {
+		missing -= sh->cols.v[i].width + 1;
+		sh->cols.v[i].width = 0;
+	}
 }
 
 static void fit_cols(struct sheet *sh)
 {
 	int left;
 
-	for (size_t i = 0; i < sh->cols.n && !sh->o->width; i++)
-		if (sh->cols.v[i].type == VAL_STATES)
-			sh->cols.v[i].width = MAX(sh->cols.v[i].width, STATES_WIDTH);
+	/* a cut number is a wrong number; text may be cut where the width is given */
+	for (size_t i = 0; i < sh->cols.n; i++)
+		if (!sh->o->width || !sh->cols.v[i].left)
+			sh->cols.v[i].width = MAX(sh->cols.v[i].width, sh->cols.v[i].want);
+	left = sh->o->width - sheet_width(sh);
 	if (!sh->o->width)
 		return;
-	left = flex_col(sh, sh->o->width - sheet_width(sh));
-	/* numbers that grew may still be too many: whole columns go, from the last */
-	for (size_t i = sh->cols.n; i-- > 1 && left < 0;) {
-		left += sh->cols.v[i].width + 1;
-		sh->cols.v[i].width = 0;
-	}
+	if (left < 0)
+		shrink_cols(sh, -left);
+	else
+		grow_cols(sh, false, grow_cols(sh, true, left));
 }
 
 /* Appends one cell, `pad` blanks owed before it included; returns the blanks owed after it. */
@@ -212,12 +227,14 @@ static const struct field *ranks(const struct table_desc *t, const struct query 
 	return f ? field_twin(t, f, q->total) : NULL;
 }
 
-/* "Processes: 12 of 340 rows by busy_ns, 172 left out (…)" */
+/* "Processes: 12 of 340 rows by busy_ns (172 more: …)" */
 static void put_heading(struct str *out, const struct sheet *sh)
 {
 	const struct table_desc *t = sh->p.t->desc;
 	const struct query *q = sh->o->query;
 	const struct field *by = q ? ranks(t, q) : NULL;
+	size_t begin = out->len + 1, used;
+	struct str more = {};
 
 	str_addf(out, "\n%s: ", t->title);
 	if (sh->p.n < sh->p.matched)
@@ -226,9 +243,12 @@ static void put_heading(struct str *out, const struct sheet *sh)
 	if (by)
 		str_addf(out, " by %s", by->name);
 	if (q && q->group == GROUP_NONE && sh->p.matched < sh->p.t->n)
-		str_addf(out, ", %zu left out (filtered, or only waiting for work)",
-			 sh->p.t->n - sh->p.matched);
+		str_addf(&more, "(%zu more: filtered or idle)", sh->p.t->n - sh->p.matched);
+	used = out->len - begin + 1 + more.len;
+	if (more.len)
+		str_addf(out, "%s%s", sh->o->width && used > (size_t)sh->o->width ? "\n" : " ", more.s);
 	str_addc(out, '\n');
+	str_free(&more);
 }
 
 static void write_table(struct str *out, const struct snap *s, const struct snap_table *t,
