@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* What this host allows. Everything that can be tried is tried: BTF, each hook, loading and
+ * attaching the programs. Called by doctor. */
+#include <bpf/btf.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "host/file.h"
+#include "host/mounts.h"
+#include "kern/check.h"
+#include "kern/kern.h"
+
+struct checks {
+	struct check *rows;
+	size_t n;
+	struct system_info sys;
+	struct btf *btf;
+	char last_line[160]; /* the last message of what was tried */
+};
+
+static struct check *add(struct checks *c, const char *name, enum hl_collector_state state)
+{
+	struct check *r = &c->rows[MIN(c->n, (size_t)MAX_CHECKS - 1)];
+
+	c->n = MIN(c->n + 1, (size_t)MAX_CHECKS);
+	memset(r, 0, sizeof(*r));
+	r->name = name;
+	r->state = state;
+	return r;
+}
+
+static void kernel(struct checks *c)
+{
+	struct check *r = add(c, "kernel", HL_COLLECTOR_ON);
+
+	snprintf(r->what, sizeof(r->what), "Linux %.100s on %.20s, %u CPUs", c->sys.kernel, c->sys.arch, c->sys.cpus_online);
+}
+
+static void btf(struct checks *c)
+{
+	struct check *r = add(c, "btf", HL_COLLECTOR_ON);
+
+	c->btf = btf__load_vmlinux_btf();
+	snprintf(r->what, sizeof(r->what), "%s", c->btf ? "the kernel describes its types" : "no /sys/kernel/btf/vmlinux");
+	if (c->btf)
+		return;
+	r->state = HL_COLLECTOR_UNAVAILABLE;
+	r->fatal = true;
+	snprintf(r->advice, sizeof(r->advice), "use Linux 5.15 or newer built with CONFIG_DEBUG_INFO_BTF");
+}
+
+static void privileges(struct checks *c)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} want[] = { { CAP_BPF, "CAP_BPF" }, { CAP_PERFMON, "CAP_PERFMON" }, { CAP_SYS_PTRACE, "CAP_SYS_PTRACE" } };
+	struct check *r = add(c, "privileges", HL_COLLECTOR_ON);
+	char buf[4096], missing[80] = "";
+	const char *at;
+	uint64_t caps = 0;
+
+	if (file_read("/proc/self/status", buf, sizeof(buf)) > 0 && (at = find_key(buf, "CapEff:")))
+		caps = strtoull(at, NULL, 16);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		if (!(caps >> want[i].bit & 1) && !(caps >> CAP_SYS_ADMIN & 1))
+			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s", want[i].name);
+	if (!*missing && !geteuid()) {
+		snprintf(r->what, sizeof(r->what), "root, with the capabilities that BPF needs");
+		return;
+	}
+	r->state = HL_COLLECTOR_UNAVAILABLE;
+	r->fatal = true;
+	snprintf(r->what, sizeof(r->what), "%s%s%s", geteuid() ? "not root" : "root", *missing ? ", without" : "", missing);
+	snprintf(r->advice, sizeof(r->advice), "run hostlat as root");
+}
+
+static void lockdown(struct checks *c)
+{
+	struct check *r = add(c, "lockdown", HL_COLLECTOR_ON);
+	char buf[128];
+
+	if (file_read_line("/sys/kernel/security/lockdown", buf, sizeof(buf)) < 0) {
+		snprintf(r->what, sizeof(r->what), "none, or securityfs is not mounted");
+		return;
+	}
+	snprintf(r->what, sizeof(r->what), "%.120s", buf);
+	if (!strstr(buf, "[confidentiality]"))
+		return;
+	r->state = HL_COLLECTOR_UNAVAILABLE;
+	r->fatal = true;
+	snprintf(r->advice, sizeof(r->advice), "confidentiality forbids reading the kernel: boot with lockdown=integrity or none");
+}
+
+static void tracepoints(struct checks *c)
+{
+	static const char *const need[] = { "sched_switch",	  "sched_waking", "sched_process_fork",
+					    "sched_process_exec", "task_rename",  "sys_enter",
+					    "sys_exit" };
+	struct check *r = add(c, "tracepoints", HL_COLLECTOR_ON);
+	char type[64], missing[120] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
+		snprintf(type, sizeof(type), "btf_trace_%s", need[i]);
+		if (!c->btf || btf__find_by_name_kind(c->btf, type, BTF_KIND_TYPEDEF) < 0)
+			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s", need[i]);
+	}
+	snprintf(r->what, sizeof(r->what), "%s%s", *missing ? "missing:" : "all that are needed", missing);
+	if (!*missing)
+		return;
+	r->state = HL_COLLECTOR_UNAVAILABLE;
+	r->fatal = true;
+	snprintf(r->advice, sizeof(r->advice), "use a kernel built with CONFIG_TRACEPOINTS and CONFIG_FTRACE_SYSCALLS");
+}
+
+/* hostlat itself does not need tracefs; what is asked of the kernel by name later does. */
+static void tracefs(struct checks *c)
+{
+	struct check *r = add(c, "tracefs", HL_COLLECTOR_ON);
+	char path[MOUNT_PATH_LEN];
+	int err = tracefs_path(path);
+
+	if (err == -ENOENT)
+		err = tracefs_mount(path);
+	if (!err) {
+		snprintf(r->what, sizeof(r->what), "at %.120s", path);
+		return;
+	}
+	r->state = HL_COLLECTOR_LESS;
+	snprintf(r->what, sizeof(r->what), "not mounted, and it cannot be mounted: %s", err_str(err));
+	snprintf(r->advice, sizeof(r->advice), "nothing is lost now; to have it: mount -t tracefs t /sys/kernel/tracing");
+}
+
+static void pressure(struct checks *c)
+{
+	struct check *r = add(c, "pressure", HL_COLLECTOR_ON);
+	struct psi p;
+
+	if (!psi_read(PSI_CPU, &p)) {
+		snprintf(r->what, sizeof(r->what), "the kernel keeps figures for cpu, io and memory");
+		return;
+	}
+	r->state = HL_COLLECTOR_LESS;
+	snprintf(r->what, sizeof(r->what), "no figures: the pressure line stays empty");
+	snprintf(r->advice, sizeof(r->advice), "boot with psi=1");
+}
+
+/* ---- the collectors, tried ---------------------------------------------------------- */
+
+static void keep_line(void *arg, enum log_level level, const char *line)
+{
+	struct checks *c = arg;
+
+	if (level <= LOG_WARN)
+		snprintf(c->last_line, sizeof(c->last_line), "%s", line);
+}
+
+static int ignore(void *arg, const struct hl_rec *rec)
+{
+	return 0;
+}
+
+static void collector(struct checks *c, const char *name, bool works, const char *gives, const char *why)
+{
+	struct check *r = add(c, name, works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE);
+
+	snprintf(r->what, sizeof(r->what), "%.150s", works ? gives : why);
+}
+
+static void collectors(struct checks *c)
+{
+	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC, .memory_bytes = 64 << 20, .calls = CALLS_OFF };
+	struct live *l;
+	int status, err = -1, calls = -1;
+
+	log_set_sink(keep_line, c);
+	l = live_open(&cfg, ignore, NULL, &status);
+	if (l)
+		err = live_start(l);
+	if (!err)
+		calls = live_set_calls(l, CALLS_ON);
+	log_set_sink(NULL, NULL);
+	collector(c, "waits", !err, "the ledger of every thread, every wait, slow waits whole", c->last_line);
+	c->rows[c->n - 1].fatal = !!err;
+	collector(c, "calls", !calls, "every system call, for a target or while the host can afford it", c->last_line);
+	collector(c, "blocked", l && l->iter_works, "what is blocked now, on what, since when",
+		  l ? l->iter_reason : c->last_line);
+	if (l && !l->iter_works) {
+		c->rows[c->n - 1].state = HL_COLLECTOR_LESS;
+		snprintf(c->rows[c->n - 1].advice, sizeof(c->rows[0].advice),
+			 "threads appear at their first switch, and waits in progress have no file or peer");
+	}
+	live_close(l);
+}
+
+size_t check_all(struct check *rows)
+{
+	struct checks c = { .rows = rows };
+
+	system_info(&c.sys);
+	kernel(&c);
+	btf(&c);
+	privileges(&c);
+	lockdown(&c);
+	tracepoints(&c);
+	tracefs(&c);
+	pressure(&c);
+	collectors(&c);
+	btf__free(c.btf);
+	return c.n;
+}
