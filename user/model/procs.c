@@ -24,7 +24,8 @@ void procs_init(struct model *m)
 		struct proc *p = xcalloc(1, sizeof(*p));
 
 		/* pid 0 is nobody's; the number keeps the two apart */
-		*p = (struct proc){ .start = i, .refs = 1, .flags = i == OTHER_KERNEL ? HL_PROC_KTHREAD : 0 };
+		*p = (struct proc){ .start = i, .refs = 1, .flags = ROW_OTHER };
+		p->flags |= i == OTHER_KERNEL ? HL_PROC_KTHREAD : 0;
 		p->comm = intern_get(m->interns, other_names[i], HL_COMM_LEN);
 		p->belongs = belongs(m, p);
 		m->others[i] = p;

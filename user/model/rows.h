@@ -11,6 +11,10 @@
 #include "base/hist.h"
 #include "bpf/abi.h"
 
+/* In flags and proc_flags beside HL_PROC_*: the row "(other)", which has no pid (0) but what was
+ * folded into it. */
+#define ROW_OTHER (1u << 31)
+
 struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_* */
 	uint64_t start_ns;

@@ -7,6 +7,9 @@
 
 extern const struct table_desc processes_table, threads_table, operations_table, slow_table;
 
+/* Processes, threads, operations, slow operations. */
+extern const struct collector spine_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

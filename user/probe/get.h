@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Values that several tables of the spine show, and the one way in which they do. For
+ * tables.c and tables_ops.c. */
+#ifndef PROBE_GET_H
+#define PROBE_GET_H
+
+#include "model/model.h"
+
+/* States whose share has a column on a narrow screen; the others need room. */
+#define NARROW_STATES                                                                                        \
+	(1u << HL_STATE_CPU | 1u << HL_STATE_RUNQUEUE | 1u << HL_STATE_DISK | 1u << HL_STATE_NETWORK |       \
+	 1u << HL_STATE_LOCK)
+
+static inline void val_set_str(struct val *out, const char *s)
+{
+	*out = (struct val){ .type = s && *s ? VAL_STR : VAL_NONE, .s = s };
+}
+
+static inline void val_set_u64(struct val *out, uint64_t u)
+{
+	*out = (struct val){ .type = VAL_U64, .u = u };
+}
+
+/* part of whole in percent; not known for an interval without length */
+static inline void val_set_pct(struct val *out, uint64_t part, uint64_t whole)
+{
+	*out = (struct val){};
+	if (whole)
+		*out = (struct val){ .type = VAL_F64, .f = 100.0 * (double)part / (double)whole };
+}
+
+/* A number that the rows of a group need not share: 0 says that they do not. Only
+ * "(other)" is truly 0. */
+static inline void val_set_id(struct val *out, uint64_t id, uint32_t flags)
+{
+	*out = (struct val){};
+	if (id || flags & ROW_OTHER)
+		val_set_u64(out, id);
+}
+
+static inline uint64_t u64_at(const struct field *f, const void *row)
+{
+	return *(const uint64_t *)((const char *)row + f->offset);
+}
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* All collectors of this program, in the order of the views: one line each. Handed to
+ * the model by the commands. */
+#include "probe/probe.h"
+
+const struct collector *const all_collectors[] = {
+	&spine_collector,
+	NULL,
+};

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The columns of operations and of slow operations; as in tables.c, a column is one row
+ * and its name is the JSON key. */
+#include "probe/get.h"
+#include "probe/probe.h"
+
+#define AT(member)  offsetof(ROW, member)
+#define NARROW_BOTH (FIELD_NARROW | FIELD_BOTH)
+
+#define X(id, NAME, key) [id] = key,
+static const char *const op_kinds[NR_HL_OPS] = { HL_OPS(X) };
+static const char *const wakers[NR_HL_WAKERS] = { HL_WAKERS(X) };
+static const char *const details[NR_HL_DETAILS] = { HL_DETAILS(X) };
+#undef X
+
+/* Was most of this time spent waiting for work? */
+static bool mostly_work_wait(uint64_t total_ns, const uint64_t *states)
+{
+	uint64_t work = 0;
+
+	for (int i = 0; i < NR_HL_STATES; i++)
+		work += hl_state_is_work_wait[i] ? states[i] : 0;
+	return work > total_ns / 2;
+}
+
+/* ---- operations ----------------------------------------------------------------------- */
+
+#define ROW struct op_row
+
+static bool op_hidden(const void *row)
+{
+	const ROW *r = row;
+
+	if (r->op == HL_OP_WAIT)
+		return hl_state_is_work_wait[r->state];
+	return mostly_work_wait(r->total_ns, r->total);
+}
+
+static void get_op_kind(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, op_kinds[((const ROW *)row)->op]);
+}
+
+static void get_op_state(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	val_set_str(out, r->op == HL_OP_WAIT ? hl_state_names[r->state] : NULL);
+}
+
+static void get_op_pid(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	val_set_id(out, r->pid, r->proc_flags);
+}
+
+static void get_op_avg(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->count)
+		val_set_u64(out, r->total_ns / r->count);
+}
+
+static void get_op_ivl_avg(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->ivl_count)
+		val_set_u64(out, r->ivl_ns / r->ivl_count);
+}
+
+static void set_rate(struct val *out, uint64_t count, uint64_t wall_ns)
+{
+	*out = (struct val){};
+	if (wall_ns)
+		*out = (struct val){ .type = VAL_F64, .f = (double)count * 1e9 / (double)wall_ns };
+}
+
+static void get_op_rate(const struct field *f, const void *row, struct val *out)
+{
+	set_rate(out, ((const ROW *)row)->count, ((const ROW *)row)->wall_ns);
+}
+
+static void get_op_ivl_rate(const struct field *f, const void *row, struct val *out)
+{
+	set_rate(out, ((const ROW *)row)->ivl_count, ((const ROW *)row)->ivl_wall_ns);
+}
+
+/* offset is the quantile times 1000 */
+static void get_op_quantile(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->hist.count)
+		val_set_u64(out, hist_quantile(&r->hist, (double)f->offset / 1000, r->max_ns));
+}
+
+static void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->ivl_hist.count)
+		val_set_u64(out, hist_quantile(&r->ivl_hist, (double)f->offset / 1000, r->max_ns));
+}
+
+/* clang-format off */
+#define QUANTILE(name, title, share, permille, flag)                                             \
+	{ "interval." name, title, share " of them took at most this long, in the interval",     \
+	  get_op_ivl_quantile, permille, UNIT_NS, METRIC_NONE, FIELD_IVL | (flag), 7, VAL_U64 }, \
+	{ name, title, share " of them took at most this long", get_op_quantile, permille,       \
+	  UNIT_NS, METRIC_NONE, FIELD_TOTAL | (flag), 7, VAL_U64 },
+
+static const struct field operation_fields[] = {
+	{ "name", "CALL", "what was called; (user): waits outside any call", field_str, AT(name),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 12 },
+	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_op_kind,
+	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 8, .type = VAL_STR },
+	{ "state", "STATE", "what a wait was for", get_op_state,
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 8, .type = VAL_STR },
+	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | FIELD_NARROW, .width = 7,
+	  .type = VAL_U64 },
+	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
+	  .unit = UNIT_NS,
+	  .flags = FIELD_KEY, .width = 7 },
+	{ "comm", "COMMAND", "name of the process, or of the group", field_str, AT(comm),
+	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	{ "interval.count", "COUNT", "how many, in the interval", field_u64, AT(ivl_count),
+	  .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_IVL, .width = 5 },
+	{ "count", "COUNT", "how many since start", field_u64, AT(count), .unit = UNIT_COUNT,
+	  .metric = METRIC_COUNTER,
+	  .flags = FIELD_NARROW | FIELD_TOTAL, .width = 5 },
+	{ "interval.per_s", "PER-S", "how many a second, in the interval", get_op_ivl_rate,
+	  .unit = UNIT_COUNT,
+	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 5, .type = VAL_F64 },
+	{ "per_s", "PER-S", "how many a second since start", get_op_rate, .unit = UNIT_COUNT,
+	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 5, .type = VAL_F64 },
+	{ "interval.total_ns", "TIME", "time in all of them, in the interval", field_u64, AT(ivl_ns),
+	  .unit = UNIT_NS,
+	  .flags = NARROW_BOTH | FIELD_IVL, .width = 7 },
+	{ "total_ns", "TOTAL", "time in all of them since start", field_u64, AT(total_ns), .unit = UNIT_NS,
+	  .metric = METRIC_COUNTER,
+	  .flags = NARROW_BOTH | FIELD_TOTAL, .width = 7 },
+	{ "interval.busy_ns", "BUSY", "TIME without waits for work", field_u64, AT(ivl_busy_ns),
+	  .unit = UNIT_NS,
+	  .flags = FIELD_WIDE | FIELD_IVL, .width = 7 },
+	{ "busy_ns", "BUSY", "TOTAL without waits for work", field_u64, AT(busy_ns), .unit = UNIT_NS,
+	  .metric = METRIC_COUNTER,
+	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 7 },
+	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_op_ivl_avg, .unit = UNIT_NS,
+	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 7, .type = VAL_U64 },
+	{ "avg_ns", "AVG", "mean duration", get_op_avg, .unit = UNIT_NS,
+	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 7, .type = VAL_U64 },
+	QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)
+	QUANTILE("p90_ns", "P90", "90 %", 900, 0)
+	QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)
+	QUANTILE("p999_ns", "P99.9", "99.9 %", 999, FIELD_WIDE)
+	{ "max_ns", "MAX", "the longest since start", field_u64, AT(max_ns), .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE,
+	  .flags = FIELD_NARROW, .width = 7 },
+	{ "interval.errors", "ERR", "how many failed, in the interval", field_u64, AT(ivl_errors),
+	  .unit = UNIT_COUNT,
+	  .flags = FIELD_WIDE | FIELD_IVL, .width = 5 },
+	{ "errors", "ERR", "how many failed since start", field_u64, AT(errors), .unit = UNIT_COUNT,
+	  .metric = METRIC_COUNTER,
+	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5 },
+	{ "interval.time_ns", "STATES", "where the time went, by state, in the interval", field_states,
+	  AT(ivl),
+	  .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 12 },
+	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(total),
+	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12 },
+	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
+	  .flags = FIELD_WIDE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup), .flags = FIELD_ASC,
+	  .width = 24 },
+	{ "members", "ROWS", "processes that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
+	  .width = 5 },
+	{ "histogram", "DURATIONS", "how many took how long", field_hist, AT(hist), .unit = UNIT_NS,
+	  .metric = METRIC_HISTOGRAM, .width = 12 },
+};
+/* clang-format on */
+#undef ROW
+
+const struct table_desc operations_table = {
+	.name = "operations",
+	.title = "Operations",
+	.help = "What each process waits for, and what it calls where calls are traced: how many, how long "
+		"in "
+		"all, how long each. Ranked by the time that is not waiting for work. Waits for work (poll, "
+		"idle, park, sleep, child) and calls that spent most of their time so are left out unless "
+		"asked "
+		"for; then all rank by their whole time.",
+	.fields = operation_fields,
+	.nr_fields = ARRAY_SIZE(operation_fields),
+	.row_size = sizeof(struct op_row),
+	.sort = "interval.busy_ns",
+	.sort_wide = "busy_ns",
+	.sort_all = "interval.total_ns",
+	.hidden = op_hidden,
+	.rows = ROWS_OPERATIONS,
+};
+
+/* ---- slow operations -------------------------------------------------------------------- */
+
+#define ROW struct slow_row
+
+static bool slow_hidden(const void *row)
+{
+	const ROW *r = row;
+
+	if (r->op == HL_OP_WAIT)
+		return hl_state_is_work_wait[r->state];
+	return mostly_work_wait(r->duration_ns, r->time);
+}
+
+static void get_slow_kind(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, op_kinds[((const ROW *)row)->op]);
+}
+
+static void get_slow_state(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	val_set_str(out, r->op == HL_OP_WAIT ? hl_state_names[r->state] : NULL);
+}
+
+/* The state that most of the time went to. */
+static void get_slow_main_state(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+	int most = r->state;
+
+	for (int i = 0; i < NR_HL_STATES && r->op != HL_OP_WAIT; i++)
+		if (r->time[i] > r->time[most])
+			most = i;
+	val_set_str(out, hl_state_names[most]);
+}
+
+static void get_slow_mark(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+	const char *mark = r->in_progress ? "~" : r->flags & HL_SLOW_LOWER_BOUND ? ">" : "";
+
+	*out = (struct val){ .type = VAL_STR, .s = mark };
+}
+
+static void get_slow_in_progress(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_BOOL, .b = ((const ROW *)row)->in_progress };
+}
+
+/* offset is the flag HL_SLOW_* */
+static void get_slow_flag(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_BOOL, .b = ((const ROW *)row)->flags & f->offset };
+}
+
+static void get_file_flag(const struct field *f, const void *row, struct val *out)
+{
+	get_slow_flag(f, row, out);
+	if (((const ROW *)row)->detail != HL_DETAIL_FILE)
+		out->type = VAL_NONE;
+}
+
+static void get_slow_result(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (!r->in_progress && !(r->flags & HL_SLOW_NO_RESULT))
+		*out = (struct val){ .type = VAL_I64, .i = r->result };
+}
+
+static void get_detail_kind(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, details[((const ROW *)row)->detail]);
+}
+
+static void get_detail_accepted(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){ .type = r->detail == HL_DETAIL_PEER ? VAL_BOOL : VAL_NONE, .b = r->accepted };
+}
+
+static void get_waker_kind(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, wakers[((const ROW *)row)->waker]);
+}
+
+/* Whoever happened to run on that CPU is not to blame: only a thread has an identity. */
+static void get_waker_id(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const ROW *)row)->waker == HL_WAKER_THREAD)
+		val_set_u64(out, *(const uint32_t *)((const char *)row + f->offset));
+}
+
+static void get_waker_comm(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	val_set_str(out, r->waker == HL_WAKER_THREAD ? r->waker_comm : NULL);
+}
+
+static void get_waker(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+	bool named = r->waker == HL_WAKER_THREAD && r->waker_comm;
+
+	val_set_str(out, named ? r->waker_comm : wakers[r->waker]);
+}
+
+/* clang-format off */
+static const struct field slow_fields[] = {
+	{ "time", "TIME", "when it began; local time on screen", field_u64, AT(real_ns), .unit = UNIT_WALL,
+	  .flags = FIELD_NARROW, .width = 12 },
+	{ "begin_ns", "BEGIN", "when it began, ns since boot", field_u64, AT(begin_ns), .unit = UNIT_NS,
+	  .flags = FIELD_KEY, .width = 7 },
+	{ "mark", "", "~: still in progress; >: it began before the capture, so it took longer",
+	  get_slow_mark,
+	  .flags = FIELD_NARROW | FIELD_SCREEN, .width = 1, .type = VAL_STR },
+	{ "duration_ns", "TOOK", "how long it took, or its age", field_u64, AT(duration_ns), .unit = UNIT_NS,
+	  .flags = FIELD_NARROW, .width = 7 },
+	{ "name", "CALL", "what was called; (user): a wait outside any call", field_str, AT(name),
+	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_slow_kind,
+	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 7, .type = VAL_STR },
+	{ "main_state", "STATE", "the state that most of the time went to", get_slow_main_state,
+	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
+	{ "state", "STATE", "what a wait was for", get_slow_state, .flags = FIELD_ASC, .width = 8,
+	  .type = VAL_STR },
+	{ "comm", "COMMAND", "name of the thread", field_str, AT(comm), .flags = FIELD_NARROW | FIELD_ASC,
+	  .width = 12 },
+	{ "process", "PROCESS", "name of its process", field_str, AT(proc_comm), .flags = FIELD_ASC,
+	  .width = 12 },
+	{ "pid", "PID", "process id", field_u32, AT(pid), .flags = FIELD_WIDE, .width = 7 },
+	{ "tid", "TID", "thread id", field_u32, AT(tid), .flags = FIELD_KEY | FIELD_NARROW, .width = 7 },
+	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
+	  .unit = UNIT_NS, .width = 7 },
+	{ "detail.text", "ON", "file, peer, lock or descriptors", field_str, AT(detail_text),
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 14 },
+	{ "detail.kind", "KIND", "what it was on: file, peer, lock, fds", get_detail_kind, .flags = FIELD_ASC,
+	  .width = 5,
+	  .type = VAL_STR },
+	{ "detail.path", "PATH", "path of the file", field_str, AT(path), .flags = FIELD_ASC, .width = 24 },
+	{ "detail.deleted", "DELETED", "the file was deleted", get_file_flag, HL_SLOW_DELETED, .width = 7,
+	  .type = VAL_BOOL },
+	{ "detail.path_cut", "CUT", "the head of the path is missing", get_file_flag, HL_SLOW_PATH_CUT,
+	  .width = 3,
+	  .type = VAL_BOOL },
+	{ "detail.protocol", "PROTOCOL", "protocol of the socket", field_str, AT(protocol),
+	  .flags = FIELD_ASC, .width = 8 },
+	{ "detail.local", "LOCAL", "own address and port", field_str, AT(local), .flags = FIELD_ASC,
+	  .width = 21 },
+	{ "detail.remote", "REMOTE", "the peer's address and port", field_str, AT(remote), .flags = FIELD_ASC,
+	  .width = 21 },
+	{ "detail.accepted", "ACCEPTED", "a client opened the connection", get_detail_accepted, .width = 8,
+	  .type = VAL_BOOL },
+	{ "detail.lock_addr", "LOCK", "address of the lock in its process", field_u64_opt, AT(lock_addr),
+	  .width = 14 },
+	{ "detail.fds", "FDS", "how many descriptors were waited on", field_u64_opt, AT(fds),
+	  .unit = UNIT_COUNT, .width = 5 },
+	{ "detail.inode", "INODE", "inode of the file or socket", field_u64_opt, AT(ino), .width = 8 },
+	{ "woken_by", "WOKEN BY", "who ended the wait", get_waker,
+	  .flags = FIELD_WIDE | FIELD_SCREEN | FIELD_ASC,
+	  .width = 12, .type = VAL_STR },
+	{ "woken_by.kind", "WAKER", "thread, or disk, network, timer, interrupt", get_waker_kind,
+	  .flags = FIELD_ASC,
+	  .width = 9, .type = VAL_STR },
+	{ "woken_by.pid", "WPID", "process of the waking thread", get_waker_id, AT(waker_pid), .width = 7,
+	  .type = VAL_U64 },
+	{ "woken_by.tid", "WTID", "the waking thread", get_waker_id, AT(waker_tid), .flags = FIELD_WIDE,
+	  .width = 7,
+	  .type = VAL_U64 },
+	{ "woken_by.comm", "WCOMM", "name of the waking thread", get_waker_comm, .flags = FIELD_ASC,
+	  .width = 12,
+	  .type = VAL_STR },
+	{ "result", "RESULT", "what the call returned; an error is negative", get_slow_result,
+	  .flags = FIELD_WIDE,
+	  .width = 7, .type = VAL_I64 },
+	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(time), .unit = UNIT_NS,
+	  .flags = FIELD_WIDE, .width = 12 },
+	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
+	  .flags = FIELD_WIDE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup), .flags = FIELD_ASC,
+	  .width = 24 },
+	{ "in_progress", "OPEN", "it has not ended: its duration is its age", get_slow_in_progress,
+	  .width = 4,
+	  .type = VAL_BOOL },
+	{ "lower_bound", "LEAST", "it began before the capture: it took at least so long", get_slow_flag,
+	  HL_SLOW_LOWER_BOUND, .width = 5, .type = VAL_BOOL },
+	{ "restarted", "RESTARTED", "the call was interrupted and restarted", get_slow_flag,
+	  HL_SLOW_RESTARTED,
+	  .width = 9, .type = VAL_BOOL },
+};
+/* clang-format on */
+#undef ROW
+
+const struct table_desc slow_table = {
+	.name = "slow",
+	.title = "Slow operations",
+	.help = "Single operations that took at least the threshold (--slow), with what they were on and who "
+		"ended them; those still in progress (~) too. The newest are kept. The longest come first; "
+		"sort "
+		"by time for the latest. Waits for work, and calls that spent most of their time so, are "
+		"left "
+		"out unless asked for.",
+	.fields = slow_fields,
+	.nr_fields = ARRAY_SIZE(slow_fields),
+	.row_size = sizeof(struct slow_row),
+	.sort = "duration_ns",
+	.hidden = slow_hidden,
+	.rows = ROWS_SLOW,
+};
