@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/opt.h"
+#include "base/str.h"
 
 /* Stands first in the values struct of every command. */
 struct common {
@@ -33,6 +34,7 @@ struct command {
 	const char *usage; /* what may follow the name */
 	const char *help;  /* one line */
 	const char *more;  /* lines below the options; NULL: none */
+	void (*add_help)(struct str *out); /* the same, from a table; may be NULL */
 	const struct opt *rows;
 	const void *defaults; /* the values before parsing */
 	size_t values_size;

@@ -51,6 +51,8 @@ static int help_command(const struct command *c)
 	opt_help(&out, c->rows);
 	if (c->more)
 		str_addf(&out, "\n%s", c->more);
+	if (c->add_help)
+		c->add_help(&out);
 	return print(&out);
 }
 

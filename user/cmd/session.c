@@ -319,6 +319,8 @@ static int start(struct session *s)
 
 static int finish(struct session *s)
 {
+	if (s->cfg.on_stop)
+		s->cfg.on_stop(s->cfg.arg);
 	unlisten_signals();
 	s->cfg.count = 0;
 	tick(s, true);

@@ -58,7 +58,8 @@ struct session_cfg {
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other
 	 * than 0 ends the session with it. May be NULL. */
 	int (*on_snap)(void *arg, const struct snap *snap);
-	void (*on_child_end)(void *arg, int status); /* with screen */
+	void (*on_child_end)(void *arg, int status); /* with screen; may be NULL */
+	void (*on_stop)(void *arg); /* before the final interval is read; may be NULL */
 	void *arg;
 };
 
