@@ -11,26 +11,27 @@
 #define MS NSEC_PER_MSEC
 #define US NSEC_PER_USEC
 
-#define CPU      [HL_STATE_CPU]
-#define RUNQUEUE [HL_STATE_RUNQUEUE]
+#define CPU       [HL_STATE_CPU]
+#define RUNQUEUE  [HL_STATE_RUNQUEUE]
 #define THROTTLED [HL_STATE_THROTTLED]
-#define FAULT    [HL_STATE_FAULT]
-#define POLL     [HL_STATE_POLL]
-#define DISK     [HL_STATE_DISK]
-#define NETWORK  [HL_STATE_NETWORK]
-#define IDLE     [HL_STATE_IDLE]
-#define IPC      [HL_STATE_IPC]
-#define LOCK     [HL_STATE_LOCK]
-#define PARK     [HL_STATE_PARK]
-#define SLEEP    [HL_STATE_SLEEP]
-#define KERNEL   [HL_STATE_KERNEL]
-#define OTHER    [HL_STATE_OTHER]
+#define FAULT     [HL_STATE_FAULT]
+#define POLL      [HL_STATE_POLL]
+#define DISK      [HL_STATE_DISK]
+#define NETWORK   [HL_STATE_NETWORK]
+#define IDLE      [HL_STATE_IDLE]
+#define IPC       [HL_STATE_IPC]
+#define LOCK      [HL_STATE_LOCK]
+#define PARK      [HL_STATE_PARK]
+#define SLEEP     [HL_STATE_SLEEP]
+#define KERNEL    [HL_STATE_KERNEL]
+#define OTHER     [HL_STATE_OTHER]
 
 #define HOSTILE "\033]52;c;ZXZpbA==\007e\033[2Jvil\x9b\xe2\x80\xae\nx"
 
 #define NR_PROCS 14
 #define NR_SNAPS 2
 
+/* clang-format off */
 static const struct proc_row procs[] = {
 	{ .pid = 4120, .comm = "postgres", .exe = "/usr/lib/postgresql/16/bin/postgres", .uid = 101,
 	  .args = "postgres: orders app 10.0.3.7(51234) COMMIT", .cgroup = "/system.slice/postgresql.service",
@@ -141,6 +142,8 @@ static const struct slow_row slow_seeds[] = {
 	  .container = HOSTILE, .result = -2 },
 };
 
+/* clang-format on */
+
 /* ---- putting it together ------------------------------------------------------------ */
 
 struct host {
@@ -161,7 +164,8 @@ static bool work_wait(unsigned int state)
 }
 
 /* Since start: the interval so many times, with a longer past for the disk. */
-static void span_states(uint64_t *total, uint64_t *busy, const uint64_t *ivl, uint64_t *ivl_busy, uint64_t times)
+static void span_states(uint64_t *total, uint64_t *busy, const uint64_t *ivl, uint64_t *ivl_busy,
+			uint64_t times)
 {
 	for (unsigned int i = 0; i < NR_HL_STATES; i++) {
 		total[i] = ivl[i] * (i == HL_STATE_DISK ? times * 3 : times);
@@ -207,8 +211,15 @@ static void make_op(struct host *h, size_t i, uint64_t times)
 	struct op_row *o = &h->ops[i];
 	unsigned int state = s->op == HL_OP_WAIT ? s->state : HL_STATE_CPU;
 
-	*o = (struct op_row){ .op = s->op, .state = s->state, .nr = (uint16_t)i, .pid = s->pid, .comm = p->comm,
-			      .container = p->container, .cgroup = p->cgroup, .members = 1, .name = s->name };
+	*o = (struct op_row){ .op = s->op,
+			      .state = s->state,
+			      .nr = (uint16_t)i,
+			      .pid = s->pid,
+			      .comm = p->comm,
+			      .container = p->container,
+			      .cgroup = p->cgroup,
+			      .members = 1,
+			      .name = s->name };
 	op_hist(&o->hist, h->cells[i][0], s, s->count * times);
 	op_hist(&o->ivl_hist, h->cells[i][1], s, s->count);
 	o->count = o->hist.count;
@@ -286,12 +297,28 @@ static void make_host(struct host *h, uint64_t times)
 	static const char *const none[] = { NULL };
 
 	h->snap = (struct snap){
-		.hostname = "db-17.example", .kernel = "6.1.0-18-amd64", .arch = "x86_64", .boot_id = "", .tool_version = "0",
-		.cpus = 16, .argv = none, .filters = none, .slow_ns = 10 * MS, .real_started = REAL,
-		.real_now = REAL + times * NSEC_PER_SEC, .duration_ns = times * NSEC_PER_SEC,
-		.interval_ns = NSEC_PER_SEC, .seq = times, .nr_processes = NR_PROCS, .nr_threads = 94,
+		.hostname = "db-17.example",
+		.kernel = "6.1.0-18-amd64",
+		.arch = "x86_64",
+		.boot_id = "",
+		.tool_version = "0",
+		.cpus = 16,
+		.argv = none,
+		.filters = none,
+		.slow_ns = 10 * MS,
+		.real_started = REAL,
+		.real_now = REAL + times * NSEC_PER_SEC,
+		.duration_ns = times * NSEC_PER_SEC,
+		.interval_ns = NSEC_PER_SEC,
+		.seq = times,
+		.nr_processes = NR_PROCS,
+		.nr_threads = 94,
 		.psi = { { true, 12.4, -1 }, { true, 48.2, 31.7 }, { true, 0, 0 } },
-		.self = { .cpu_ns = 90 * MS, .rss_bytes = 21 << 20, .map_bytes = 13 << 20, .cpu_pct = 0.8, .known = true },
+		.self = { .cpu_ns = 90 * MS,
+			  .rss_bytes = 21 << 20,
+			  .map_bytes = 13 << 20,
+			  .cpu_pct = 0.8,
+			  .known = true },
 	};
 	for (size_t i = 0; i < NR_PROCS; i++)
 		for (unsigned int s = 0; s < NR_HL_STATES; s++) {
@@ -301,10 +328,13 @@ static void make_host(struct host *h, uint64_t times)
 			(kthread ? h->snap.kthread_total : h->snap.total)[s] += h->procs[i].total[s];
 		}
 	h->collectors[0] = (struct snap_collector){ "waits", "", HL_COLLECTOR_ON };
-	h->collectors[1] = (struct snap_collector){ "calls", "auto: would cost 7.1% of CPU 3", HL_COLLECTOR_OFF };
+	h->collectors[1] =
+		(struct snap_collector){ "calls", "auto: would cost 7.1% of CPU 3", HL_COLLECTOR_OFF };
 	h->snap.collectors = h->collectors;
 	h->snap.nr_collectors = 2;
-	h->acct[0] = (struct snap_acct){ .class_id = HL_CLASS_WAITS, .seen = 4500000 * times, .delivered = 4500000 * times };
+	h->acct[0] = (struct snap_acct){ .class_id = HL_CLASS_WAITS,
+					 .seen = 4500000 * times,
+					 .delivered = 4500000 * times };
 	h->acct[1] = (struct snap_acct){ .class_id = HL_CLASS_SLOW, .seen = 512, .delivered = 512 };
 	h->acct[2] = (struct snap_acct){ .class_id = HL_CLASS_LIFECYCLE, .seen = 1280, .delivered = 1280 };
 	h->snap.acct = h->acct;
@@ -337,7 +367,7 @@ static void make_second(struct host *h)
 const struct snap *fixture_snap(int interval)
 {
 	static struct host hosts[NR_SNAPS];
-	static void (*const make[NR_SNAPS])(struct host *h) = { make_first, make_second };
+	static void (*const make[NR_SNAPS])(struct host * h) = { make_first, make_second };
 
 	if (!hosts[interval].snap.hostname)
 		make[interval](&hosts[interval]);
@@ -347,10 +377,14 @@ const struct snap *fixture_snap(int interval)
 const struct snap *fixture_empty(void)
 {
 	static const struct snap_table tables[] = {
-		{ &processes_table, NULL, 0 }, { &threads_table, NULL, 0 },
-		{ &operations_table, NULL, 0 }, { &slow_table, NULL, 0 },
+		{ &processes_table, NULL, 0 },
+		{ &threads_table, NULL, 0 },
+		{ &operations_table, NULL, 0 },
+		{ &slow_table, NULL, 0 },
 	};
-	static const struct snap empty = { .hostname = "empty", .kernel = "6.1", .tables = tables, .nr_tables = 4 };
+	static const struct snap empty = {
+		.hostname = "empty", .kernel = "6.1", .tables = tables, .nr_tables = 4
+	};
 
 	return &empty;
 }
@@ -398,9 +432,10 @@ static int named_key(char c)
 		char c;
 		int key;
 	} names[] = {
-		{ 'u', APP_KEY_UP },   { 'd', APP_KEY_DOWN }, { 'l', APP_KEY_LEFT }, { 'r', APP_KEY_RIGHT },
-		{ 'U', APP_KEY_PGUP }, { 'D', APP_KEY_PGDN }, { 'h', APP_KEY_HOME }, { 'e', APP_KEY_END },
-		{ 'x', 27 },	       { 't', '\t' },         { 'b', APP_KEY_BACKSPACE },
+		{ 'u', APP_KEY_UP },    { 'd', APP_KEY_DOWN },      { 'l', APP_KEY_LEFT },
+		{ 'r', APP_KEY_RIGHT }, { 'U', APP_KEY_PGUP },      { 'D', APP_KEY_PGDN },
+		{ 'h', APP_KEY_HOME },  { 'e', APP_KEY_END },       { 'x', 27 },
+		{ 't', '\t' },          { 'b', APP_KEY_BACKSPACE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

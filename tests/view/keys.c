@@ -170,19 +170,20 @@ void test_view_switches(void)
 	struct screen_test t;
 
 	screen_begin(&t, 80, 24, NULL);
-	ASSERT(!screen_has(&t, "cron"));
 	ASSERT(!screen_has(&t, "jbd2"));
-	screen_type(&t, "i");
-	ASSERT(screen_has(&t, "cron"));
-	ASSERT(app_query(t.app)->show_work_waits);
 	screen_type(&t, "k");
 	ASSERT(screen_has(&t, "jbd2"));
-	screen_type(&t, "ikt");
-	ASSERT(!screen_has(&t, "cron"));
+	screen_type(&t, "k3");
+	ASSERT(!screen_has(&t, "epoll_wait"));
+	screen_type(&t, "i");
+	ASSERT(screen_has(&t, "epoll_wait"));
+	ASSERT(app_query(t.app)->show_work_waits);
+	screen_type(&t, "it");
+	ASSERT(!screen_has(&t, "epoll_wait"));
 	ASSERT(app_query(t.app)->total);
-	screen_type(&t, "tgg"); /* by command: two nginx become one row */
+	screen_type(&t, "1tgg"); /* by command: two nginx become one row */
 	ASSERT_EQ(app_query(t.app)->group, GROUP_COMM);
-	ASSERT(screen_has(&t, "10 rows"));
+	ASSERT(screen_has(&t, "11 rows"));
 	screen_end(&t);
 }
 
@@ -256,9 +257,9 @@ void test_view_actions(void)
 		const char *keys;
 		unsigned int action;
 	} cases[] = {
-		{ "q", ACTION_QUIT },      { "\003", ACTION_QUIT }, { "w", ACTION_SAVE },
-		{ "c", ACTION_CALLS },     { "+", ACTION_INTERVAL }, { "-", ACTION_INTERVAL },
-		{ "]", ACTION_SLOW },      { "[", ACTION_SLOW },     { "\f", ACTION_REPAINT },
+		{ "q", ACTION_QUIT },     { "\003", ACTION_QUIT },  { "w", ACTION_SAVE },
+		{ "c", ACTION_CALLS },    { "+", ACTION_INTERVAL }, { "-", ACTION_INTERVAL },
+		{ "]", ACTION_SLOW },     { "[", ACTION_SLOW },     { "\f", ACTION_REPAINT },
 		{ "?\003", ACTION_QUIT },
 	};
 
@@ -307,8 +308,9 @@ void test_view_recording(void)
 
 void test_view_config(void)
 {
-	static const struct app_cfg cfg = { .theme = { true, 256 }, .view = "threads", .filter = "iz",
-					    .show_work_waits = true };
+	static const struct app_cfg cfg = {
+		.theme = { true, 256 }, .view = "threads", .filter = "iz", .show_work_waits = true
+	};
 	struct screen_test t;
 
 	screen_begin(&t, 80, 24, &cfg);

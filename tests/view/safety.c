@@ -31,7 +31,8 @@ static bool canvas_is_sound(const struct canvas *c, bool ascii)
 	for (int y = 0; y < c->h; y++)
 		for (int x = 0; x < c->w; x++)
 			if (!cell_is_sound(c, x, y, ascii)) {
-				printf("# cell %d,%d of %dx%d: \"%s\"\n", x, y, c->w, c->h, canvas_cell(c, x, y)->ch);
+				printf("# cell %d,%d of %dx%d: \"%s\"\n", x, y, c->w, c->h,
+				       canvas_cell(c, x, y)->ch);
 				return false;
 			}
 	return true;
@@ -39,7 +40,8 @@ static bool canvas_is_sound(const struct canvas *c, bool ascii)
 
 void test_view_hostile_names(void)
 {
-	static const char *const keys[] = { "", "2", "3", "4", "/il\\\n\n", "2/il\n\n", "4/il\n\n", "3/other\n\n" };
+	static const char *const keys[] = { "",          "2",        "3",        "4",
+					    "/il\\\n\n", "2/il\n\n", "4/il\n\n", "3/other\n\n" };
 
 	for (int i = 0; i < (int)ARRAY_SIZE(keys) * 2; i++) {
 		struct app_cfg cfg = { .theme = { i % 2, 256 }, .interval_ns = NSEC_PER_SEC };
@@ -60,7 +62,9 @@ void test_view_canvas_refuses_escapes(void)
 	struct str text = {};
 
 	canvas_resize(&c, 20, 3);
-	canvas_put(&c, 0, 0, ATTR_NORMAL, "a\033[2J\xff\n\xe2\x80\xae" "b");
+	canvas_put(&c, 0, 0, ATTR_NORMAL,
+		   "a\033[2J\xff\n\xe2\x80\xae"
+		   "b");
 	canvas_put(&c, 18, 1, ATTR_NORMAL, "xデx");
 	canvas_put(&c, -1, 2, ATTR_NORMAL, "デデ");
 	canvas_text(&c, &text);
@@ -185,7 +189,8 @@ void test_view_random_keys(void)
 		uint32_t r = next_random(&seed) % 64;
 
 		if (r == 0) {
-			int w = (int)(next_random(&seed) % (next_random(&seed) % 8 ? 90 : 220)), h = (int)(next_random(&seed) % 40);
+			int w = (int)(next_random(&seed) % (next_random(&seed) % 8 ? 90 : 220)),
+			    h = (int)(next_random(&seed) % 40);
 
 			canvas_resize(&t.canvas, w, h);
 			app_resize(t.app, w, h);
@@ -213,9 +218,10 @@ void test_view_new_field(void)
 
 	desc = processes_table;
 	memcpy(fields, desc.fields, desc.nr_fields * sizeof(*fields));
-	fields[desc.nr_fields++] = (struct field){ "shoe_size", "SHOES", "size of the shoes", field_u32,
-						   offsetof(struct proc_row, uid), UNIT_NONE, METRIC_NONE,
-						   FIELD_NARROW, 7, VAL_U64 };
+	fields[desc.nr_fields++] = (struct field){
+		"shoe_size", "SHOES",     "size of the shoes", field_u32, offsetof(struct proc_row, uid),
+		UNIT_NONE,   METRIC_NONE, FIELD_NARROW,        7,         VAL_U64
+	};
 	desc.fields = fields;
 	snap = *fixture_snap(0);
 	table = snap.tables[0];
@@ -230,7 +236,7 @@ void test_view_new_field(void)
 	screen_type(&t, "/1001");
 	screen_type(&t, "^x\n");
 	ASSERT(screen_has(&t, "SHOES"));
-	screen_type(&t, "^b?^D");
+	screen_type(&t, "^b?^D^D");
 	ASSERT(screen_has(&t, "size of the shoes [shoe_size]"));
 	screen_end(&t);
 }

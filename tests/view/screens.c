@@ -24,22 +24,14 @@ static void shoot(const struct shot *shots, size_t n, const struct app_cfg *cfg)
 void test_view_screens_80(void)
 {
 	static const struct shot shots[] = {
-		{ "processes-80", "", 80, 24, true },
-		{ "threads-80", "2", 80, 24, true },
-		{ "operations-80", "3", 80, 24, true },
-		{ "slow-80", "4", 80, 24, true },
-		{ "process-80", "\n", 80, 24, true },
-		{ "thread-80", "2\n", 80, 24, true },
-		{ "operation-80", "3\n", 80, 24, true },
-		{ "operation-slow-80", "3\n^t", 80, 24, false },
-		{ "slow-one-80", "4\n", 80, 24, true },
-		{ "idle-kernel-total-80", "ikt", 80, 24, false },
-		{ "group-80", "gg", 80, 24, false },
-		{ "menu-80", "s^d", 80, 24, true },
-		{ "filter-80", "/post", 80, 24, true },
-		{ "frozen-80", " ", 80, 24, true },
-		{ "help-80", "?", 80, 24, true },
-		{ "help-end-80", "?^e", 80, 24, false },
+		{ "processes-80", "", 80, 24, true },    { "threads-80", "2", 80, 24, true },
+		{ "operations-80", "3", 80, 24, true },  { "slow-80", "4", 80, 24, true },
+		{ "process-80", "\n", 80, 24, true },    { "thread-80", "2\n", 80, 24, true },
+		{ "operation-80", "3\n", 80, 24, true }, { "operation-slow-80", "3\n^t", 80, 24, false },
+		{ "slow-one-80", "4\n", 80, 24, true },  { "idle-kernel-total-80", "ikt", 80, 24, false },
+		{ "group-80", "gg", 80, 24, false },     { "menu-80", "s^d", 80, 24, true },
+		{ "filter-80", "/post", 80, 24, true },  { "frozen-80", " ", 80, 24, true },
+		{ "help-80", "?", 80, 24, true },        { "help-end-80", "?^e", 80, 24, false },
 	};
 
 	shoot(shots, ARRAY_SIZE(shots), NULL);
@@ -48,14 +40,10 @@ void test_view_screens_80(void)
 void test_view_screens_200(void)
 {
 	static const struct shot shots[] = {
-		{ "processes-200", "", 200, 50, true },
-		{ "threads-200", "2", 200, 50, false },
-		{ "operations-200", "3", 200, 50, false },
-		{ "slow-200", "4", 200, 50, false },
-		{ "process-200", "\n", 200, 50, false },
-		{ "operation-200", "3\n", 200, 50, true },
-		{ "slow-one-200", "4\n", 200, 50, false },
-		{ "help-200", "3?", 200, 50, false },
+		{ "processes-200", "", 200, 50, true },    { "threads-200", "2", 200, 50, false },
+		{ "operations-200", "3", 200, 50, false }, { "slow-200", "4", 200, 50, false },
+		{ "process-200", "\n", 200, 50, false },   { "operation-200", "3\n", 200, 50, true },
+		{ "slow-one-200", "4\n", 200, 50, false }, { "help-200", "3?", 200, 50, false },
 	};
 
 	shoot(shots, ARRAY_SIZE(shots), NULL);

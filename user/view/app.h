@@ -55,37 +55,40 @@ extern const struct page page_row, page_table;
 
 struct panel {
 	const char *table;
-	struct query q;  /* sort, filter, scope, group; the app's switches are added when it runs */
+	struct query q; /* sort, filter, scope, group; the app's switches are added when it runs */
 	struct str filter;
 	struct query_result res; /* of the app's snapshot; empty while the level is not shown */
-	struct str key;  /* of the row the user is on; "" until the first move */
-	size_t sel, top; /* index of that row and of the first one visible */
+	struct str key;          /* of the row the user is on; "" until the first move */
+	size_t sel, top;         /* index of that row and of the first one visible */
 };
 
 void panel_init(struct panel *p, const char *table);
 void panel_free(struct panel *p);
-void panel_drop(struct panel *p);                        /* forget the result */
-void panel_refresh(struct app *a, struct panel *p);      /* run the query, find the row again */
-void panel_goto(struct panel *p, size_t index);          /* select a row */
+void panel_drop(struct panel *p);                   /* forget the result */
+void panel_refresh(struct app *a, struct panel *p); /* run the query, find the row again */
+void panel_goto(struct panel *p, size_t index);     /* select a row */
 void panel_move(struct panel *p, long delta);
-void panel_filter(struct panel *p, const char *text);    /* "" for all; refresh follows */
+void panel_filter(struct panel *p, const char *text); /* "" for all; refresh follows */
 /* Rank by f, a field of its table, and by its span; refresh follows. */
 void panel_sort_by(struct app *a, struct panel *p, const struct field *f);
-void panel_place(struct panel *p, int visible);          /* scroll so that the selected row shows */
-const void *panel_row(const struct panel *p);            /* the selected row; NULL: none */
-const struct field *panel_sort(const struct app *a, const struct panel *p); /* field that ranks; NULL: unknown */
+void panel_place(struct panel *p, int visible); /* scroll so that the selected row shows */
+const void *panel_row(const struct panel *p);   /* the selected row; NULL: none */
+const struct field *panel_sort(const struct app *a,
+			       const struct panel *p); /* field that ranks; NULL: unknown */
 bool panel_ascending(const struct app *a, const struct panel *p);
 /* The values that make up the identity of a row, as bytes. */
 void row_key(struct str *key, const struct table_desc *d, const void *row, enum group group);
 /* The fields named in `label`, as text for the screen. */
-void row_label(struct str *out, const struct app *a, const struct table_desc *d, const void *row, const char *label);
+void row_label(struct str *out, const struct app *a, const struct table_desc *d, const void *row,
+	       const char *label);
 
 /* ---- columns.c --------------------------------------------------------------- */
 
 enum val_type field_type(const struct field *f);
 bool field_sortable(const struct field *f);
+bool field_left(const struct field *f); /* aligned to the left */
 
-#define MAX_COLUMNS 64
+#define MAX_COLUMNS 128
 struct column {
 	const struct field *f;
 	int x, w;
@@ -105,21 +108,21 @@ struct level {
 	const struct snap *snap; /* held: where the row lives; NULL: not found yet */
 	struct query_result res; /* where a grouped row lives */
 	const void *row;
-	bool gone; /* row is the last that was seen of it */
+	bool gone;         /* row is the last that was seen of it */
 	struct heat *heat; /* NULL: none */
 	struct panel panels[PAGE_PANELS];
 	int nr_panels, focus; /* focus == nr_panels: the sheet has it */
-	int scroll; /* first line of the sheet that shows */
+	int scroll;           /* first line of the sheet that shows */
 };
 
 void level_init_top(struct level *l, const struct view *v);
 void level_init_page(struct level *l, struct app *a, const struct panel *p, const void *row);
 void level_free(struct level *l);
 void level_refresh(struct level *l, struct app *a);
-void level_leave(struct level *l); /* another one shows: hold no snapshot */
+void level_leave(struct level *l);                          /* another one shows: hold no snapshot */
 const struct table_desc *level_desc(const struct level *l); /* of the subject; NULL: none */
-struct panel *level_panel(struct level *l); /* the one with the focus; NULL: none */
-int level_parts(const struct level *l);     /* what the focus goes round: panels, and the sheet as the last */
+struct panel *level_panel(struct level *l);                 /* the one with the focus; NULL: none */
+int level_parts(const struct level *l); /* what the focus goes round: panels, and the sheet as the last */
 void level_scroll(struct level *l, struct app *a, int lines); /* the sheet */
 
 /* ---- the app --------------------------------------------------------------------- */
@@ -167,11 +170,11 @@ struct rect {
 
 #define NR_HEAD 4
 struct layout {
-	int head[NR_HEAD];            /* line of each head line; -1: not shown */
-	int tabs, crumb, bottom;      /* -1: not shown */
-	struct rect sheet;            /* h 0: none */
+	int head[NR_HEAD];               /* line of each head line; -1: not shown */
+	int tabs, crumb, bottom;         /* -1: not shown */
+	struct rect sheet;               /* h 0: none */
 	struct rect panels[PAGE_PANELS]; /* title line included where titled */
-	bool titled;                  /* panels have a line of their own above the table header */
+	bool titled;                     /* panels have a line of their own above the table header */
 };
 void layout_make(struct layout *l, const struct app *a);
 /* Lines for rows in a panel of this rectangle. */
@@ -183,9 +186,9 @@ int layout_rows(const struct layout *l, int panel);
 #define KEY_PANEL  (1u << 1) /* its word stands only where a table has the focus */
 
 struct key {
-	int codes[4];       /* 0: none */
-	const char *name;   /* as the help writes it */
-	const char *word;   /* for the bottom line; NULL: only in the help */
+	int codes[4];     /* 0: none */
+	const char *name; /* as the help writes it */
+	const char *word; /* for the bottom line; NULL: only in the help */
 	const char *help;
 	unsigned int (*act)(struct app *a, int arg);
 	int arg;
@@ -208,7 +211,8 @@ int menu_current(const struct app *a);
 /* ---- drawing ------------------------------------------------------------------------------ */
 
 void head_draw(const struct app *a, struct canvas *c, const struct layout *l);
-void table_draw(const struct app *a, struct canvas *c, const struct level *l, int panel, const struct layout *lay);
+void table_draw(const struct app *a, struct canvas *c, const struct level *l, int panel,
+		const struct layout *lay);
 /* The tab at column x of the tab line, or -1. */
 int tab_at(const struct app *a, int x);
 /* These return the lines that they take; scroll: the first line that shows. */

@@ -110,7 +110,8 @@ int states_draw(const struct app *a, struct canvas *c, int x, int y, int w, cons
 
 		put_right(c, &a->theme, x, y + i, 7, ATTR_NORMAL, hl_state_titles[s]);
 		put_right(c, &a->theme, x + 8, y + i, 8, ATTR_BOLD, fmt_ns(buf, states[s]));
-		put_right(c, &a->theme, x + 17, y + i, 5, ATTR_DIM, fmt_pct(buf, 100.0 * (double)states[s] / (double)sum));
+		put_right(c, &a->theme, x + 17, y + i, 5, ATTR_DIM,
+			  fmt_pct(buf, 100.0 * (double)states[s] / (double)sum));
 		canvas_fill(c, x + 23, y + i, MAX(len, 1), ATTR_STATE + s, theme_state_glyph(&a->theme, s));
 		if (w > 60)
 			put_cut(c, &a->theme, x + 25 + bar, y + i, w - 25 - bar, ATTR_DIM, hl_state_help[s]);

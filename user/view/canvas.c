@@ -160,7 +160,8 @@ void canvas_attrs(const struct canvas *c, struct str *out)
 		for (int x = 0; x < c->w; x++) {
 			const struct cell *cell = cell_at(c, x, y);
 
-			str_addc(out, cell->selected && cell->attr == ATTR_NORMAL ? '#' : theme_letter(cell->attr));
+			str_addc(out, cell->selected && cell->attr == ATTR_NORMAL ? '#'
+										  : theme_letter(cell->attr));
 		}
 		str_addc(out, '\n');
 	}

@@ -11,8 +11,8 @@
 #include "view/theme.h"
 
 struct cell {
-	char ch[5];     /* one character and its NUL; "" in the right half of a wide one */
-	uint8_t attr;   /* enum attr */
+	char ch[5];   /* one character and its NUL; "" in the right half of a wide one */
+	uint8_t attr; /* enum attr */
 	bool selected;
 };
 

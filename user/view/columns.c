@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Which fields of a table become columns, and where. Called by the table's drawing,
  * by the sort keys and by the mouse, so that they agree. */
+#include <string.h>
+
 #include "view/app.h"
 
-#define GAP       2  /* between columns */
+#define GAP       2 /* between columns */
 #define GAP_TIGHT 1
 #define BAR_MAX   40 /* a bar grows up to this before the flexible column gets the rest */
 
@@ -13,8 +15,8 @@ enum val_type field_type(const struct field *f)
 		void (*get)(const struct field *f, const void *row, struct val *out);
 		enum val_type type;
 	} getters[] = {
-		{ field_u64, VAL_U64 }, { field_u64_opt, VAL_U64 },     { field_u32, VAL_U64 },
-		{ field_str, VAL_STR }, { field_states, VAL_STATES },   { field_hist, VAL_HIST },
+		{ field_u64, VAL_U64 },        { field_u64_opt, VAL_U64 },   { field_u32, VAL_U64 },
+		{ field_str, VAL_STR },        { field_states, VAL_STATES }, { field_hist, VAL_HIST },
 		{ field_state_name, VAL_STR },
 	};
 
@@ -24,6 +26,11 @@ enum val_type field_type(const struct field *f)
 	return f->type;
 }
 
+bool field_left(const struct field *f)
+{
+	return f->flags & FIELD_LEFT || field_type(f) == VAL_STR || field_type(f) == VAL_STATES;
+}
+
 bool field_sortable(const struct field *f)
 {
 	return field_type(f) != VAL_HIST && field_type(f) != VAL_STATES;
@@ -31,6 +38,8 @@ bool field_sortable(const struct field *f)
 
 static bool field_shown(const struct field *f, const struct query *q, unsigned int flag)
 {
+	if ((q->pid && !strcmp(f->name, "pid")) || (q->tid && !strcmp(f->name, "tid")))
+		return false; /* the same in every row */
 	return (f->flags & flag) && field_type(f) != VAL_HIST && field_fits_flavour(f, q->total);
 }
 
@@ -40,8 +49,8 @@ static int field_width(const struct field *f)
 }
 
 /* Mark in `in` the fields with `flag` that fit into the room, in order. */
-static int take_fields(const struct table_desc *d, const struct query *q, unsigned int flag, bool *in, int room,
-		       int gap)
+static int take_fields(const struct table_desc *d, const struct query *q, unsigned int flag, bool *in,
+		       int room, int gap)
 {
 	for (size_t i = 0; i < MIN(d->nr_fields, MAX_COLUMNS); i++) {
 		const struct field *f = &d->fields[i];

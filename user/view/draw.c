@@ -26,6 +26,19 @@ int tab_at(const struct app *a, int x)
 	return -1;
 }
 
+/* Does the header mark the column that ranks? */
+static bool sort_shows(const struct app *a, const struct panel *p)
+{
+	const struct field *sort = panel_sort(a, p);
+	struct column cols[MAX_COLUMNS];
+	int n = p->res.desc ? columns_place(cols, p->res.desc, &p->q, a->w) : 0;
+
+	for (int i = 0; i < n; i++)
+		if (cols[i].f == sort)
+			return true;
+	return !sort;
+}
+
 /* What is special about the ranking, at the right end of the tab line. */
 static void tabs_status(const struct app *a, struct canvas *c, int x, int y)
 {
@@ -39,6 +52,9 @@ static void tabs_status(const struct app *a, struct canvas *c, int x, int y)
 		 a->total ? "total  " : "");
 	if (p->q.group != GROUP_NONE)
 		str_addf(&s, "by %s  ", group_names[p->q.group]);
+	if (!sort_shows(a, p))
+		str_addf(&s, "%s %s  ", panel_sort(a, p)->title,
+			 theme_glyph(&a->theme, panel_ascending(a, p) ? GLYPH_ASCENDING : GLYPH_DESCENDING));
 	str_addf(&s, "%s rows ", fmt_count(buf, p->res.matched));
 	if (text_width(s.s) < a->w - x)
 		put_right(c, &a->theme, x, y, a->w - x, ATTR_TAB_END, s.s);
@@ -125,7 +141,8 @@ static void bottom_draw(const struct app *a, struct canvas *c, int y)
 		pen_put(&pen, ATTR_INPUT, " Filter: ");
 		pen_raw(&pen, ATTR_INPUT, str_get(&p->filter));
 		pen_put(&pen, ATTR_INPUT, theme_glyph(&a->theme, GLYPH_CURSOR));
-		put_right(c, &a->theme, pen.x + 2, y, a->w - pen.x - 3, ATTR_INPUT, "Enter keeps it, Esc clears it");
+		put_right(c, &a->theme, pen.x + 2, y, a->w - pen.x - 3, ATTR_INPUT,
+			  "Enter keeps it, Esc clears it");
 	} else if (a->message) {
 		pen_put(&pen, ATTR_NORMAL, " ");
 		pen_put(&pen, a->message_error ? ATTR_BAD : ATTR_BOLD, a->message);
@@ -146,7 +163,8 @@ static void bottom_draw(const struct app *a, struct canvas *c, int y)
 static void sheet_mark(const struct app *a, struct canvas *c, struct rect r, int lines, int scroll)
 {
 	if (lines - scroll > r.h && r.h)
-		canvas_put(c, r.x + r.w - 2, r.y + r.h - 1, ATTR_MARK, theme_glyph(&a->theme, GLYPH_MORE_DOWN));
+		canvas_put(c, r.x + r.w - 2, r.y + r.h - 1, ATTR_MARK,
+			   theme_glyph(&a->theme, GLYPH_MORE_DOWN));
 	if (scroll && r.h)
 		canvas_put(c, r.x + r.w - 2, r.y, ATTR_MARK, theme_glyph(&a->theme, GLYPH_MORE_UP));
 }

@@ -70,7 +70,8 @@ static void head_host(const struct app *a, struct canvas *c, int y)
 		pen_raw(&p, ATTR_TOP, s->kernel ? s->kernel : "?");
 		if (s->cpus)
 			pen_printf(&p, ATTR_TOP, "  %u CPU%s", s->cpus, s->cpus == 1 ? "" : "s");
-		pen_printf(&p, ATTR_TOP, "  every %s", fmt_step(buf, a->interval_ns ? a->interval_ns : s->interval_ns));
+		pen_printf(&p, ATTR_TOP, "  every %s",
+			   fmt_step(buf, a->interval_ns ? a->interval_ns : s->interval_ns));
 	}
 }
 
@@ -171,7 +172,8 @@ static struct loss head_losses(const struct snap *s)
 	for (size_t i = 0; i < s->nr_acct; i++) {
 		sum.seen += s->acct[i].seen;
 		sum.lost += s->acct[i].lost;
-		sum.unaccounted += s->acct[i].unaccounted < 0 ? -s->acct[i].unaccounted : s->acct[i].unaccounted;
+		sum.unaccounted +=
+			s->acct[i].unaccounted < 0 ? -s->acct[i].unaccounted : s->acct[i].unaccounted;
 		for (int k = 0; k < NR_HL_LOSSES; k++)
 			sum.by[k] += s->acct[i].lost_by[k];
 	}
@@ -245,9 +247,8 @@ static void head_trouble(const struct app *a, struct canvas *c, int y)
 
 void head_draw(const struct app *a, struct canvas *c, const struct layout *l)
 {
-	static void (*const lines[NR_HEAD])(const struct app *a, struct canvas *c, int y) = {
-		head_host, head_pressure, head_time, head_trouble
-	};
+	static void (*const lines[NR_HEAD])(const struct app *a, struct canvas *c,
+					    int y) = { head_host, head_pressure, head_time, head_trouble };
 
 	for (int i = 0; i < NR_HEAD; i++)
 		if (l->head[i] >= 0)

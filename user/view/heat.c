@@ -90,7 +90,8 @@ int heat_draw(const struct app *a, struct canvas *c, struct rect r, const struct
 	struct area ar = area_make(h, r);
 	int y = r.y;
 
-	for (int o = ar.first + (ar.last - ar.first) / ar.merge * ar.merge; o >= ar.first; o -= ar.merge, y++) {
+	for (int o = ar.first + (ar.last - ar.first) / ar.merge * ar.merge; o >= ar.first;
+	     o -= ar.merge, y++) {
 		char buf[FMT_LEN];
 
 		put_right(c, &a->theme, r.x, y, AXIS_W - 1, ATTR_LABEL, fmt_ns(buf, o ? 1ull << (o + 7) : 0));

@@ -32,7 +32,8 @@ static void help_keys(struct page_text *t)
 	help_section(t, "Keys");
 	for (const struct key *k = keys; k->name; k++)
 		help_line(t, ATTR_BOLD, k->name, k->help);
-	help_line(t, ATTR_BOLD, "Mouse", "click selects, again opens, on a header sorts, on a tab shows; the wheel scrolls");
+	help_line(t, ATTR_BOLD, "Mouse",
+		  "click selects, again opens, on a header sorts, on a tab shows; the wheel scrolls");
 }
 
 static void help_views(struct page_text *t)
@@ -43,7 +44,8 @@ static void help_views(struct page_text *t)
 		char left[32];
 
 		snprintf(left, sizeof(left), "%c %s", v->key, v->title);
-		help_line(t, ATTR_BOLD, left, table && table->desc->help ? table->desc->help : "not measured here");
+		help_line(t, ATTR_BOLD, left,
+			  table && table->desc->help ? table->desc->help : "not measured here");
 	}
 }
 
@@ -56,7 +58,8 @@ static void help_columns(struct page_text *t)
 
 	if (!d)
 		return;
-	snprintf(title, sizeof(title), "Columns of %s (name for --sort and in exports in brackets)", d->title);
+	snprintf(title, sizeof(title), "Columns of %s (name for --sort and in exports in brackets)",
+		 d->title);
 	help_section(t, title);
 	for (size_t i = 0; i < d->nr_fields; i++) {
 		const struct field *f = &d->fields[i];
@@ -74,8 +77,8 @@ static void help_states(struct page_text *t)
 	for (unsigned int i = 0; i < NR_HL_STATES; i++) {
 		char left[32];
 
-		snprintf(left, sizeof(left), "%s %s%s", theme_state_glyph(&t->a->theme, i), hl_state_titles[i],
-			 hl_state_is_work_wait[i] ? " *" : "");
+		snprintf(left, sizeof(left), "%s %s%s", theme_state_glyph(&t->a->theme, i),
+			 hl_state_titles[i], hl_state_is_work_wait[i] ? " *" : "");
 		help_line(t, ATTR_STATE + i, left, hl_state_help[i]);
 	}
 }

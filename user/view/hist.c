@@ -59,7 +59,8 @@ static uint64_t bucket_upper(const struct buckets *b, int line)
 
 static void bucket_range(const struct buckets *b, int line, char *buf, size_t size)
 {
-	uint64_t low = line < 0 ? 0 : hist_cell_upper((unsigned int)line * b->group), up = bucket_upper(b, line);
+	uint64_t low = line < 0 ? 0 : hist_cell_upper((unsigned int)line * b->group),
+		 up = bucket_upper(b, line);
 	char from[FMT_LEN], to[FMT_LEN];
 
 	if (line < 0)
@@ -106,7 +107,8 @@ static int bar_put(const struct app *a, struct canvas *c, int x, int y, int w, u
 	full = eighths / 8;
 	canvas_fill(c, x, y, full, ATTR_HIST, theme_bar_glyph(&a->theme, 8));
 	if (eighths % 8)
-		canvas_put(c, x + full++, y, ATTR_HIST, theme_bar_glyph(&a->theme, (unsigned int)eighths % 8));
+		canvas_put(c, x + full++, y, ATTR_HIST,
+			   theme_bar_glyph(&a->theme, (unsigned int)eighths % 8));
 	return full;
 }
 

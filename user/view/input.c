@@ -13,8 +13,8 @@ static int scroll_step(const struct app *a, int key)
 	static const struct {
 		int key, lines, pages;
 	} steps[] = {
-		{ APP_KEY_UP, -1, 0 },   { APP_KEY_DOWN, 1, 0 },  { APP_KEY_PGUP, 0, -1 },
-		{ APP_KEY_PGDN, 0, 1 },  { ' ', 0, 1 },           { APP_KEY_HOME, 0, -CANVAS_MAX },
+		{ APP_KEY_UP, -1, 0 },          { APP_KEY_DOWN, 1, 0 }, { APP_KEY_PGUP, 0, -1 },
+		{ APP_KEY_PGDN, 0, 1 },         { ' ', 0, 1 },          { APP_KEY_HOME, 0, -CANVAS_MAX },
 		{ APP_KEY_END, 0, CANVAS_MAX },
 	};
 

@@ -10,7 +10,7 @@
 #include "base/fmt.h"
 #include "view/app.h"
 
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 
 static unsigned int changed(struct app *a)
 {
@@ -182,10 +182,11 @@ static unsigned int act_group(struct app *a, int arg)
 }
 
 static const uint64_t steps[] = {
-	100 * NSEC_PER_USEC, 250 * NSEC_PER_USEC, 500 * NSEC_PER_USEC, NSEC_PER_MSEC, 2 * NSEC_PER_MSEC,
-	5 * NSEC_PER_MSEC, 10 * NSEC_PER_MSEC, 20 * NSEC_PER_MSEC, 50 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC,
-	200 * NSEC_PER_MSEC, 500 * NSEC_PER_MSEC, NSEC_PER_SEC, 2 * NSEC_PER_SEC, 5 * NSEC_PER_SEC,
-	10 * NSEC_PER_SEC, 30 * NSEC_PER_SEC, 60 * NSEC_PER_SEC,
+	100 * NSEC_PER_USEC, 250 * NSEC_PER_USEC, 500 * NSEC_PER_USEC, NSEC_PER_MSEC,
+	2 * NSEC_PER_MSEC,   5 * NSEC_PER_MSEC,   10 * NSEC_PER_MSEC,  20 * NSEC_PER_MSEC,
+	50 * NSEC_PER_MSEC,  100 * NSEC_PER_MSEC, 200 * NSEC_PER_MSEC, 500 * NSEC_PER_MSEC,
+	NSEC_PER_SEC,        2 * NSEC_PER_SEC,    5 * NSEC_PER_SEC,    10 * NSEC_PER_SEC,
+	30 * NSEC_PER_SEC,   60 * NSEC_PER_SEC,
 };
 
 /* The next longer or shorter step within min and max. */
@@ -204,7 +205,8 @@ static uint64_t step(uint64_t ns, int dir, uint64_t min, uint64_t max)
 	return best;
 }
 
-static unsigned int change_time(struct app *a, uint64_t *ns, uint64_t to, const char *what, unsigned int action)
+static unsigned int change_time(struct app *a, uint64_t *ns, uint64_t to, const char *what,
+				unsigned int action)
 {
 	char buf[FMT_LEN], text[64];
 	bool same = to == *ns;
@@ -220,8 +222,9 @@ static unsigned int change_time(struct app *a, uint64_t *ns, uint64_t to, const 
 
 static unsigned int act_interval(struct app *a, int arg)
 {
-	return change_time(a, &a->interval_ns, step(a->interval_ns, arg, 100 * NSEC_PER_MSEC, 60 * NSEC_PER_SEC),
-			   "interval", ACTION_INTERVAL);
+	return change_time(a, &a->interval_ns,
+			   step(a->interval_ns, arg, 100 * NSEC_PER_MSEC, 60 * NSEC_PER_SEC), "interval",
+			   ACTION_INTERVAL);
 }
 
 static unsigned int act_slow(struct app *a, int arg)
@@ -242,8 +245,9 @@ static unsigned int act_help(struct app *a, int arg)
 	return ACTION_REDRAW;
 }
 
-#define FAR CANVAS_MAX * CANVAS_MAX
+#define FAR (CANVAS_MAX * CANVAS_MAX)
 
+/* clang-format off */
 const struct key keys[] = {
 	{ { '\r', '\n', APP_KEY_ENTER, APP_KEY_RIGHT }, "Enter", "open", "open the row: its threads, calls, chart or detail", act_open, 0, KEY_PANEL },
 	{ { APP_KEY_BACKSPACE, 127, 8, APP_KEY_LEFT }, "Backspace", NULL, "back, to where it was", act_back, 0, 0 },
@@ -258,6 +262,7 @@ const struct key keys[] = {
 	{ { 'k' }, "k", NULL, "show or hide kernel threads", act_kthreads, 0, 0 },
 	{ { 'g' }, "g", "group", "group by process, command, cgroup, container", act_group, 0, KEY_PANEL },
 	{ { ' ', 'f' }, "Space", "freeze", "freeze the screen; measuring goes on", act_freeze, 0, 0 },
+	{ { 'n' }, "n", NULL, "of a recording, the next interval, and stay there", act_return, ACTION_STEP, 0 },
 	{ { '+', '=' }, "+", NULL, "longer interval", act_interval, 1, 0 },
 	{ { '-', '_' }, "-", NULL, "shorter interval", act_interval, -1, 0 },
 	{ { ']' }, "]", NULL, "raise the threshold of slow operations", act_slow, 1, 0 },
@@ -277,6 +282,7 @@ const struct key keys[] = {
 	{ { 'q', CTRL('c') }, "q", "quit", "quit", act_return, ACTION_QUIT, KEY_ALWAYS },
 	{}
 };
+/* clang-format on */
 
 unsigned int main_key(struct app *a, int key)
 {

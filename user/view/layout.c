@@ -3,8 +3,8 @@
  * they agree. On small screens the head gives way line by line, then the rest. */
 #include "view/app.h"
 
-#define BODY_MIN  8 /* lines that the tables should have before the head gets more */
-#define TABLE_MIN 5 /* lines of the tables below a page that is read */
+#define BODY_MIN     8  /* lines that the tables should have before the head gets more */
+#define TABLE_MIN    5  /* lines of the tables below a page that is read */
 #define TABLE_BESIDE 24 /* with fewer lines than this a page is read alone */
 
 /* Head lines in the order in which they are given up, last one first. */
@@ -30,7 +30,8 @@ static void layout_panels(struct layout *l, const struct level *lev, struct rect
 	int first = r.h;
 
 	if (lev->nr_panels == 2)
-		first = MIN(panel_want(&lev->panels[0]), MAX((r.h + 1) / 2, r.h - panel_want(&lev->panels[1])));
+		first = MIN(panel_want(&lev->panels[0]),
+			    MAX((r.h + 1) / 2, r.h - panel_want(&lev->panels[1])));
 	l->panels[0] = (struct rect){ r.x, r.y, r.w, MAX(first, 0) };
 	l->panels[1] = (struct rect){ r.x, r.y + first, r.w, MAX(r.h - first, 0) };
 }

@@ -40,8 +40,8 @@ int menu_current(const struct app *a)
 
 void menu_draw(const struct app *a, struct canvas *c)
 {
-	int n = menu_count(a), h = MIN(n, MAX(a->h - 4, 1)), w = MIN(a->w, 64);
-	int x = MAX((a->w - w) / 2, 0), y = MAX((a->h - h) / 2, 0);
+	int n = menu_count(a), h = MIN(n, MAX(a->h - 9, 1)), w = MIN(a->w, 64);
+	int x = MAX((a->w - w) / 2, 0), y = MIN(7, a->h - h);
 	int top = MIN(MAX(a->menu - h / 2, 0), n - h);
 
 	canvas_fill(c, x, y - 1, w, ATTR_TAB_ON, " ");

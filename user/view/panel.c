@@ -52,7 +52,8 @@ void row_key(struct str *key, const struct table_desc *d, const void *row, enum 
 	}
 }
 
-void row_label(struct str *out, const struct app *a, const struct table_desc *d, const void *row, const char *label)
+void row_label(struct str *out, const struct app *a, const struct table_desc *d, const void *row,
+	       const char *label)
 {
 	while (*label) {
 		size_t n = strcspn(label, " ");

@@ -125,7 +125,8 @@ static void styles_make(struct screen *s)
 
 	for (int i = 0; i < NR_ATTRS * 2; i++) {
 		struct style st = theme_style(&s->theme, (unsigned int)i / 2, i % 2);
-		short fg = st.fg < 0 && !own ? COLOR_WHITE : st.fg, bg = st.bg < 0 && !own ? COLOR_BLACK : st.bg;
+		short fg = st.fg < 0 && !own ? COLOR_WHITE : st.fg,
+		      bg = st.bg < 0 && !own ? COLOR_BLACK : st.bg;
 
 		s->styles[i / 2][i % 2].attrs = style_attrs(&st);
 		if (s->theme.colors < 8 || (st.fg < 0 && st.bg < 0) || next >= COLOR_PAIRS)
@@ -240,8 +241,8 @@ static void show_cell(const struct screen *s, const struct canvas *c, int x, int
 	} else {
 		text[0] = cell_char(s, cell);
 	}
-	setcchar(&cc, text, s->styles[attr][cell->selected].attrs, (short)s->styles[attr][cell->selected].pair,
-		 NULL);
+	setcchar(&cc, text, s->styles[attr][cell->selected].attrs,
+		 (short)s->styles[attr][cell->selected].pair, NULL);
 	mvadd_wch(y, x, &cc);
 }
 
@@ -261,18 +262,12 @@ void screen_show(struct screen *s, const struct canvas *c, bool repaint)
 static const struct {
 	int curses, key;
 } key_names[] = {
-	{ KEY_UP, APP_KEY_UP },
-	{ KEY_DOWN, APP_KEY_DOWN },
-	{ KEY_LEFT, APP_KEY_LEFT },
-	{ KEY_RIGHT, APP_KEY_RIGHT },
-	{ KEY_PPAGE, APP_KEY_PGUP },
-	{ KEY_NPAGE, APP_KEY_PGDN },
-	{ KEY_HOME, APP_KEY_HOME },
-	{ KEY_END, APP_KEY_END },
-	{ KEY_ENTER, APP_KEY_ENTER },
-	{ KEY_BACKSPACE, APP_KEY_BACKSPACE },
-	{ KEY_DC, APP_KEY_DELETE },
-	{ KEY_BTAB, APP_KEY_BACKTAB },
+	{ KEY_UP, APP_KEY_UP },       { KEY_DOWN, APP_KEY_DOWN },
+	{ KEY_LEFT, APP_KEY_LEFT },   { KEY_RIGHT, APP_KEY_RIGHT },
+	{ KEY_PPAGE, APP_KEY_PGUP },  { KEY_NPAGE, APP_KEY_PGDN },
+	{ KEY_HOME, APP_KEY_HOME },   { KEY_END, APP_KEY_END },
+	{ KEY_ENTER, APP_KEY_ENTER }, { KEY_BACKSPACE, APP_KEY_BACKSPACE },
+	{ KEY_DC, APP_KEY_DELETE },   { KEY_BTAB, APP_KEY_BACKTAB },
 	{ KEY_F(1), APP_KEY_F1 },
 };
 

@@ -6,8 +6,8 @@
 #include "base/fmt.h"
 #include "view/app.h"
 
-#define FACT_W  26 /* a fact: title and value */
-#define TITLE_W 11
+#define FACT_W     26 /* a fact: title and value */
+#define TITLE_W    11
 #define TWO_CHARTS 150 /* columns for two charts beside each other */
 
 struct sheet {
@@ -16,7 +16,7 @@ struct sheet {
 	const struct level *l;
 	const struct table_desc *d;
 	struct rect r;
-	int y; /* next free line */
+	int y;            /* next free line */
 	bool chart_right; /* the next chart goes beside the last one */
 	int chart_y, chart_end;
 };
@@ -35,6 +35,32 @@ static void section(struct sheet *s, const char *title)
 	s->y++;
 }
 
+/* Has an earlier field said this already? */
+static bool said_before(const struct sheet *s, const struct field *f, const char *text)
+{
+	for (const struct field *g = s->d->fields; g < f; g++) {
+		struct val v = field_get(g, s->l->row);
+
+		if (v.type == VAL_STR && v.s && !strcmp(v.s, text))
+			return true;
+	}
+	return false;
+}
+
+/* Does the field say something that the page does not say better elsewhere? */
+static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
+{
+	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST)
+		return false;
+	if (v->type == VAL_BOOL)
+		return v->b;
+	if (f->flags & FIELD_KEY && f->unit == UNIT_NS)
+		return false; /* tells namesakes apart, not more */
+	if (v->type == VAL_STR)
+		return v->s[0] && !(f->flags & FIELD_SCREEN) && !said_before(s, f, v->s);
+	return !(f->unit == UNIT_PCT && f->flags & FIELD_SCREEN); /* the bars do */
+}
+
 /* Facts stand in a grid; a long one takes more places, a very long one lines of its own. */
 static int fact_put(struct sheet *s, const struct field *f, int slot)
 {
@@ -42,7 +68,7 @@ static int fact_put(struct sheet *s, const struct field *f, int slot)
 	struct val v = field_get(f, s->l->row);
 	struct str text = {};
 
-	if (v.type == VAL_NONE || v.type == VAL_STATES || v.type == VAL_HIST)
+	if (!fact_tells(s, f, &v))
 		return slot;
 	val_text(&text, f, &v, !s->a->theme.utf8);
 	need = (TITLE_W + 2 + text_width(str_get(&text)) + FACT_W) / FACT_W;
@@ -54,39 +80,103 @@ static int fact_put(struct sheet *s, const struct field *f, int slot)
 	put_right(s->c, &s->a->theme, x, s->y, TITLE_W, ATTR_LABEL, f->title ? f->title : f->name);
 	if (need > slots)
 		s->y += put_wrapped(s->c, x + TITLE_W + 1, s->y, s->r.w - TITLE_W - 1, ATTR_NORMAL,
-				    str_get(&text)) - 1;
+				    str_get(&text)) -
+			1;
 	else
 		canvas_put(s->c, x + TITLE_W + 1, s->y, is_text(f) ? ATTR_NORMAL : ATTR_BOLD, str_get(&text));
 	str_free(&text);
 	return slot + need;
 }
 
-/* Words first, they say what it is; then what has no span; then the two spans apart, since
- * twins have the same title. */
-static bool in_pass(const struct field *f, int pass)
-{
-	unsigned int span = f->flags & (FIELD_IVL | FIELD_TOTAL);
+/* ---- twins: a line for the last interval, one for the time since start -------------- */
 
-	if (is_text(f))
-		return pass == 0;
-	return pass == 1 ? !span : pass == 2 ? span == FIELD_IVL : pass == 3 && span && span != FIELD_IVL;
+#define TWINS_MIN 3  /* fewer are facts like others */
+#define SPAN_W    15 /* "  last interval" */
+
+/* The twin since start of a field of the last interval; NULL: it is none. */
+static const struct field *twin_of(const struct sheet *s, const struct field *f)
+{
+	const struct field *twin = field_twin(s->d, f, true);
+	enum val_type type = field_type(f);
+
+	if (twin == f || type == VAL_STATES || type == VAL_HIST || is_text(f) || f->unit == UNIT_PCT)
+		return NULL;
+	return twin;
 }
 
+static int twins_width(const struct sheet *s, bool derived, int *n)
+{
+	int w = SPAN_W;
+
+	*n = 0;
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i];
+
+		if (!twin_of(s, f) || (!derived && f->flags & FIELD_SCREEN))
+			continue;
+		w += MAX(f->width, text_width(f->title)) + 1;
+		(*n)++;
+	}
+	return w;
+}
+
+static void twin_put(struct sheet *s, const struct field *f, int x, int y, int w)
+{
+	struct val v = field_get(f, s->l->row);
+	struct str text = {};
+
+	val_text(&text, f, &v, !s->a->theme.utf8);
+	put_right(s->c, &s->a->theme, x, y, w, val_is_none(&v) ? ATTR_DIM : ATTR_BOLD, str_get(&text));
+	str_free(&text);
+}
+
+static void draw_twins(struct sheet *s)
+{
+	int n, x = s->r.x + SPAN_W;
+	bool derived = twins_width(s, true, &n) <= s->r.w;
+
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i], *twin = twin_of(s, f);
+		int w = MAX(f->width, text_width(f->title)) + 1;
+
+		if (!twin || (!derived && f->flags & FIELD_SCREEN))
+			continue;
+		put_right(s->c, &s->a->theme, x, s->y, w, ATTR_LABEL, f->title);
+		twin_put(s, f, x, s->y + 1, w);
+		twin_put(s, twin, x, s->y + 2, w);
+		x += w;
+	}
+	put_right(s->c, &s->a->theme, s->r.x, s->y + 1, SPAN_W, ATTR_SECTION, "last interval");
+	put_right(s->c, &s->a->theme, s->r.x, s->y + 2, SPAN_W, ATTR_SECTION, "since start");
+	s->y += 3;
+}
+
+/* Is f one of the twins that stand in lines of their own? */
+static bool in_twins(const struct sheet *s, const struct field *f)
+{
+	int n;
+
+	twins_width(s, true, &n);
+	return n >= TWINS_MIN && (twin_of(s, f) || twin_of(s, field_twin(s->d, f, false)));
+}
+
+/* Words first, they say what it is. */
 static void draw_facts(struct sheet *s)
 {
-	static const char *const spans[] = { NULL, NULL, "last interval", "since start" };
+	int n;
 
-	for (int pass = 0; pass < (int)ARRAY_SIZE(spans); pass++) {
-		int slot = 0, y = s->y;
+	for (int pass = 0; pass < 2; pass++) {
+		int slot = 0;
 
 		for (size_t i = 0; i < s->d->nr_fields; i++)
-			if (in_pass(&s->d->fields[i], pass))
-				slot = fact_put(s, &s->d->fields[i], slot + (spans[pass] && !slot && s->y == y));
-		if (slot && spans[pass])
-			put_right(s->c, &s->a->theme, s->r.x, y, FACT_W - 4, ATTR_SECTION, spans[pass]);
+			if (is_text(&s->d->fields[i]) == !pass && !in_twins(s, &s->d->fields[i]))
+				slot = fact_put(s, &s->d->fields[i], slot);
 		if (slot)
 			s->y++;
 	}
+	twins_width(s, true, &n);
+	if (n >= TWINS_MIN)
+		draw_twins(s);
 }
 
 /* The time by state of the span that ranks. */
@@ -115,7 +205,7 @@ static void draw_brief(struct sheet *s)
 		struct val v = field_get(f, s->l->row);
 		struct str text = {};
 
-		if (v.type == VAL_NONE || v.type == VAL_STATES || v.type == VAL_HIST)
+		if (!fact_tells(s, f, &v))
 			continue;
 		val_text(&text, f, &v, !s->a->theme.utf8);
 		if (p.x > s->r.x + 1 && p.x + text_width(str_get(&text)) + text_width(f->title) + 1 > p.end) {
@@ -132,22 +222,23 @@ static void draw_brief(struct sheet *s)
 	brief_states(s);
 }
 
-static void draw_states(struct sheet *s)
-{
-	for (size_t i = 0; i < s->d->nr_fields; i++) {
-		const struct field *f = &s->d->fields[i];
-		struct val v = field_get(f, s->l->row);
-
-		if (v.type != VAL_STATES || !states_sum(v.states, true))
-			continue;
-		section(s, f->title ? f->title : f->name);
-		s->y += states_draw(s->a, s->c, s->r.x, s->y, s->r.w, v.states);
-	}
-}
-
 /* ---- charts: beside each other where there is room ------------------------------ */
 
-static struct rect chart_begin(struct sheet *s, const char *title)
+/* Title of a chart, and of which span its field is. */
+static void chart_title(struct sheet *s, const char *title, const struct field *f)
+{
+	struct str text = {};
+
+	str_add(&text, title);
+	if (f && f->flags & FIELD_IVL)
+		str_add(&text, " in the last interval");
+	else if (f && (f->flags & FIELD_TOTAL || field_type(f) == VAL_HIST))
+		str_add(&text, " since start");
+	section(s, text.s);
+	str_free(&text);
+}
+
+static struct rect chart_begin(struct sheet *s, const char *title, const struct field *f)
 {
 	struct rect all = s->r, r = all;
 	bool two = all.w >= TWO_CHARTS;
@@ -163,7 +254,7 @@ static struct rect chart_begin(struct sheet *s, const char *title)
 	}
 	s->chart_right = two && !s->chart_right;
 	s->r = r;
-	section(s, title);
+	chart_title(s, title, f);
 	s->r = all;
 	return (struct rect){ r.x, s->y, r.w, MAX(s->a->h / 2, 6) };
 }
@@ -172,6 +263,20 @@ static void chart_end(struct sheet *s, int lines)
 {
 	s->chart_end = MAX(s->chart_end, s->y + lines);
 	s->y = s->chart_end;
+}
+
+static void draw_states(struct sheet *s)
+{
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i];
+		struct val v = field_get(f, s->l->row);
+		struct rect r;
+
+		if (v.type != VAL_STATES || !states_sum(v.states, true))
+			continue;
+		r = chart_begin(s, f->title ? f->title : f->name, f);
+		chart_end(s, states_draw(s->a, s->c, r.x, r.y, r.w, v.states));
+	}
 }
 
 static void draw_hists(struct sheet *s, bool recent)
@@ -188,7 +293,8 @@ static void draw_hists(struct sheet *s, bool recent)
 
 		if (v.type != VAL_HIST || !v.hist->count || recent != !!(f->flags & FIELD_IVL))
 			continue;
-		chart_end(s, hist_draw(s->a, s->c, chart_begin(s, f->title ? f->title : f->name), v.hist, top));
+		chart_end(s, hist_draw(s->a, s->c, chart_begin(s, f->title ? f->title : f->name, f), v.hist,
+				       top));
 	}
 }
 
@@ -205,18 +311,15 @@ static void draw_recent(struct sheet *s)
 static void draw_heat(struct sheet *s)
 {
 	if (s->l->heat)
-		chart_end(s, heat_draw(s->a, s->c, chart_begin(s, "Latency of the last minutes"), s->l->heat));
+		chart_end(s, heat_draw(s->a, s->c, chart_begin(s, "LATENCY of the last minutes", NULL),
+				       s->l->heat));
 }
 
 int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, struct rect r, int scroll)
 {
-	static void (*const draw[])(struct sheet *s) = {
-		[PART_BRIEF] = draw_brief,
-		[PART_FACTS] = draw_facts,
-		[PART_STATES] = draw_states,
-		[PART_HIST] = draw_hist,
-		[PART_RECENT] = draw_recent,
-		[PART_HEAT] = draw_heat,
+	static void (*const draw[])(struct sheet * s) = {
+		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,   [PART_STATES] = draw_states,
+		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent, [PART_HEAT] = draw_heat,
 		[PART_TABLE] = NULL,
 	};
 	struct sheet s = { .a = a, .c = c, .l = l, .d = level_desc(l), .r = r, .y = r.y - scroll };

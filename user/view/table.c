@@ -7,7 +7,8 @@
 #include "base/fmt.h"
 #include "view/app.h"
 
-static void table_title(const struct app *a, struct canvas *c, const struct panel *p, struct rect r, bool focus)
+static void table_title(const struct app *a, struct canvas *c, const struct panel *p, struct rect r,
+			bool focus)
 {
 	const struct view *v = view_of_table(p->table);
 	struct pen pen = { c, &a->theme, r.x, r.y, r.x + r.w };
@@ -35,13 +36,13 @@ static void header_cell(const struct app *a, struct canvas *c, int y, int x0, co
 	int width = MIN(text_width(title), col->w), x = x0 + col->x;
 
 	canvas_fill(c, x, y, col->w, attr, " ");
-	if (!(f->flags & FIELD_LEFT) && field_type(f) != VAL_STATES)
+	if (!field_left(f))
 		x += col->w - width;
 	put_cut(c, &a->theme, x, y, col->w, attr, title);
 	if (!mark)
 		return;
 	/* beside the title, or in the gap where the title fills its column */
-	if ((f->flags & FIELD_LEFT) || x == 0)
+	if (field_left(f) || x == 0)
 		canvas_put(c, x + width, y, ATTR_SORT, mark);
 	else
 		canvas_put(c, x - 1, y, ATTR_SORT, mark);
@@ -51,8 +52,7 @@ static void table_header(const struct app *a, struct canvas *c, const struct pan
 			 const struct column *cols, int n)
 {
 	const struct field *sort = panel_sort(a, p);
-	const char *mark =
-		theme_glyph(&a->theme, panel_ascending(a, p) ? GLYPH_ASCENDING : GLYPH_DESCENDING);
+	const char *mark = theme_glyph(&a->theme, panel_ascending(a, p) ? GLYPH_ASCENDING : GLYPH_DESCENDING);
 
 	canvas_fill(c, r.x, r.y, r.w, ATTR_HEADER, " ");
 	for (int i = 0; i < n; i++)
@@ -63,25 +63,25 @@ static void table_header(const struct app *a, struct canvas *c, const struct pan
 }
 
 /* The colour of a word that is a state; ATTR_NORMAL for any other. */
-static unsigned int word_attr(const struct field *f, const struct val *v)
+static unsigned int word_attr(const struct val *v)
 {
-	if (f->get == field_state_name && v->type == VAL_STR)
-		for (unsigned int i = 0; i < NR_HL_STATES; i++)
-			if (!strcmp(v->s, hl_state_names[i]))
-				return ATTR_STATE + i;
+	for (unsigned int i = 0; v->type == VAL_STR && i < NR_HL_STATES; i++)
+		if (v->s == hl_state_names[i]) /* our word, not a name that reads like it */
+			return ATTR_STATE + i;
 	return ATTR_NORMAL;
 }
 
 static bool val_is_nothing(const struct val *v)
 {
-	return v->type == VAL_NONE || ((v->type == VAL_U64 || v->type == VAL_I64) && !v->u);
+	return val_is_none(v) || ((v->type == VAL_U64 || v->type == VAL_I64) && !v->u) ||
+	       (v->type == VAL_F64 && v->f == 0);
 }
 
-static void table_cell(const struct app *a, struct canvas *c, int x, int y, const struct column *col, const void *row,
-		       bool sorted)
+static void table_cell(const struct app *a, struct canvas *c, int x, int y, const struct column *col,
+		       const void *row, bool sorted)
 {
 	struct val v = field_get(col->f, row);
-	unsigned int attr = word_attr(col->f, &v);
+	unsigned int attr = word_attr(&v);
 	struct str text = {};
 
 	if (v.type == VAL_STATES) {
@@ -93,7 +93,7 @@ static void table_cell(const struct app *a, struct canvas *c, int x, int y, cons
 		attr = ATTR_DIM;
 	else if (sorted && attr == ATTR_NORMAL)
 		attr = ATTR_BOLD;
-	if (col->f->flags & FIELD_LEFT)
+	if (field_left(col->f))
 		put_cut(c, &a->theme, x, y, col->w, attr, str_get(&text));
 	else
 		put_right(c, &a->theme, x, y, col->w, attr, str_get(&text));
@@ -139,7 +139,8 @@ static void table_empty(const struct app *a, struct canvas *c, const struct pane
 	}
 }
 
-void table_draw(const struct app *a, struct canvas *c, const struct level *l, int panel, const struct layout *lay)
+void table_draw(const struct app *a, struct canvas *c, const struct level *l, int panel,
+		const struct layout *lay)
 {
 	const struct panel *p = &l->panels[panel];
 	struct rect r = lay->panels[panel];

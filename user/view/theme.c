@@ -15,6 +15,7 @@ static const struct element {
 
 /* The colours that the list of states names, each in shades: the second state of a
  * colour gets the second shade, so that neighbours in a bar stay apart. */
+/* clang-format off */
 #define NR_SHADES 5
 #define COLOURS(X) /* X(NAME, colour of 8, shades of 256 …) */ \
 	X(GREEN, 2, 71, 28, 107, 65, 22)                       \
@@ -25,6 +26,7 @@ static const struct element {
 	X(CYAN, 6, 44, 30, 80, 66, 23)                         \
 	X(WHITE, 7, 252, 246, 250, 248, 254)                   \
 	X(DIM, -1, 242, 239, 244, 237, 240)
+/* clang-format on */
 
 enum colour {
 #define X(NAME, ...) COLOUR_##NAME,
@@ -168,9 +170,10 @@ const char *theme_glyph(const struct theme *t, enum glyph g)
 const char *theme_state_glyph(const struct theme *t, unsigned int state)
 {
 	static const char *const shades[NR_SHADES] = { "▇", "▓", "▒", "░", "▚" };
-	static const char letters[] = "A\0B\0C\0D\0E\0F\0G\0H\0I\0J\0K\0L\0M\0N\0O\0P\0Q\0R\0S\0T\0U\0V\0W\0X\0Y\0Z\0"
-				      "[\0\\\0]\0^\0_\0`\0a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0"
-				      "t\0u\0v\0w\0x\0y\0z";
+	static const char letters[] =
+		"A\0B\0C\0D\0E\0F\0G\0H\0I\0J\0K\0L\0M\0N\0O\0P\0Q\0R\0S\0T\0U\0V\0W\0X\0Y\0Z\0"
+		"[\0\\\0]\0^\0_\0`\0a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0"
+		"t\0u\0v\0w\0x\0y\0z";
 
 	if (t->utf8 && t->colors >= 256)
 		return shades[0];

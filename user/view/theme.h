@@ -20,6 +20,7 @@ struct theme {
 #define STYLE_REVERSE   (1u << 2)
 #define STYLE_UNDERLINE (1u << 3)
 
+/* clang-format off */
 /* X(NAME, 'letter in the attribute layer', fg256, bg256, fg8, bg8, flags, flags without colour) */
 #define VIEW_ATTRS(X)                                                                   \
 	X(NORMAL, '.', -1, -1, -1, -1, 0, 0)                                            \
@@ -48,13 +49,14 @@ struct theme {
 	X(HIST, 'q', 74, -1, 4, -1, 0, 0)                                               \
 	X(MENU, 'v', 252, 236, 7, 0, 0, 0)                                              \
 	X(MENU_ON, 'z', 231, 31, 0, 6, STYLE_BOLD, STYLE_REVERSE)
+/* clang-format on */
 
 enum attr {
 #define X(NAME, ...) ATTR_##NAME,
 	VIEW_ATTRS(X)
 #undef X
-	ATTR_HEAT,                              /* HEAT_LEVELS of these, cold to hot */
-	ATTR_STATE = ATTR_HEAT + 9,             /* one per enum hl_state */
+		ATTR_HEAT,          /* HEAT_LEVELS of these, cold to hot */
+	ATTR_STATE = ATTR_HEAT + 9, /* one per enum hl_state */
 	NR_ATTRS = ATTR_STATE + NR_HL_STATES,
 };
 #define HEAT_LEVELS 9
@@ -69,6 +71,7 @@ struct style theme_style(const struct theme *t, unsigned int attr, bool selected
 /* The letter of attr in the attribute layer of a canvas. */
 char theme_letter(unsigned int attr);
 
+/* clang-format off */
 /* X(NAME, "UTF-8", "ASCII") */
 #define VIEW_GLYPHS(X)            \
 	X(ELLIPSIS, "…", "~")     \
@@ -83,12 +86,13 @@ char theme_letter(unsigned int attr);
 	X(MORE_DOWN, "↓", "v")    \
 	X(CURSOR, "▏", "_")       \
 	X(EMPTY, "·", ".")
+/* clang-format on */
 
 enum glyph {
 #define X(NAME, ...) GLYPH_##NAME,
 	VIEW_GLYPHS(X)
 #undef X
-	NR_GLYPHS,
+		NR_GLYPHS,
 };
 
 const char *theme_glyph(const struct theme *t, enum glyph g);

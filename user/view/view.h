@@ -20,6 +20,7 @@ struct app;
 #define ACTION_CALLS    (1u << 4) /* set the calls tier to what comes next: auto, on, off */
 #define ACTION_SLOW     (1u << 5) /* app_slow_ns has changed */
 #define ACTION_REPAINT  (1u << 6) /* paint everything anew: the terminal may show garbage */
+#define ACTION_STEP     (1u << 7) /* a recording: freeze at its next interval */
 
 /*
  * Keys: a Unicode character as itself (control characters too: 27 is Esc, 9 Tab, 13 or 10
@@ -45,16 +46,16 @@ enum app_keycode {
 enum app_mouse { APP_MOUSE_CLICK, APP_MOUSE_DOUBLE, APP_MOUSE_UP, APP_MOUSE_DOWN };
 #define APP_KEY_MOUSE 0x40000000
 /* A mouse event at a cell; x and y below CANVAS_MAX. */
-#define APP_MOUSE(what, x, y) (APP_KEY_MOUSE | (what) << 24 | ((y) & 0xfff) << 12 | ((x) & 0xfff))
+#define APP_MOUSE(what, x, y) (APP_KEY_MOUSE | (what) << 24 | ((y)&0xfff) << 12 | ((x)&0xfff))
 
 struct app_cfg {
 	struct theme theme;
-	const char *source;    /* "live", or the name of the recording; copied */
-	uint64_t interval_ns;  /* between snapshots; 0: not to be changed here (a recording) */
-	uint64_t slow_ns;      /* threshold of slow operations; 0: not to be changed here */
-	const char *view;      /* table to begin with; NULL: the first. Unknown ones too */
-	const char *sort;      /* field to rank by at first, NULL: the table's own */
-	const char *filter;    /* of the first view, NULL: none; copied */
+	const char *source;   /* "live", or the name of the recording; copied */
+	uint64_t interval_ns; /* between snapshots; 0: not to be changed here (a recording) */
+	uint64_t slow_ns;     /* threshold of slow operations; 0: not to be changed here */
+	const char *view;     /* table to begin with; NULL: the first. Unknown ones too */
+	const char *sort;     /* field to rank by at first, NULL: the table's own */
+	const char *filter;   /* of the first view, NULL: none; copied */
 	bool show_work_waits, show_kthreads, total;
 	enum group group;
 	/* History of an operation, for the heatmap; false: none. NULL: no heatmap. */
@@ -67,7 +68,8 @@ void app_free(struct app *a); /* gives back its snapshots; NULL is fine */
 
 /* Each returns ACTION_ bits. */
 unsigned int app_key(struct app *a, int key);
-unsigned int app_snap(struct app *a, const struct snap *s); /* takes a reference of its own; ignored while frozen */
+unsigned int app_snap(struct app *a,
+		      const struct snap *s); /* takes a reference of its own; ignored while frozen */
 unsigned int app_resize(struct app *a, int w, int h);
 /* One line at the bottom until the next key. Bytes may come from outside. */
 unsigned int app_message(struct app *a, bool error, const char *text);

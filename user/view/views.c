@@ -8,6 +8,7 @@
 
 #include "view/app.h"
 
+/* clang-format off */
 #define PART(what)         { .kind = PART_##what }
 #define TABLE(name)        { .kind = PART_TABLE, .table = name }
 #define TABLE_OF_NAME(name) { .kind = PART_TABLE, .table = name, .same_name = true }
@@ -19,7 +20,7 @@ const struct page page_table = { .parts = { PART(TABLE) } };
 static const struct page page_process = { .parts = { PART(BRIEF), TABLE("threads"), TABLE("operations") } };
 static const struct page page_thread = { .parts = { PART(FACTS), PART(STATES), TABLE("slow") } };
 static const struct page page_operation = {
-	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), TABLE_OF_NAME("slow") },
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), PART(STATES), TABLE_OF_NAME("slow") },
 };
 static const struct page page_slow = { .parts = { PART(FACTS), PART(STATES) } };
 
@@ -30,6 +31,7 @@ const struct view views[] = {
 	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow },
 	{}
 };
+/* clang-format on */
 _Static_assert(ARRAY_SIZE(views) - 1 <= NR_VIEWS, "a digit per view");
 
 size_t nr_views(void)
