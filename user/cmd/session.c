@@ -16,8 +16,12 @@
 #include "probe/probe.h"
 #include "rec/rec.h"
 
-#define DRAIN_BUSY_NS (1 * NSEC_PER_MSEC) /* while records come */
+/* How often the rings are drained: by how much was in them, so that a quiet host's few
+ * records do not wake us a thousand times a second. A burst wakes us at the rings' mark. */
+#define DRAIN_BUSY_NS (1 * NSEC_PER_MSEC)
 #define DRAIN_IDLE_NS (100 * NSEC_PER_MSEC)
+#define DRAIN_MANY    512 /* records at once: come back sooner */
+#define DRAIN_FEW     128 /* … later */
 #define FLUSH_NS      (NSEC_PER_SEC / 2) /* of the recording: what SIGKILL may cost */
 #define GRACE_NS      NSEC_PER_SEC       /* for the command to obey a signal that was passed on */
 
@@ -106,7 +110,10 @@ static void drain(struct loop *l, void *arg)
 
 	if (n < 0)
 		pr_dbg("drain: %s", err_str(n));
-	set_drain(s, n > 0 ? DRAIN_BUSY_NS : MIN(s->drain_ns * 2, DRAIN_IDLE_NS));
+	if (n > DRAIN_MANY)
+		set_drain(s, MAX(s->drain_ns / 2, DRAIN_BUSY_NS));
+	else if (n < DRAIN_FEW)
+		set_drain(s, MIN(s->drain_ns * 2, DRAIN_IDLE_NS));
 }
 
 /* A recorder that cannot write has nothing left to do, but a command goes on. */

@@ -123,7 +123,7 @@ static void head_pressure(const struct app *a, struct canvas *c, int y)
 	if (s->self.known) {
 		pen_printf(&p, ATTR_NORMAL, "%s", fmt_pct(buf, s->self.cpu_pct));
 		pen_put(&p, ATTR_DIM, " CPU ");
-		pen_printf(&p, ATTR_NORMAL, "%s", fmt_bytes(buf, s->self.rss_bytes + s->self.map_bytes));
+		pen_printf(&p, ATTR_NORMAL, "%s", fmt_bytes(buf, s->self.rss_bytes));
 	} else {
 		pen_put(&p, ATTR_DIM, "-");
 	}
