@@ -153,6 +153,7 @@ static void modes_set(void)
 
 struct screen *screen_open(const char **why)
 {
+	const char *name = getenv("TERM");
 	struct screen *s;
 	struct termios before;
 
@@ -166,8 +167,8 @@ struct screen *screen_open(const char **why)
 	s->before = before;
 	s->term = open_term();
 	if (!s->term || !cursor_address) {
-		*why = getenv("TERM") ? "this terminal (see TERM) is not known or cannot move its cursor"
-				      : "TERM is not set";
+		*why = name && *name ? "this terminal (see TERM) is not known or cannot move its cursor"
+				     : "TERM is not set";
 		screen_close(s);
 		return NULL;
 	}
