@@ -3,7 +3,7 @@
 # static build, since Debian's libcjson-dev has no archive. The package is the one that Debian 12
 # ships, and its upstream tarball is pinned by its checksum, whatever patch level Debian is at.
 set -eu
-dir=$1
+dir=$(realpath -m "$1")
 file=cjson_1.7.15.orig.tar.gz
 sum=5308fd4bd90cef7aa060558514de6a1a4a0819974a26e6ed13973c5f624c24b2
 

@@ -3,6 +3,8 @@
  * wait is for. The same code runs in the kernel. */
 #include <stdio.h>
 
+#include "base/base.h"
+
 #include "bpf/abi.h"
 #include "bpf/calls.h"
 #include "bpf/classify.h"
