@@ -20,6 +20,9 @@ count() { # name, file, exit status
 		echo "not ok $1 ended with status $3:"
 		tail -n 15 "$2" | sed 's/^/# /'
 		not=1
+	elif [ "$ok" = 0 ] && [ "$not" = 0 ]; then
+		echo "not ok $1 tested nothing"
+		not=1
 	fi
 	passed=$((passed + ok))
 	failed=$((failed + not))
