@@ -90,10 +90,14 @@ int columns_place(struct column *cols, const struct table_desc *d, const struct 
 	int room = take_fields(d, q, FIELD_FLEX, in, width + gap, gap);
 
 	room = take_fields(d, q, FIELD_NARROW, in, room, gap);
-	room = take_fields(d, q, FIELD_WIDE, in, room, gap);
+	/* some of the room goes into longer words instead of more columns */
+	take_fields(d, q, FIELD_WIDE, in, room - MAX(width - 80, 0) / 8, gap);
+	room = width + gap;
 	for (size_t i = 0; i < MIN(d->nr_fields, MAX_COLUMNS); i++)
 		if (in[i])
 			cols[n++] = (struct column){ &d->fields[i], 0, field_width(&d->fields[i]) };
+	for (int i = 0; i < n; i++)
+		room -= cols[i].w + gap;
 	stretch(cols, n, room);
 	for (int i = 0; i < n; i++) {
 		cols[i].x = x;

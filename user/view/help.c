@@ -62,10 +62,17 @@ static void help_columns(struct page_text *t)
 		 d->title);
 	help_section(t, title);
 	for (size_t i = 0; i < d->nr_fields; i++) {
-		const struct field *f = &d->fields[i];
+		const struct field *f = &d->fields[i], *total = field_twin(d, f, true);
+		const struct field *ivl = field_twin(d, f, false);
 		struct str text = {};
 
-		str_addf(&text, "%s [%s]", f->help ? f->help : "", f->name);
+		/* twins of one title are one column, which shows the span that ranks */
+		if (f != total && f->title && total->title && !strcmp(f->title, total->title))
+			continue;
+		str_addf(&text, "%s [%s", f->help ? f->help : "", f->name);
+		if (f != ivl && f->title && ivl->title && !strcmp(f->title, ivl->title))
+			str_addf(&text, ", %s", ivl->name);
+		str_addc(&text, ']');
 		help_line(t, ATTR_BOLD, f->title ? f->title : f->name, str_get(&text));
 		str_free(&text);
 	}
@@ -103,9 +110,9 @@ int help_draw(const struct app *a, struct canvas *c, int scroll)
 	struct page_text t = { a, c, -scroll };
 
 	help_keys(&t);
+	help_states(&t);
 	help_views(&t);
 	help_columns(&t);
-	help_states(&t);
 	help_losses(&t);
 	return t.y + scroll;
 }

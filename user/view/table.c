@@ -67,7 +67,7 @@ static unsigned int word_attr(const struct val *v)
 {
 	for (unsigned int i = 0; v->type == VAL_STR && i < NR_HL_STATES; i++)
 		if (v->s == hl_state_names[i]) /* our word, not a name that reads like it */
-			return ATTR_STATE + i;
+			return hl_state_is_work_wait[i] ? ATTR_DIM : ATTR_STATE + i;
 	return ATTR_NORMAL;
 }
 

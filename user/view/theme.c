@@ -25,7 +25,7 @@ static const struct element {
 	X(BLUE, 4, 33, 25, 68, 61, 18)                         \
 	X(CYAN, 6, 44, 30, 80, 66, 23)                         \
 	X(WHITE, 7, 252, 246, 250, 248, 254)                   \
-	X(DIM, -1, 242, 239, 244, 237, 240)
+	X(DIM, -1, 243, 240, 245, 238, 236)
 /* clang-format on */
 
 enum colour {
