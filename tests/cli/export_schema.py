@@ -6,8 +6,8 @@ schema can say. Without documents: the samples of tests/data.
     export_schema.py [--schema FILE | --hostlat PROGRAM] [--complete] [DOCUMENT ...]
 
 A document is a file with one JSON document, or with one on each line (.ndjson); - is
-standard input. The schema is FILE, or what `PROGRAM export --schema` prints. With
---complete an event that is unaccounted is an error too. Prints "ok NAME" or what is
+standard input. The schema is FILE, or what `PROGRAM export --schema` prints: one of
+the two must be given with documents. With --complete an event that is unaccounted is an error too. Prints "ok NAME" or what is
 wrong; the exit status is 1 when anything is."""
 import argparse
 import json
@@ -82,24 +82,20 @@ def check(path, validator, complete):
     return broken
 
 
-def main():
-    args = argparse.ArgumentParser()
-    args.add_argument("--schema")
-    args.add_argument("--hostlat")
-    args.add_argument("--complete", action="store_true")
-    args.add_argument("documents", nargs="*")
-    args = args.parse_args()
-    if args.hostlat:
-        text = subprocess.run([args.hostlat, "export", "--schema"], check=True, capture_output=True).stdout
-    else:
-        text = open(args.schema or os.path.join(DATA, "export_things.schema.json"), "rb").read()
+def schema_text(path, program):
+    if program:
+        return subprocess.run([program, "export", "--schema"], check=True, capture_output=True).stdout
+    return open(path, "rb").read()
+
+
+def check_all(paths, text, complete):
     schema = load(text.decode())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     status = 0
-    for path in args.documents or [os.path.join(DATA, "export_things." + e) for e in ("json", "ndjson")]:
+    for path in paths:
         try:
-            broken = check(path, validator, args.complete)
+            broken = check(path, validator, complete)
         except (OSError, ValueError) as e:
             broken = [str(e)]
         print("not ok" if broken else "ok", "schema of", path if path == "-" else os.path.basename(path))
@@ -107,6 +103,23 @@ def main():
             print(f"# {line}")
         status |= bool(broken)
     return status
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--schema")
+    args.add_argument("--hostlat")
+    args.add_argument("--complete", action="store_true")
+    args.add_argument("documents", nargs="*")
+    args = args.parse_args()
+    if args.documents and bool(args.schema) == bool(args.hostlat):
+        sys.exit("export_schema.py: give --schema FILE or --hostlat PROGRAM with documents")
+    if args.documents:
+        return check_all(args.documents, schema_text(args.schema, args.hostlat), args.complete)
+    samples = {"export_things": ("json", "ndjson"), "export_host": ("json",)}
+    return max(check_all([os.path.join(DATA, f"{name}.{e}") for e in ends],
+                         schema_text(os.path.join(DATA, name + ".schema.json"), None), name == "export_host")
+               for name, ends in samples.items())
 
 
 if __name__ == "__main__":

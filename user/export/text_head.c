@@ -196,8 +196,11 @@ void text_states(struct str *out, const uint64_t *ns, int cols)
 		int need = (used ? 1 : 0) + (int)strlen(name) + 1;
 
 		need += (int)strlen(fmt_pct(pct, 100.0 * (double)shares[i].ns / sum));
-		if (cols && used + need > cols)
-			continue;
+		/* what comes first matters most: a lesser one in its place would mislead */
+		if (cols && used + need > cols) {
+			str_add(out, used ? "" : name);
+			return;
+		}
 		str_addf(out, "%s%s %s", used ? " " : "", name, pct);
 		used += need;
 	}

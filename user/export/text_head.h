@@ -10,8 +10,9 @@
 void text_head(struct str *out, const struct snap *s, const struct export_opts *o);
 
 /* Appends the shares of time by state, what is waited for first and the waits for work
- * last, each group from the largest: "disk 52% cpu 31% idle 9.0%". Only whole words
- * that fit into `cols` columns; 0: all. Nothing when there is no time at all. */
+ * last, each group from the largest: "disk 52% cpu 31% idle 9.0%". As many of them as
+ * fit into `cols` columns, 0: all; where none does, the name of the first. Nothing when
+ * there is no time at all. */
 void text_states(struct str *out, const uint64_t *ns, int cols);
 
 #endif
