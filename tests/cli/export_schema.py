@@ -6,9 +6,9 @@ schema can say. Without documents: the samples of tests/data.
     export_schema.py [--schema FILE | --hostlat PROGRAM] [--complete] [DOCUMENT ...]
 
 A document is a file with one JSON document, or with one on each line (.ndjson); - is
-standard input. The schema is FILE, or what `PROGRAM export --schema` prints: one of
-the two must be given with documents. With --complete an event that is unaccounted is an error too. Prints "ok NAME" or what is
-wrong; the exit status is 1 when anything is."""
+standard input. The schema is FILE, or what `PROGRAM export --schema` prints: one of the
+two must be given with documents. With --complete an event that is unaccounted is an
+error too. Prints "ok NAME" or what is wrong; the exit status is 1 when anything is."""
 import argparse
 import json
 import os
