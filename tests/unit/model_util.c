@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "tests/unit/model_util.h"
+
+struct feed *feed_new(const struct model_limits *limits, const struct model_filter *filter)
+{
+	struct feed *f = xcalloc(1, sizeof(*f));
+
+	f->m = model_new(all_collectors, limits, filter);
+	f->ts = 10 * SEC;
+	return f;
+}
+
+struct feed *feed_new_cols(const struct collector *const *cols)
+{
+	struct feed *f = xcalloc(1, sizeof(*f));
+
+	f->m = model_new(cols, NULL, NULL);
+	f->ts = 10 * SEC;
+	return f;
+}
+
+void feed_free(struct feed *f)
+{
+	model_free(f->m);
+	recbuf_free(&f->b);
+	recbuf_free(&f->log);
+	free(f);
+}
+
+int feed_rec(struct feed *f, const struct hl_rec *rec)
+{
+	if (f->keep) {
+		void *copy = rec_begin(&f->log, rec->kind, rec->size);
+
+		memcpy(copy, rec, rec->size);
+		rec_end(&f->log);
+	}
+	return model_apply(f->m, rec);
+}
+
+static void *begin(struct feed *f, unsigned int kind, uint32_t pid, uint32_t tid)
+{
+	struct hl_rec *h;
+
+	recbuf_reset(&f->b);
+	h = rec_begin(&f->b, kind, rec_body_size(kind));
+	h->ts = f->ts;
+	h->pid = pid;
+	h->tid = tid;
+	return h;
+}
+
+static int finish(struct feed *f)
+{
+	const struct hl_rec *rec = rec_end(&f->b);
+
+	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
+	return feed_rec(f, rec);
+}
+
+int feed_meta(struct feed *f, const char *key, const char *value)
+{
+	begin(f, HL_KIND_META, 0, 0);
+	rec_add_str(&f->b, key);
+	rec_add_str(&f->b, value);
+	return finish(f);
+}
+
+static void process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags)
+{
+	struct hl_rec_process *r = begin(f, HL_KIND_PROCESS, pid, pid);
+
+	r->start = 100;
+	r->ppid = 1;
+	r->flags = flags;
+	memcpy(r->comm, comm, MIN(strlen(comm), sizeof(r->comm)));
+}
+
+int feed_process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags)
+{
+	process(f, pid, comm, flags);
+	return finish(f);
+}
+
+int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *cgroup, const char *container)
+{
+	process(f, pid, comm, 0);
+	rec_add_str(&f->b, "/usr/bin/x");
+	rec_add_str(&f->b, "x --of test");
+	rec_add_str(&f->b, cgroup);
+	rec_add_str(&f->b, container);
+	return finish(f);
+}
+
+int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm)
+{
+	struct hl_rec_thread *r = begin(f, HL_KIND_THREAD, pid, tid);
+
+	r->start = 200;
+	r->proc_start = 100;
+	memcpy(r->comm, comm, MIN(strlen(comm), sizeof(r->comm)));
+	return finish(f);
+}
+
+int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t ledger_begin, const uint64_t *clocks)
+{
+	struct hl_rec_ledger *r = begin(f, HL_KIND_LEDGER, pid, tid);
+
+	r->start = 200;
+	r->proc_start = 100;
+	r->begin = ledger_begin;
+	r->now_state = HL_STATE_DISK;
+	r->now_since = f->ts - 3 * MS;
+	r->now_nr = 74; /* fsync */
+	memcpy(r->state_ns, clocks, sizeof(r->state_ns));
+	return finish(f);
+}
+
+int feed_end(struct feed *f, uint32_t pid, uint32_t tid, uint64_t ledger_begin, const uint64_t *clocks)
+{
+	struct hl_rec_thread_end *r = begin(f, HL_KIND_THREAD_END, pid, tid);
+
+	r->start = 200;
+	r->proc_start = 100;
+	r->begin = ledger_begin;
+	memcpy(r->state_ns, clocks, sizeof(r->state_ns));
+	return finish(f);
+}
+
+int feed_op(struct feed *f, struct feed_op o)
+{
+	struct hl_rec_op *r = begin(f, HL_KIND_OP, o.pid, o.pid);
+	__u32 bucket = (__u32)o.count;
+
+	r->proc_start = 100;
+	r->nr = o.nr;
+	r->op = o.op;
+	r->state = o.state;
+	r->abi = o.abi;
+	r->count = o.count;
+	r->errors = o.errors;
+	r->total_ns = o.count * o.ns_each;
+	r->max_ns = o.ns_each;
+	r->state_ns[o.state] = r->total_ns - o.work_ns;
+	r->state_ns[HL_STATE_POLL] += o.work_ns;
+	r->first = hl_hist_cell(o.ns_each);
+	r->nr_buckets = 1;
+	rec_add_bytes(&f->b, &bucket, sizeof(bucket));
+	return finish(f);
+}
+
+static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
+{
+	struct hl_rec_slow *r = begin(f, kind, s.pid, s.tid);
+
+	r->start = 200;
+	r->proc_start = 100;
+	r->begin_ns = s.begin;
+	r->duration_ns = s.duration;
+	r->state_ns[s.state] = s.duration;
+	r->nr = s.nr;
+	r->op = s.op;
+	r->state = s.state;
+	r->detail = s.detail;
+	r->waker = s.waker;
+	r->seq = s.seq;
+	r->flags = s.op == HL_OP_WAIT ? HL_SLOW_NO_RESULT : 0;
+	if (s.comm)
+		memcpy(r->comm, s.comm, MIN(strlen(s.comm), sizeof(r->comm)));
+	if (s.path) {
+		r->path_len = (__u16)strlen(s.path);
+		rec_add_bytes(&f->b, s.path, strlen(s.path));
+	}
+	return finish(f);
+}
+
+int feed_slow(struct feed *f, struct feed_slow s)
+{
+	return slow(f, HL_KIND_SLOW, s);
+}
+
+int feed_now(struct feed *f, struct feed_slow s)
+{
+	return slow(f, HL_KIND_NOW, s);
+}
+
+int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost)
+{
+	struct hl_rec_acct *r = begin(f, HL_KIND_ACCT, 0, 0);
+
+	r->class_id = class_id;
+	r->seen = seen;
+	r->delivered = delivered;
+	r->lost[HL_LOSS_RING_FULL] = lost;
+	return finish(f);
+}
+
+const struct snap *feed_tick(struct feed *f, uint64_t interval_ns)
+{
+	struct hl_rec_tick *r;
+	const struct snap *s;
+
+	f->ts += interval_ns;
+	r = begin(f, HL_KIND_TICK, 0, 0);
+	r->real_ns = REAL + f->ts;
+	r->interval_ns = interval_ns;
+	ASSERT_EQ(finish(f), 0);
+	s = model_snap(f->m);
+	snap_put(s); /* the model still holds it */
+	return s;
+}
+
+const struct proc_row *find_proc(const struct snap *s, uint32_t pid)
+{
+	const struct snap_table *t = snap_table(s, "processes");
+
+	for (size_t i = 0; i < t->n; i++)
+		if (((const struct proc_row *)snap_row(t, i))->pid == pid)
+			return snap_row(t, i);
+	return NULL;
+}
+
+const struct thread_row *find_thread(const struct snap *s, uint32_t tid)
+{
+	const struct snap_table *t = snap_table(s, "threads");
+
+	for (size_t i = 0; i < t->n; i++)
+		if (((const struct thread_row *)snap_row(t, i))->tid == tid)
+			return snap_row(t, i);
+	return NULL;
+}
+
+const struct op_row *find_op(const struct snap *s, uint32_t pid, uint16_t nr)
+{
+	const struct snap_table *t = snap_table(s, "operations");
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct op_row *r = snap_row(t, i);
+
+		if (r->pid == pid && r->nr == nr)
+			return r;
+	}
+	return NULL;
+}
+
+static void dump_val(struct str *out, const struct field *f, const struct val *v)
+{
+	str_addf(out, " %s=", f->name);
+	if (v->type == VAL_STATES)
+		for (int i = 0; i < NR_HL_STATES; i++)
+			str_addf(out, "%" PRIu64 ",", v->states[i]);
+	else if (v->type == VAL_HIST)
+		for (int i = 0; i < HL_HIST_CELLS; i++)
+			str_addf(out, "%" PRIu64 ",", hist_cell(v->hist, (unsigned int)i));
+	else if (v->type == VAL_U64)
+		str_addf(out, "%" PRIu64, v->u);
+	else
+		val_text(out, f, v, true);
+}
+
+char *snap_dump(const struct snap *s)
+{
+	struct str out = {};
+
+	str_addf(&out,
+		 "seq %" PRIu64 " real %" PRIu64 " %" PRIu64 " threads %u processes %u seen %" PRIu64 "\n",
+		 s->seq, s->real_started, s->real_now, s->nr_threads, s->nr_processes, s->slow_seen);
+	for (int i = 0; i < NR_HL_STATES; i++)
+		str_addf(&out, "%" PRIu64 " %" PRIu64 "\n", s->total[i], s->ivl[i]);
+	for (size_t t = 0; t < s->nr_tables; t++)
+		for (size_t i = 0; i < s->tables[t].n; i++) {
+			const struct table_desc *d = s->tables[t].desc;
+
+			str_add(&out, d->name);
+			for (size_t k = 0; k < d->nr_fields; k++) {
+				struct val v = field_get(&d->fields[k], snap_row(&s->tables[t], i));
+
+				dump_val(&out, &d->fields[k], &v);
+			}
+			str_addc(&out, '\n');
+		}
+	return out.s;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* A model that is fed by hand, for the tests of model/ and of the tables. */
+#ifndef TESTS_MODEL_UTIL_H
+#define TESTS_MODEL_UTIL_H
+
+#include "probe/probe.h"
+#include "rec/rec.h"
+#include "tests/test.h"
+
+#define MS   NSEC_PER_MSEC
+#define SEC  NSEC_PER_SEC
+#define REAL 1700000000000000000ull /* wall clock at boot time 0 of every test */
+
+struct feed {
+	struct model *m;
+	struct recbuf b;
+	struct recbuf log; /* every record that was fed, when keep is set */
+	bool keep;
+	uint64_t ts; /* boot time of the next record */
+};
+
+/* Clocks of a ledger: what is not named is 0. */
+#define CLOCKS(...) ((const uint64_t[NR_HL_STATES]){ __VA_ARGS__ })
+
+struct feed_op { /* start of the process: 100 */
+	uint32_t pid;
+	uint16_t nr;
+	uint8_t op, state, abi;
+	uint64_t count, ns_each, errors;
+	uint64_t work_ns; /* of all of it: time in poll */
+};
+
+struct feed_slow {
+	uint32_t pid, tid;
+	uint16_t nr;
+	uint8_t op, state, detail, waker;
+	uint64_t begin, duration, seq;
+	const char *path, *comm;
+};
+
+struct feed *feed_new(const struct model_limits *limits, const struct model_filter *filter);
+struct feed *feed_new_cols(const struct collector *const *cols);
+void feed_free(struct feed *f);
+int feed_rec(struct feed *f, const struct hl_rec *rec);
+
+/* Each gives what model_apply did. Processes started at 100, threads at 200. */
+int feed_meta(struct feed *f, const char *key, const char *value);
+int feed_process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags);
+int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *cgroup, const char *container);
+int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm);
+int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
+int feed_end(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
+int feed_op(struct feed *f, struct feed_op o);
+int feed_slow(struct feed *f, struct feed_slow s);
+int feed_now(struct feed *f, struct feed_slow s);
+int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
+/* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the
+ * next one or feed_free. */
+const struct snap *feed_tick(struct feed *f, uint64_t interval_ns);
+
+const struct proc_row *find_proc(const struct snap *s, uint32_t pid);
+const struct thread_row *find_thread(const struct snap *s, uint32_t tid);
+const struct op_row *find_op(const struct snap *s, uint32_t pid, uint16_t nr);
+
+/* Everything that the fields of all tables say, and the totals, as text. The caller frees it. */
+char *snap_dump(const struct snap *s);
+
+#endif
