@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/test.h"
+#include "tests/unit/fixture_rec.h"
 #include "tests/view/fixture.h"
 
 /* The text of the line on which the selected row stands. */
@@ -373,5 +374,36 @@ void test_view_mouse(void)
 	app_key(t.app, APP_MOUSE(APP_MOUSE_CLICK, column_of(&t, y, "Operations"), y));
 	ASSERT_STR(app_table(t.app), "operations");
 	ASSERT(!screen_has(&t, "›"));
+	screen_end(&t);
+}
+
+/* The real model: snapshots with holders, of which the app keeps no more than it shows. */
+void test_view_over_the_model(void)
+{
+	static const struct app_cfg cfg = { .theme = { true, 256 }, .interval_ns = NSEC_PER_SEC };
+	struct model *m = model_new(all_collectors, NULL, NULL);
+	struct screen_test t = { .app = app_new(&cfg) };
+	const struct snap *snap;
+
+	canvas_resize(&t.canvas, 100, 30);
+	app_resize(t.app, 100, 30);
+	for (unsigned int i = 0; i < FIXTURE_TICKS; i++) {
+		struct recbuf b = {};
+
+		fixture_records(&b, i);
+		for (size_t at = 0; at < b.len; at += ((struct hl_rec *)(b.buf + at))->size)
+			model_apply(m, (struct hl_rec *)(b.buf + at));
+		recbuf_free(&b);
+		snap = model_snap(m);
+		app_snap(t.app, snap);
+		snap_put(snap);
+		ASSERT(screen_has(&t, "web1"));
+		screen_type(&t, i % 2 ? "^d\n^t\n" : "^b^b3\n");
+	}
+	model_free(m);
+	screen_type(&t, "1/postgres\n\n");
+	ASSERT(screen_has(&t, "Processes › postgres 100"));
+	screen_type(&t, "1^x2^d\n3\n4\n");
+	ASSERT(screen_has(&t, "Slow › "));
 	screen_end(&t);
 }
