@@ -72,12 +72,30 @@ def laws(doc, schema, complete):
             yield f"{where}: the histogram holds {h['zero_count'] + sum(h['counts'])} of {row['count']}"
 
 
+SLACK_NS = 250_000_000  # ledgers are read one after the other, not at the stamp of the tick
+
+
+def clocks(doc):
+    """Yields the clocks that ran for longer than time went by."""
+    capture = doc["capture"]
+    cpu_ns = doc["host_time_ns"].get("cpu", 0) + doc["kthread_time_ns"].get("cpu", 0)
+    if cpu_ns > doc["host"].get("cpus", 1 << 16) * (capture["duration_ns"] + SLACK_NS):
+        yield f"{cpu_ns} ns on the CPU is more than the CPUs have"
+    for row in doc.get("threads", []):
+        if row.get("members") != 1:
+            continue
+        for flavour, limit in ((row, capture["duration_ns"]), (row.get("interval", {}), capture["interval_ns"])):
+            ns = sum(flavour.get("time_ns", {}).values())
+            if ns > limit + SLACK_NS:
+                yield f"thread {row['tid']}: its clocks say {ns} ns of {limit}"
+
+
 def check(path, validator, complete):
     broken = []
     for n, doc in enumerate(documents(path)):
         errors = [f"/{'/'.join(str(p) for p in e.absolute_path)}: {e.message[:200]}"
                   for e in validator.iter_errors(doc)]
-        errors += [] if errors else list(laws(doc, validator.schema, complete))
+        errors += [] if errors else [*laws(doc, validator.schema, complete), *clocks(doc)]
         broken += [f"document {n}: {e}" for e in errors]
     return broken
 
