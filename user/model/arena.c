@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The arena. A snapshot needs about the same memory as the one before: after a reset
- * it comes from one chunk that has been touched already. */
+/* The arena. A snapshot needs about the same memory as the one before, in the same order:
+ * after a reset it comes from chunks that have been touched already. Fresh memory is what
+ * costs: 22 ms instead of 1.3 for 10,000 threads inside a virtual machine. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,27 +16,34 @@ struct arena_chunk {
 	uint64_t mem[];
 };
 
-static void add_chunk(struct arena *a, size_t size)
+/* A chunk behind `at`, with some room to grow: what needed n bytes may need more next time. */
+static void add_chunk(struct arena *a, size_t n)
 {
+	size_t size = MAX(n + n / 8, ARENA_CHUNK);
 	struct arena_chunk *c = xmalloc(sizeof(*c) + size);
 
-	*c = (struct arena_chunk){ .next = a->chunks, .size = size };
-	a->chunks = c;
+	*c = (struct arena_chunk){ .size = size };
+	if (a->at) {
+		c->next = a->at->next;
+		a->at->next = c;
+	} else {
+		a->first = c;
+	}
+	a->at = c;
 	a->held += size;
 }
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-	struct arena_chunk *c = a->chunks;
 	void *p;
 
 	n = (n + 7) & ~(size_t)7;
-	if (!c || c->size - c->used < n) {
-		add_chunk(a, MAX(n, ARENA_CHUNK));
-		c = a->chunks;
-	}
-	p = (char *)c->mem + c->used;
-	c->used += n;
+	while (a->at && a->at->size - a->at->used < n && a->at->next)
+		a->at = a->at->next;
+	if (!a->at || a->at->size - a->at->used < n)
+		add_chunk(a, n);
+	p = (char *)a->at->mem + a->at->used;
+	a->at->used += n;
 	a->used += n;
 	return p;
 }
@@ -58,7 +66,7 @@ void arena_free(struct arena *a)
 {
 	struct arena_chunk *c, *next;
 
-	for (c = a->chunks; c; c = next) {
+	for (c = a->first; c; c = next) {
 		next = c->next;
 		free(c);
 	}
@@ -67,14 +75,10 @@ void arena_free(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-	size_t used = a->used, want = (used + used / 16 + 4095) & ~(size_t)4095;
-
-	if (a->chunks && (a->chunks->next || want < a->held / 4)) {
+	if (a->held > 2 * a->used + ARENA_CHUNK)
 		arena_free(a);
-		if (want)
-			add_chunk(a, want);
-	}
-	if (a->chunks)
-		a->chunks->used = 0;
+	for (struct arena_chunk *c = a->first; c; c = c->next)
+		c->used = 0;
+	a->at = a->first;
 	a->used = 0;
 }
