@@ -11,20 +11,20 @@
 #define MS NSEC_PER_MSEC
 #define US NSEC_PER_USEC
 
-#define CPU       [HL_STATE_CPU]
-#define RUNQUEUE  [HL_STATE_RUNQUEUE]
-#define THROTTLED [HL_STATE_THROTTLED]
-#define FAULT     [HL_STATE_FAULT]
-#define POLL      [HL_STATE_POLL]
-#define DISK      [HL_STATE_DISK]
-#define NETWORK   [HL_STATE_NETWORK]
-#define IDLE      [HL_STATE_IDLE]
-#define IPC       [HL_STATE_IPC]
-#define LOCK      [HL_STATE_LOCK]
-#define PARK      [HL_STATE_PARK]
-#define SLEEP     [HL_STATE_SLEEP]
-#define KERNEL    [HL_STATE_KERNEL]
-#define OTHER     [HL_STATE_OTHER]
+#define CPU       [HL_STATE_CPU] =
+#define RUNQUEUE  [HL_STATE_RUNQUEUE] =
+#define THROTTLED [HL_STATE_THROTTLED] =
+#define FAULT     [HL_STATE_FAULT] =
+#define POLL      [HL_STATE_POLL] =
+#define DISK      [HL_STATE_DISK] =
+#define NETWORK   [HL_STATE_NETWORK] =
+#define IDLE      [HL_STATE_IDLE] =
+#define IPC       [HL_STATE_IPC] =
+#define LOCK      [HL_STATE_LOCK] =
+#define PARK      [HL_STATE_PARK] =
+#define SLEEP     [HL_STATE_SLEEP] =
+#define KERNEL    [HL_STATE_KERNEL] =
+#define OTHER     [HL_STATE_OTHER] =
 
 #define HOSTILE "\033]52;c;ZXZpbA==\007e\033[2Jvil\x9b\xe2\x80\xae\nx"
 

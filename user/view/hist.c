@@ -6,11 +6,12 @@
 #include "base/fmt.h"
 #include "view/app.h"
 
-#define RANGE_W 17 /* "  128us -  256us" and a space */
-#define COUNT_W 15 /* count, percent */
-#define MARKS_W 30
+#define RANGE_W      17 /* "  128us -  256us" and a space */
+#define COUNT_W      15 /* count, percent */
+#define MARKS_W      30
+#define CELLS_OCTAVE (1u << HL_HIST_SCALE)
 
-/* The buckets that are drawn: `group` cells each, aligned to powers of two. */
+/* The buckets that are drawn: `group` cells each: a part of a power of two, or whole ones. */
 struct buckets {
 	const struct hist *h;
 	unsigned int group; /* cells per line */
@@ -44,7 +45,7 @@ static struct buckets buckets_make(const struct hist *h, int lines)
 	while (last > first && !hist_cell(h, last))
 		last--;
 	while (bucket_of(last, b.group) - bucket_of(first, b.group) + 1 > MAX(lines, 1))
-		b.group *= 2;
+		b.group = b.group < CELLS_OCTAVE ? b.group * 2 : b.group + CELLS_OCTAVE;
 	b.first = bucket_of(first, b.group);
 	b.last = bucket_of(last, b.group);
 	for (int i = b.first; i <= b.last; i++)

@@ -115,7 +115,8 @@ static void table_rows(const struct app *a, struct canvas *c, const struct panel
 	}
 }
 
-static void table_empty(const struct app *a, struct canvas *c, const struct panel *p, struct rect r)
+static void table_empty(const struct app *a, struct canvas *c, const struct panel *p, struct rect r,
+			bool focus)
 {
 	struct pen pen = { c, &a->theme, r.x + 1, r.y + (r.h > 2), r.x + r.w };
 	const struct snap_table *t = a->snap ? snap_table(a->snap, p->table) : NULL;
@@ -127,6 +128,8 @@ static void table_empty(const struct app *a, struct canvas *c, const struct pane
 	} else if (p->filter.len) {
 		pen_put(&pen, ATTR_DIM, "no row has ");
 		pen_raw(&pen, ATTR_WARN, p->filter.s);
+		if (!focus) /* Esc would go back */
+			return;
 		pen_put(&pen, ATTR_DIM, "   ");
 		pen_put(&pen, ATTR_KEYCAP, " Esc ");
 		pen_put(&pen, ATTR_DIM, " shows all");
@@ -166,6 +169,6 @@ void table_draw(const struct app *a, struct canvas *c, const struct level *l, in
 	if (p->res.n)
 		table_rows(a, c, p, r, cols, n, focus);
 	else if (r.h > 0)
-		table_empty(a, c, p, r);
+		table_empty(a, c, p, r, focus);
 	canvas_unclip(c);
 }
