@@ -105,14 +105,17 @@ __hot __u64 cfs_rq_id(struct task_struct *p)
 	return bpf_core_field_exists(p->se.cfs_rq) ? (__u64)p->se.cfs_rq : 0;
 }
 
-/* TASK_FROZEN since v6.1 (f5d39b020809). */
-#define HL_TASK_FROZEN 0x8000u
+/* TASK_FROZEN since v6.1 (f5d39b020809), for cgroup v1. A thread in vfork has its `frozen` bit
+ * set too, in advance: it counts only together with the request to freeze. */
+#define HL_TASK_FROZEN     0x8000u
+#define HL_JOBCTL_TRAP_FREEZE (1ul << 23)
 
 __hot bool is_frozen(struct task_struct *task, __u32 state)
 {
 	if (state & HL_TASK_FROZEN)
 		return true;
-	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
+	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen) &&
+	       (task->jobctl & HL_JOBCTL_TRAP_FREEZE);
 }
 
 __hot bool in_iowait(struct task_struct *task)

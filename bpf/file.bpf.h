@@ -26,7 +26,7 @@
 
 #define HL_SOCK_STREAM     1
 #define HL_SOCK_SEQPACKET  5
-#define HL_SOCK_BINDPORT_LOCK 8
+#define HL_SOCK_BIND_LOCKS 12 /* SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK */
 
 /*
  * A pointer that came out of an array of pointers is a plain number to the verifier.
@@ -120,8 +120,8 @@ __hot __u8 sock_kind(__u64 sk)
 		return FILE_BOUND; /* netlink, packet: the kernel hands out events */
 	if (state == HL_TCP_ESTABLISHED)
 		return FILE_OPENED;
-	/* it got its port by sending: it waits for an answer */
-	return BPF_CORE_READ_BITFIELD_PROBED((struct sock___lock *)sk, sk_userlocks) & HL_SOCK_BINDPORT_LOCK
+	/* one that got its port by sending waits for an answer */
+	return BPF_CORE_READ_BITFIELD_PROBED((struct sock___lock *)sk, sk_userlocks) & HL_SOCK_BIND_LOCKS
 		       ? FILE_BOUND
 		       : FILE_OPENED;
 }

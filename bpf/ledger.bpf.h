@@ -182,14 +182,15 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 }
 
 /* A thread that comes to the CPU without having left it: it is new, or no tracepoint told of
- * its leaving, and the time since is in no ledger. */
+ * its leaving, and nobody knows what it did since: `other`. */
 __hot void ledger_first(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
 {
 	__u64 at = a->queued_at && a->queued_at < a->now ? a->queued_at : a->now;
 
 	if (s->switches) {
 		cpu->missed++;
-		s->begin += at > s->since ? at - s->since : 0;
+		if (at > s->since)
+			book(s, HL_STATE_OTHER, at - s->since, cpu);
 	} else {
 		s->begin = at;
 	}

@@ -197,11 +197,13 @@ __hot void call_enter(__u64 *ctx)
 
 /* ---- exit --------------------------------------------------------------------------- */
 
-/* The breakdown of the call that ends: ns by state; cpu is what the waits leave. */
+/* The breakdown of the call that ends: ns by state; cpu is what the waits leave. The waits
+ * are on the run queue's clock, which may lag where the scheduler skipped its update: what
+ * they have too much is taken from the longest. */
 static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *ns)
 {
-	__u64 waited = 0, d;
-	__u8 st;
+	__u64 waited = 0, most = 0, d;
+	__u8 longest = 0, st;
 
 	for (int i = 0; i < HL_CALL_STATES; i++) {
 		if (i >= s->open_states)
@@ -210,12 +212,15 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 		d = s->state_ns[st] - s->open_ns[i];
 		ns[st] += d;
 		waited += d;
+		if (ns[st] > most) {
+			most = ns[st];
+			longest = st;
+		}
 	}
-	/* two clocks: they may differ by parts per million */
-	if (s->restarts && (s->call_flags & HL_CALL_GAPPED))
-		ns[HL_STATE_OTHER] += duration > waited ? duration - waited : 0;
-	else
-		ns[HL_STATE_CPU] = duration > waited ? duration - waited : 0;
+	d = waited > duration ? waited - duration : 0;
+	ns[longest & (NR_HL_STATES - 1)] -= d < most ? d : most;
+	if (waited < duration)
+		ns[s->restarts && (s->call_flags & HL_CALL_GAPPED) ? HL_STATE_OTHER : HL_STATE_CPU] += duration - waited;
 	return 0;
 }
 

@@ -92,6 +92,7 @@ struct kthread {
 	uint64_t start;
 	struct kproc *proc;
 	char comm[HL_COMM_LEN];
+	uint64_t begin_clock, begin_boot; /* of its ledger: mapped once, so that it stays the same */
 	bool dirty;
 };
 

@@ -252,6 +252,8 @@ static void on_end(struct live *l, const struct hl_rec_thread_end *r)
 		send_thread(l, t);
 	out = LIVE_BEGIN(l, THREAD_END, thread_end);
 	*out = *r;
+	if (t && t->start == r->start && t->begin_boot) /* as its LEDGER records said */
+		out->begin = t->begin_boot;
 	live_emit(l);
 	if (t && t->start == r->start)
 		thread_gone(l, t);

@@ -263,7 +263,8 @@ int live_drain(struct live *l)
 {
 	int n = ring_buffer__consume(l->ring);
 
-	tier_tick(l);
+	if (!l->stopped)
+		tier_tick(l);
 	if (cells_scarce(l) && hash_count(l->life.gone))
 		cells_reclaim(l);
 	return n;

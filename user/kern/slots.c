@@ -27,21 +27,36 @@ static bool read_slot(const struct hl_slot *s, struct hl_slot *copy)
 	return false;
 }
 
+/* When a ledger began: the same answer each time, though the clocks' offset wavers. */
+static uint64_t begin_boot(struct live *l, const struct hl_slot *s)
+{
+	struct kthread *t = hash_get(l->life.threads, &s->tid);
+
+	if (!t || t->start != s->start)
+		return live_boot(l, s->begin);
+	if (t->begin_clock != s->begin) {
+		t->begin_clock = s->begin;
+		t->begin_boot = live_boot(l, s->begin);
+	}
+	return t->begin_boot;
+}
+
 static void send(struct live *l, const struct hl_slot *s, uint64_t boot)
 {
 	uint64_t now = boot - l->clock_offset;
 	struct hl_rec_ledger *r = LIVE_BEGIN(l, LEDGER, ledger);
+	uint64_t begin = begin_boot(l, s);
 	uint8_t state = s->flags & HL_SLOT_OFF_CPU ? s->state : HL_STATE_CPU;
 
 	if (now < s->since) /* switched after we looked at the clock */
 		now = s->since;
-	r->h.ts = now + l->clock_offset;
+	r->h.ts = now - s->begin + begin; /* so that the ledger closes to the nanosecond */
 	r->h.pid = s->pid;
 	r->h.tid = s->tid;
 	r->start = s->start;
 	r->proc_start = s->proc_start;
-	r->begin = live_boot(l, s->begin);
-	r->now_since = live_boot(l, s->since);
+	r->begin = begin;
+	r->now_since = s->since - s->begin + begin;
 	r->switches = s->switches;
 	r->now_nr = s->flags & HL_SLOT_OFF_CPU ? s->nr : HL_NR_NONE;
 	r->now_state = state;
