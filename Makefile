@@ -5,7 +5,7 @@
 #   make SAN=1           with ASAN and UBSAN (build-san/hostlat)
 #   sudo make run        install what is missing, build, start
 #   sudo make test       install what is missing, run all tests
-#   make bench | fuzz | test-kernels    slow suites
+#   make fuzz            the recording's reader under a fuzzer
 #   make install         honours PREFIX and DESTDIR
 # V=1 shows commands; O=dir builds elsewhere; CC=clang works too.
 
@@ -113,14 +113,8 @@ run: deps
 test: deps-test
 	$(Q)tests/run.sh
 
-bench: deps-test all work
-	$(Q)tests/bench/run.sh
-
 fuzz: deps-test
 	$(Q)tests/fuzz/run.sh
-
-test-kernels: deps-test
-	$(Q)tests/vm/run.sh all
 
 check:
 	$(Q)tools/check-layers.sh && tools/check-size.sh
@@ -136,4 +130,4 @@ clean:
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 
-.PHONY: all run test bench fuzz test-kernels check format install clean deps deps-test work unit
+.PHONY: all run test fuzz check format install clean deps deps-test work unit

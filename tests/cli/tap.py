@@ -89,12 +89,23 @@ def refused(r, status, *words):
         check(w in r.err, f"{w!r} is not in {r.err!r}")
 
 
-def ours():
-    """BPF programs that nobody holds: what a hostlat that is gone left behind. Programs of
-    others that run meanwhile have a holder."""
+def held():
+    """Numbers of the BPF programs that some process holds, itself or through a link."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+                with open(f"/proc/{pid}/fdinfo/{fd}") as f:
+                    found.update(int(line.split()[1]) for line in f if line.startswith("prog_id:"))
+        except OSError:
+            continue  # gone
+    return found
+
+
+def left_behind():
+    """BPF programs that nobody holds. Those of others that run meanwhile have a holder."""
     text = subprocess.run(["bpftool", "-j", "prog", "list"], capture_output=True, check=True).stdout
-    return {p["id"]: p.get("name") for p in json.loads(text) if p["type"] in ("tracing", "raw_tracepoint")
-            and not p.get("pids")}
+    return {p["id"] for p in json.loads(text) if p["type"] in ("tracing", "raw_tracepoint")} - held()
 
 
 class Clean:
@@ -104,7 +115,7 @@ class Clean:
         self.folder, self.expect = folder, set(expect)
 
     def __enter__(self):
-        self.before = ours()
+        self.before = left_behind()
         self.files = set(os.listdir(self.folder)) if self.folder else set()
         return self
 
@@ -112,7 +123,7 @@ class Clean:
         if kind:
             return
         # the kernel frees programs after a grace period
-        wait_for("end of all BPF programs", lambda: not set(ours()) - set(self.before), 10)
+        wait_for("end of all BPF programs", lambda: not left_behind() - self.before, 10)
         if self.folder:
             same(set(os.listdir(self.folder)) - self.files, self.expect, "new files")
 

@@ -76,9 +76,9 @@ static int check_there(const char *path, unsigned int flags)
 
 int output_check(const char *path, unsigned int flags)
 {
-	__free char *folder = folder_of(path);
+	__free char *folder = folder_of(path), *temp = xasprintf("%s.XXXXXX", path);
 	size_t n = strlen(path);
-	int err;
+	int err, fd;
 
 	if (!n || path[n - 1] == '/') {
 		pr_err("\"%s\": is no name of a file", path);
@@ -87,15 +87,19 @@ int output_check(const char *path, unsigned int flags)
 	err = check_there(path, flags);
 	if (err)
 		return err;
-	if (access(folder, W_OK | X_OK)) {
+	/* only trying tells: permissions, a read-only file system, a folder that takes no files */
+	fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0) {
 		err = -errno;
 		pr_err("%s: cannot write in %s: %s", path, folder, err_str(err));
 		return err;
 	}
+	close(fd);
+	unlink(temp);
 	return 0;
 }
 
-/* A name that nothing has yet: taken, never overwritten. */
+/* Where nothing may be replaced, nothing is: also what appeared meanwhile. */
 static int put_in_place(const char *temp, const char *path, unsigned int flags)
 {
 	if (!(flags & OUTPUT_NEW))
