@@ -280,7 +280,7 @@ static void text_f64(struct str *out, const struct field *f, const struct val *v
 	else if (f->unit == UNIT_NONE)
 		add_float(out, v->f);
 	else
-		by_unit[f->unit](out, v->f > 0 ? (uint64_t)MIN(v->f, 1.8e19) : 0);
+		by_unit[f->unit](out, v->f > 0 ? (uint64_t)(MIN(v->f, 1.8e19) + 0.5) : 0);
 }
 
 static void text_bool(struct str *out, const struct field *f, const struct val *v, bool ascii)
