@@ -214,7 +214,9 @@ def valid(doc, may_lose=()):
             f.same(row["lost"], sum(row["lost_by"].values()), f"{name}: sum of lost_by")
             f.same(row["seen"], row["delivered"] + row["lost"] + row["unaccounted"], f"{name}: seen")
             if name not in may_lose:
-                f.same(row["lost_by"], {}, f"{name}: lost")
+                # some kernels tell no tracepoint of some switches (of other processes): that is told, not hidden
+                lost = {k: v for k, v in row["lost_by"].items() if (name, k) != ("waits", "unpaired")}
+                f.same(lost, {}, f"{name}: lost")
         for o in j["operations"]:
             h = o["histogram"]
             who = f"{o['kind']} {o['name']} {o.get('state', '')} of {o['pid']}"
