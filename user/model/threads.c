@@ -7,7 +7,7 @@
  * A clock may become smaller within one ledger: a record of a thread that sleeps says
  * for the time being which state that is, and the kernel may know better at its end.
  * Then the difference is negative and moves the time to where it belongs. A ledger that
- * began at another time, or whose clocks add up to less, is a new one and counts whole.
+ * began later, or whose clocks add up to less, is a new one and counts whole.
  */
 #include <errno.h>
 #include <stdlib.h>
