@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""Throughput that a server loses while it is watched. A pair is one untraced run and one
+traced, in an order that is drawn; a control pair is two untraced runs. Server on one CPU,
+client on the other, the tracer wherever the scheduler puts it. Servers live in a scratch
+directory and listen on loopback only."""
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from basis import Missing, median, median_bounds, print_table
+from screen import Screen
+from tracers import Running, TRACERS
+
+LOSS_LIMIT = 3.0        # %, lower 95 % bound
+RUN_SECONDS = 1.0
+REPETITIONS = 3
+# name, arguments of hostlat on a terminal or the row of another tracer, pairs in full and quick
+CONTROL, DEFAULT, CALLS = "none (control)", "hostlat", "hostlat --calls=on"
+WATCHED = (
+    (CONTROL, None, 20, 5),
+    (DEFAULT, (), 20, 5),
+    (CALLS, ("--calls=on",), 7, 3),
+    ("syscount -L", TRACERS["syscount -L"], 7, 3),
+    ("bpftrace calls", TRACERS["bpftrace calls"], 7, 3),
+)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def on_cpu(cpu, *argv):
+    return ["taskset", "-c", str(cpu), *map(str, argv)]
+
+
+def quiet(argv, **more):
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            **more)
+
+
+def wait_for_port(port, process, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise Missing("the server does not listen")
+
+
+class Server:
+    """begin(), run(count) -> operations per second, end(). count is what run_seconds take."""
+
+    def __init__(self, bench):
+        self.bench, self.port, self.process = bench, free_port(), None
+        self.dir = tempfile.mkdtemp(prefix="hostlat-bench-")
+        self.count = 0
+
+    def __enter__(self):
+        try:
+            self.begin()
+            wait_for_port(self.port, self.process)
+            self.prepare()
+            speed = self.run(self.first_count)
+            self.count = max(self.first_count, int(speed * RUN_SECONDS))
+            self.run(self.count)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def prepare(self):
+        pass
+
+    def client(self, argv, pattern):
+        """Runs the client and returns the numbers that pattern finds in what it says."""
+        p = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        found = [float(x) for x in re.findall(pattern, p.stdout, re.M)]
+        if not found:
+            raise Missing(f"{argv[3]}: {(p.stderr or p.stdout).strip()[-200:]}")
+        return found
+
+
+class Redis(Server):
+    first_count = 5000
+    needs = ("redis-server", "redis-benchmark")
+
+    def begin(self):
+        self.process = quiet(on_cpu(self.bench.load_cpu, "redis-server", "--port", self.port, "--bind", "127.0.0.1",
+                                    "--save", "", "--appendonly", "no", "--dir", self.dir))
+
+    def run(self, count):
+        speeds = self.client(on_cpu(self.bench.tracer_cpu, "redis-benchmark", "-h", "127.0.0.1", "-p", self.port,
+                                    "-t", "get,set", "-P", 1, "-c", 50, "-n", count // 2, "--csv"),
+                             r'^"(?:SET|GET)","([\d.]+)"')
+        return len(speeds) / sum(1 / s for s in speeds)
+
+
+class Postgres(Server):
+    first_count = 1000
+    clients = 4
+    needs = ("runuser", "psql")
+
+    def program(self, name):
+        for base in sorted(os.listdir("/usr/lib/postgresql"), key=float, reverse=True):
+            path = f"/usr/lib/postgresql/{base}/bin/{name}"
+            if os.access(path, os.X_OK):
+                return path
+        raise Missing(f"no {name}")
+
+    def as_postgres(self, *argv):
+        return ["runuser", "-u", "postgres", "--", *map(str, argv)]
+
+    def once(self, *argv):
+        p = subprocess.run(self.as_postgres(*argv), capture_output=True, text=True, timeout=120, cwd="/")
+        if p.returncode:
+            raise Missing(f"{argv[0]}: {p.stderr.strip()[-200:]}")
+
+    def begin(self):
+        shutil.chown(self.dir, "postgres")
+        data = f"{self.dir}/data"
+        self.once(self.program("initdb"), "-D", data, "-A", "trust", "--no-sync")
+        # runuser stays as the parent and hands no signal on; the server is asked through its own file
+        self.process = quiet(on_cpu(self.bench.load_cpu, *self.as_postgres(
+            self.program("postgres"), "-D", data, "-p", self.port, "-h", "127.0.0.1", "-k", self.dir, "-c",
+            "fsync=off")), cwd="/")
+
+    def at(self):
+        return "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"
+
+    def prepare(self):
+        self.once(self.program("createdb"), *self.at(), "bench")
+        self.once(self.program("pgbench"), *self.at(), "-q", "-i", "-s", "2", "bench")
+
+    def run(self, count):
+        argv = self.as_postgres(self.program("pgbench"), *self.at(), "-n", "-S", "-c", self.clients, "-j", 1, "-t",
+                                max(count // self.clients, 1), "bench")
+        return self.client(on_cpu(self.bench.tracer_cpu, *argv), r"^tps = ([\d.]+) \(without")[0]
+
+    def __exit__(self, *_):
+        try:
+            with open(f"{self.dir}/data/postmaster.pid", encoding="ascii") as f:
+                os.kill(int(f.readline()), signal.SIGINT)
+            self.process.wait(20)
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            pass
+        super().__exit__()
+
+
+# ---- pairs --------------------------------------------------------------------------------
+
+def start(bench, how):
+    if how is None:
+        return None
+    if isinstance(how, tuple):
+        return Screen(bench, *how).attached()
+    return Running(bench, how, pin=False)
+
+
+def traced_run(bench, server, how):
+    watcher = start(bench, how)
+    try:
+        time.sleep(0.2)
+        return server.run(server.count)
+    finally:
+        if watcher:
+            watcher.stop()
+        time.sleep(0.2)
+
+
+def pair(bench, server, how):
+    """(untraced, traced) operations per second."""
+    if random.random() < 0.5:
+        plain = server.run(server.count)
+        return plain, traced_run(bench, server, how)
+    traced = traced_run(bench, server, how)
+    return server.run(server.count), traced
+
+
+def repetition(bench, server, number, gone):
+    """Losses in % by name, each pair printed and kept."""
+    todo = []
+    for name, how, full, quick in WATCHED:
+        todo += [(name, how)] * bench.rounds(full, quick)
+    losses = {}
+    print(f"   repetition {number + 1}: operations per second untraced and traced, and the loss")
+    for name, how in random.sample(todo, len(todo)):
+        if name in gone:
+            continue
+        try:
+            plain, traced = pair(bench, server, how)
+        except Missing as e:
+            bench.skip(name, e)
+            gone.add(name)
+            continue
+        loss = 100 * (1 - traced / plain)
+        losses.setdefault(name, []).append(loss)
+        bench.keep(tracer=name, repetition=number, untraced=plain, traced=traced, loss_percent=loss)
+        print(f"     {name:20} {plain:9.0f} {traced:9.0f} {loss:7.2f} %", flush=True)
+    return losses
+
+
+def lower_bound(values):
+    return median_bounds(values)[0]
+
+
+def show(repetitions):
+    rows = []
+    for name, *_ in WATCHED:
+        each = [r[name] for r in repetitions if name in r]
+        if not each:
+            continue
+        medians = [median(v) for v in each]
+        bounds = [median_bounds(v) for v in each]
+        worst = medians.index(max(medians))
+        every = [x for v in each for x in v]
+        low, high = median_bounds(every)
+        rows.append([name, len(every), "  ".join(f"{m:.1f} [{lo:.1f}..{hi:.1f}]" for m, (lo, hi) in zip(medians, bounds)),
+                     f"{worst + 1}", f"{median(every):.2f}", f"{low:.2f}..{high:.2f}"])
+    print_table(["watched by", "pairs", "loss % by repetition, 95 % bounds", "worst", "all", "95 % bounds"], rows)
+
+
+def worst_median(repetitions, name):
+    return max((median(r[name]) for r in repetitions if name in r), default=None)
+
+
+def total_median(repetitions, name):
+    every = [x for r in repetitions for x in r.get(name, [])]
+    return median(every) if every else None
+
+
+def limits(bench, repetitions):
+    bounds = [lower_bound(r[DEFAULT]) for r in repetitions if DEFAULT in r]
+    rows = [("hostlat: lower 95 % bound of the loss, worst repetition", max(bounds, default=None), LOSS_LIMIT, " %")]
+    for peer in ("syscount -L", "bpftrace calls"):
+        theirs = total_median(repetitions, peer)
+        if theirs is not None:
+            rows.append((f"hostlat --calls=on: median loss, to that of {peer}",
+                         total_median(repetitions, CALLS), round(theirs, 2), " %"))
+    bench.limits(rows)
+
+
+def measure(bench, kind, title):
+    for program in kind.needs:
+        if not shutil.which(program):
+            raise Missing(f"{program} is not installed")
+    count = 1 if bench.quick else REPETITIONS
+    bench.begin(title)
+    gone = set()
+    with kind(bench) as server:
+        repetitions = [repetition(bench, server, n, gone) for n in range(count)]
+    print()
+    show(repetitions)
+    limits(bench, repetitions)
+
+
+def redis(bench):
+    measure(bench, Redis, "redis-benchmark -t get,set -P 1 -c 50")
+
+
+def postgres(bench):
+    measure(bench, Postgres, "pgbench -S -c 4")
