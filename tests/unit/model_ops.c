@@ -159,10 +159,10 @@ void test_model_ops_full_ended_first(void)
 	struct feed *f = feed_new(&(struct model_limits){ .max_ops = 2 }, NULL);
 	const struct snap *s;
 
-	feed_end(f, 10, 10, 5, CLOCKS(1));
-	feed_op(f, (struct feed_op){ .pid = 10, .nr = NR_READ, .count = 9, .ns_each = SEC });
 	feed_ledger(f, 11, 11, 5, CLOCKS(1));
 	feed_op(f, (struct feed_op){ .pid = 11, .nr = NR_READ, .count = 1, .ns_each = MS });
+	feed_end(f, 10, 10, 5, CLOCKS(1));
+	feed_op(f, (struct feed_op){ .pid = 10, .nr = NR_READ, .count = 9, .ns_each = SEC });
 	feed_op(f, (struct feed_op){ .pid = 11, .nr = NR_FUTEX, .count = 1, .ns_each = MS });
 	s = feed_tick(f, 0);
 	ASSERT(!find_op(s, 10, NR_READ));
