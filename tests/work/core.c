@@ -155,19 +155,37 @@ long w_call(struct w_thread *t, enum w_call_id id, const long a[6])
 	return r;
 }
 
+/* The three clocks at one moment: taken again when the thread left the CPU in between. */
+static void read_clocks(struct w_thread *t, struct w_span *s)
+{
+	uint64_t delay = run_delay(t);
+
+	for (int i = 0; i < 8; i++) {
+		s->delay = delay;
+		s->cpu = counted_cpu(t);
+		s->wall = w_now();
+		delay = run_delay(t);
+		if (delay == s->delay)
+			break;
+	}
+}
+
 void w_span_open(struct w_thread *t, struct w_span *s)
 {
-	s->delay = run_delay(t);
-	s->cpu = counted_cpu(t);
-	s->wall = w_now();
+	read_clocks(t, s);
 }
 
 uint64_t w_span_close(struct w_thread *t, struct w_span *s, enum hl_state state)
 {
-	uint64_t wall = w_now() - s->wall;
-	uint64_t cpu = counted_cpu(t) - s->cpu;
-	uint64_t away = cpu + run_delay(t) - s->delay;
-	uint64_t ns = wall > away ? wall - away : 0;
+	uint64_t wall = w_now() - s->wall, whole, away;
+	struct w_span end;
+	uint64_t ns;
+
+	/* What came after the wait is time away, or on the CPU: it takes nothing from the wait. */
+	read_clocks(t, &end);
+	whole = end.wall - s->wall;
+	away = end.cpu - s->cpu + end.delay - s->delay;
+	ns = whole > away ? whole - away : 0;
 
 	t->state_ns[state] += ns;
 	t->waits[state]++;
