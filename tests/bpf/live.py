@@ -323,7 +323,10 @@ class Load:
 
     def _said(self, word):
         check(self.p.poll() is None, f"it ended with {self.p.returncode}: {self.said!r}")
-        self.said += self.p.stderr.read() or ""
+        try:
+            self.said += os.read(self.p.stderr.fileno(), 4096).decode("utf-8", "replace")
+        except BlockingIOError:
+            pass
         return word in self.said
 
     def say(self, line=""):

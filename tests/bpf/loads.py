@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""Loads that the generator does not have, run as commands by the live tests:
+
+    loads.py NAME [ARG…]
+
+Each prints one line of JSON: what it did, by its own clock."""
+import ctypes
+import fcntl
+import http.client
+import json
+import mmap
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def now():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def tell(**what):
+    print(json.dumps(what), flush=True)
+
+
+# ---- a page that only this program can fill: userfaultfd ----------------------------------
+
+SYS_USERFAULTFD = {"x86_64": 323, "aarch64": 282}[os.uname().machine]
+UFFDIO_API, UFFDIO_REGISTER, UFFDIO_COPY = 0xC018AA3F, 0xC020AA00, 0xC028AA03
+PAGE = mmap.PAGESIZE
+
+
+class Page:
+    """The first touch of it waits until fill()."""
+
+    def __init__(self):
+        self.uffd = libc.syscall(SYS_USERFAULTFD, os.O_CLOEXEC)
+        if self.uffd < 0:
+            raise OSError(ctypes.get_errno(), "userfaultfd")
+        fcntl.ioctl(self.uffd, UFFDIO_API, struct.pack("QQQ", 0xAA, 0, 0))
+        self.map = mmap.mmap(-1, PAGE)
+        self.addr = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        fcntl.ioctl(self.uffd, UFFDIO_REGISTER, bytearray(struct.pack("QQQQ", self.addr, PAGE, 1, 0)))
+        self.source = ctypes.create_string_buffer(b"x" * PAGE, PAGE)
+
+    def fill(self):
+        what = struct.pack("QQQQq", self.addr, ctypes.addressof(self.source), PAGE, 0, 0)
+        fcntl.ioctl(self.uffd, UFFDIO_COPY, bytearray(what))
+
+
+def asleep(tid, call, limit=10):
+    """Waits until the thread sleeps in this call (None: in whatever)."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        try:
+            with open(f"/proc/self/task/{tid}/stat") as f:
+                state = f.read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            state = "?"
+        if state in "SD":
+            return
+        time.sleep(0.001)
+    raise TimeoutError(f"{tid} does not sleep")
+
+
+def thread(fn, *args):
+    """A thread whose number is known when this returns."""
+    got = []
+    ready = threading.Event()
+
+    def body():
+        got.append(threading.get_native_id())
+        ready.set()
+        fn(*args)
+
+    t = threading.Thread(target=body)
+    t.start()
+    ready.wait()
+    return t, got[0]
+
+
+def load_inode_lock(hold_ms):
+    """One thread holds a file's lock inside a write that waits for its data, another waits to
+    write to the same file; a third touches such a page in user mode."""
+    hold = float(hold_ms) / 1000
+    page, touched = Page(), Page()
+    fd = os.memfd_create("contended")
+    os.write(fd, b"x")
+    pwrite = libc.pwrite  # without the interpreter's lock
+    pwrite.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long]
+    one = ctypes.create_string_buffer(b"y", 1)
+    memmove = libc.memcpy
+    memmove.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    holder, holder_tid = thread(pwrite, fd, page.addr, PAGE, 0)
+    asleep(holder_tid, None)
+    waiter, waiter_tid = thread(pwrite, fd, ctypes.addressof(one), 1, 0)
+    toucher, toucher_tid = thread(memmove, ctypes.addressof(one), touched.addr, 1)
+    asleep(waiter_tid, None)
+    asleep(toucher_tid, None)
+    begin = now()
+    time.sleep(hold)
+    page.fill()
+    touched.fill()
+    waited = now() - begin
+    for t in (holder, waiter, toucher):
+        t.join()
+    tell(holder=holder_tid, waiter=waiter_tid, toucher=toucher_tid, waited_ns=waited)
+
+
+# ---- servers that take their time -------------------------------------------------------------
+
+
+def load_slow_http(delay_ms, *client):
+    """Runs client, with URL in its words replaced, against a server that answers late."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        c, _ = listener.accept()
+        c.recv(65536)
+        time.sleep(float(delay_ms) / 1000)
+        c.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        c.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    run(client, {"URL": f"http://127.0.0.1:{listener.getsockname()[1]}/"})
+
+
+def load_mute_tcp(delay_ms, *client):
+    """The same with a server that says nothing and hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for _ in range(4):
+            c, _ = listener.accept()
+            c.recv(65536)
+            time.sleep(float(delay_ms) / 1000)
+            c.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    run(client, {"PORT": str(listener.getsockname()[1])})
+
+
+def load_mute_dns(address, *client):
+    """The same with a name server that never answers."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, 53))
+    run(client, {})
+    s.setblocking(False)
+    n = 0
+    try:
+        while s.recv(4096):
+            n += 1
+    except BlockingIOError:
+        pass
+    tell(questions=n)
+
+
+def run(words, put):
+    words = [w if not any(k in w for k in put) else w.replace(next(k for k in put if k in w), next(v for k, v in put.items() if k in w)) for w in words]
+    begin = now()
+    pid = os.posix_spawnp(words[0], words, os.environ)
+    _, status = os.waitpid(pid, 0)
+    tell(pid=pid, status=os.waitstatus_to_exitcode(status), wall_ns=now() - begin)
+
+
+if __name__ == "__main__":
+    globals()[f"load_{sys.argv[1].replace('-', '_')}"](*sys.argv[2:])
