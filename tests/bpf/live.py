@@ -275,6 +275,9 @@ def start(*words, **more):
     return subprocess.Popen([str(w) for w in words], text=True, errors="replace", start_new_session=True, **more)
 
 
+# Threads that end are in the document of the interval they ended in: one interval is all of it.
+ONE = ("-i", "1000")
+
 # The shell forks, so that the process which is looked at never waited for hostlat's word to go.
 FORK = ["/bin/sh", "-c", '"$@"; exit $?', "sh"]
 
@@ -283,7 +286,7 @@ def record(cmd, opts=(), calls="off", limit=LIMIT, may_lose=(), status=0, cwd=No
     """The document of `hostlat record OPTS -- CMD`, validated. calls: --calls, None: as it comes."""
     r, path = Run(), os.path.join(folder(), "x.json")
     tier = [f"--calls={calls}"] if calls else []
-    p = start(HOSTLAT, "record", *tier, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
+    p = start(HOSTLAT, "record", *ONE, *tier, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
     r.out, r.err = _finish(p, limit)
     r.status = p.returncode
     if status is not None:
@@ -367,7 +370,7 @@ class Record:
     def __init__(self, *opts, seconds=30, calls="off", limit=LIMIT, may_lose=()):
         self.limit, self.may_lose, self.doc, self.err = limit, may_lose, None, ""
         self.path = os.path.join(folder(), "x.json")
-        self.p = start(HOSTLAT, "record", f"--calls={calls}", "-d", seconds, *opts, "-o", self.path)
+        self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *opts, "-o", self.path)
 
     def __enter__(self):
         try:

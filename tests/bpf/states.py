@@ -217,7 +217,7 @@ def frozen(root, name, freeze, thaw, is_frozen):
         if not c.has(name):
             live.lacks(f"no {name}")
         words = [live.WORK, "spin", "--threads", "1", "--seconds", "2"]
-        with live.Record("-i", "0.1") as h, live.Load(*c.enter, *words) as load:
+        with live.Record() as h, live.Load(*c.enter, *words) as load:
             pid = load.pid
             time.sleep(0.5)
             c.write(name, freeze)
