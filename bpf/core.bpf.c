@@ -32,7 +32,7 @@ static __noinline int clock_pair(struct hl_cpu *cpu, __u64 now)
 
 /* A thread seen for the first time at a switch: it was there before hostlat, or took over
  * another's identity. While the iterator fills its slot its ledger has not begun. */
-static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now)
+static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now, bool arrives)
 {
 	struct hl_slot *s = slot_take_place(p, now);
 
@@ -41,7 +41,7 @@ static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu
 		return s;
 	}
 	s = slot_place(p->pid);
-	if (s && s->owner != HL_BUSY)
+	if (arrives && s && s->owner != HL_BUSY)
 		cpu->homeless++;
 	return NULL;
 }
@@ -61,7 +61,7 @@ int sched_switch(__u64 *ctx)
 	if (prev->pid) {
 		s = slot_find(prev);
 		if (!s)
-			s = slot_late(prev, cpu, now);
+			s = slot_late(prev, cpu, now, false);
 		if (s) {
 			state = switch_prev_state(ctx, prev);
 			ledger_out(prev, s, now, (bool)ctx[0], state, cpu);
@@ -72,7 +72,7 @@ int sched_switch(__u64 *ctx)
 	if (next->pid) {
 		s = slot_find(next);
 		if (!s)
-			s = slot_late(next, cpu, now);
+			s = slot_late(next, cpu, now, true);
 		if (s) {
 			arrival_read(next, &a, now);
 			ledger_in(s, &a, cpu);
@@ -130,10 +130,14 @@ int sched_process_exec(__u64 *ctx)
 	struct task_struct *p = (void *)ctx[0];
 	__u32 old_tid = (__u32)ctx[1];
 
+	/* the process is never without a thread to who reads the records */
+	if (old_tid != (__u32)p->pid)
+		leader_end(p);
+	life_exec(p, old_tid);
 	if (old_tid != (__u32)p->pid)
 		slot_move(p, old_tid);
 	target_again(p);
-	return life_exec(p, old_tid);
+	return 0;
 }
 
 SEC("tp_btf/task_rename")
@@ -145,6 +149,7 @@ int task_rename(__u64 *ctx)
 
 	if (!cpu)
 		return 0;
+	target_renamed(p);
 	__sync_fetch_and_add(&cpu->life_seen, 1);
 	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
 	if (!r) {

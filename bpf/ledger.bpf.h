@@ -37,6 +37,7 @@ __hot void call_touch(struct hl_slot *s, __u8 state, struct hl_cpu *cpu)
 			return;
 	}
 	if (n >= HL_CALL_STATES) {
+		s->open_states = HL_CALL_STATES + 1;
 		cpu->calls_overflow++;
 		return;
 	}
@@ -62,8 +63,12 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 
 	if (!s || !cpu)
 		return 0;
-	if (ctl && s->call_begin && s->call_gen == ctl->calls_gen)
-		cpu->call_noreturn++;
+	if (ctl && s->call_begin) {
+		if (s->call_gen == ctl->calls_gen)
+			cpu->call_noreturn++;
+		else
+			cpu->call_detached++;
+	}
 	cpu->life_seen++;
 	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
 	if (r) {
@@ -229,24 +234,29 @@ __global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu
 	return 0;
 }
 
+/* It runs, though no tracepoint told that it came; the scheduler noted when that was. */
+static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
+{
+	__u64 at = p->sched_info.last_arrival;
+	struct arrival a;
+
+	arrival_read(p, &a, at > s->since && at < now ? at : s->since);
+	return ledger_in(s, &a, cpu);
+}
+
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
 __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
 		      struct hl_cpu *cpu)
 {
 	struct hl_wait w = { .task = s->owner };
-	struct arrival a;
-	__u64 at;
 
 	w.f.task_state = state;
 	w.f.asleep = !preempt && state && !(p->on_rq && !sched_delayed(p));
 	w.f.throttled = !w.f.asleep && is_throttled(p);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, state);
-	if (s->flags & HL_SLOT_OFF_CPU) { /* no tracepoint told that it came; the scheduler noted when */
-		at = p->sched_info.last_arrival;
-		arrival_read(p, &a, at > s->since && at < now ? at : s->since);
-		ledger_in(s, &a, cpu);
-	}
+	if (s->flags & HL_SLOT_OFF_CPU)
+		ledger_arrived(p, s, now, cpu);
 	wait_gather(p, s, &w);
 	slot_lock(s);
 	if (now >= s->since)

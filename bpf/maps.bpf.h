@@ -32,13 +32,13 @@ struct {
 	__type(value, struct hl_slot);
 } hl_homes SEC(".maps");
 
-/* Processes that the calls tier looks at, when it looks at some only. */
+/* Processes that the calls tier looks at, when it looks at some only: pid -> start, 0: any. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } hl_targets SEC(".maps");
 
 struct {

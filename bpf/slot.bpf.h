@@ -56,7 +56,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->file = 0;
 	s->flags = has_no_calls(p) ? HL_SLOT_KTHREAD : 0;
 	s->waker = s->waker_tid = s->waker_pid = 0;
-	s->call_begin = s->restart_begin = 0;
+	s->call_begin = s->restart_begin = s->restart_ns = 0;
 	s->restarts = s->call_gen = s->seen_gen = s->filter_gen = 0;
 	s->open_states = s->call_flags = 0;
 	__builtin_memset(s->state_ns, 0, sizeof(s->state_ns));

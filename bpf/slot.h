@@ -73,18 +73,21 @@ struct hl_slot {
 	__u8 call_flags;  /* HL_CALL_* */
 	__u8 open_states; /* how many of the two arrays are used */
 	__u8 open_state[HL_CALL_STATES];
-	__u8 pad3;
+	__u8 restart_state; /* of restart_ns */
 	__u64 open_ns[HL_CALL_STATES]; /* the clock of that state when the call first touched it */
 	/* a call that was interrupted and is to be restarted */
 	__u64 restart_begin, restart_end; /* monotonic; begin 0: none */
 	__u64 restart_ip;
+	__u64 restart_ns; /* waited in its parts before a signal handler's calls came between */
 	__u32 restarts;
-	__u32 pad4;
+	__u32 restart_sp; /* its low half */
 };
 
 #define HL_CALL_TARGET   (1u << 0) /* within the filter of the calls tier */
 #define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
 #define HL_CALL_GAPPED   (1u << 2) /* a signal handler's calls came between the parts of a restarted one */
+#define HL_CALL_AWAY     (1u << 3) /* such a handler runs: the interrupted call has not come back */
+#define HL_CALL_BACK     (1u << 4) /* it returned to the interrupted call */
 
 /* ---- aggregates ---------------------------------------------------------- */
 
@@ -127,7 +130,7 @@ struct hl_cpu {
 	__u64 waits_seen;
 	__u64 waits_clock;     /* times off the CPU with a clock that went backwards */
 	__u64 waits_other;     /* landed in the "(other)" cell */
-	__u64 homeless;        /* switches of a thread without a slot */
+	__u64 homeless;        /* switch-ins of a thread without a slot */
 	__u64 threads_seen, threads_lost;
 	__u64 slow_seen, slow_lost;
 	__u64 life_seen, life_lost;
@@ -138,7 +141,8 @@ struct hl_cpu {
 	__u64 calls_homeless, call_looked;
 	__u64 missed; /* switch-outs that no tracepoint told of */
 	__u64 id;     /* which CPU this is; set by user space */
-	__u64 pad[5];
+	__u64 targets_lost; /* children of targets that are none, for want of room */
+	__u64 pad[4];
 };
 
 /* ---- fixed at load, and what may change while running ------------------------ */
@@ -177,7 +181,7 @@ struct hl_ctl {
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 };
 
-_Static_assert(sizeof(struct hl_slot) == 376, "128 Ki slots are 47 MiB");
+_Static_assert(sizeof(struct hl_slot) == 384, "128 Ki slots are 48 MiB");
 _Static_assert(sizeof(struct hl_cell) % 64 == 0, "cell is whole cache lines");
 _Static_assert(sizeof(struct hl_cpu) % 64 == 0, "per-CPU counters do not share lines");
 

@@ -81,29 +81,32 @@ __hot void slow_common(struct hl_rec_slow *r, struct hl_slot *s, __u64 now_boot,
 /* One slow operation, as its caller knows it. */
 struct slow_what {
 	__u64 duration, object, arg;
+	__u64 ago; /* it ended so long ago */
 	__s64 result;
 	__u64 state_ns[NR_HL_STATES]; /* the breakdown */
 	__u16 nr;
 	__u8 op, state, abi, detail;
-	__u32 flags;
+	__u32 flags, restarts;
 	__u8 file;
+	bool awake; /* it never slept: nobody woke it */
 };
 
 __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow_what *w, __u64 now)
 {
-	slow_common(r, s, now, w->duration);
+	slow_common(r, s, now - w->ago, w->duration);
 	r->op = w->op;
 	r->state = w->state;
 	r->abi = w->abi;
 	r->nr = w->nr;
 	r->result = w->result;
 	r->flags = w->flags;
-	r->restarts = s->restarts;
+	r->restarts = w->restarts;
 	r->file = w->file;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		r->state_ns[i] = w->state_ns[i];
 	slow_detail(r, w->detail, w->object, w->arg);
-	slow_waker(r, s, w->state);
+	if (!w->awake)
+		slow_waker(r, s, w->state);
 }
 
 /* Send it; a file's path comes along. Every failed reserve is counted. */

@@ -7,7 +7,9 @@
  * A call that a signal interrupts leaves with -ERESTART* and comes back through the same
  * instruction; that is one call, from its first entry to its last exit. Whether it comes
  * back shows where rt_sigreturn returns to: at the instruction, or behind it (then the
- * program saw EINTR).
+ * program saw EINTR). The handler may use the same instruction, on another stack. One that
+ * leaves by a jump leaves a call that never returned; where it makes no call before the
+ * interrupted one is made again, that looks like a restart.
  */
 #ifndef HL_SYSCALL_BPF_H
 #define HL_SYSCALL_BPF_H
@@ -23,15 +25,15 @@
 
 #if defined(__TARGET_ARCH_x86)
 #define HL_NR_SIGRETURN      15
-#define HL_NR_SIGRETURN_IA32 173
 #define HL_SYSCALL_INSN      2 /* bytes; of int $0x80 too */
 #define REGS_IP(r)           ((r)->ip)
 #else
 #define HL_NR_SIGRETURN      139
-#define HL_NR_SIGRETURN_IA32 173
 #define HL_SYSCALL_INSN      4
 #define REGS_IP(r)           ((r)->pc)
 #endif
+#define HL_NR_SIGRETURN_IA32     173
+#define HL_NR_OLD_SIGRETURN_IA32 119
 
 /* ---- targets --------------------------------------------------------------------- */
 
@@ -40,9 +42,10 @@ static __noinline bool target_matches(struct task_struct *p, struct hl_ctl *ctl)
 	__u32 pid = p->tgid;
 	char comm[HL_COMM_LEN] = {};
 	struct cgroup *cg;
-	__u64 id;
+	__u64 id, *start;
 
-	if (bpf_map_lookup_elem(&hl_targets, &pid))
+	start = bpf_map_lookup_elem(&hl_targets, &pid);
+	if (start && (!*start || *start == p->group_leader->start_boottime))
 		return true;
 	bpf_probe_read_kernel_str(comm, sizeof(comm), p->group_leader->comm);
 	for (__u32 i = 0; i < HL_MAX_COMMS && i < ctl->nr_comms; i++)
@@ -87,9 +90,25 @@ __hot void target_inherit(struct task_struct *parent, struct task_struct *child)
 {
 	struct hl_ctl *ctl = ctl_get();
 	__u32 from = parent->tgid, to = child->tgid;
+	__u64 start = child->start_boottime, *of;
+	struct hl_cpu *cpu = this_cpu();
 
-	if (ctl && (ctl->filter & HL_FILTER_FOLLOW) && from != to && bpf_map_lookup_elem(&hl_targets, &from))
-		bpf_map_update_elem(&hl_targets, &to, &from, BPF_ANY);
+	if (!ctl || !cpu || !(ctl->filter & HL_FILTER_FOLLOW) || from == to)
+		return;
+	of = bpf_map_lookup_elem(&hl_targets, &from);
+	if (!of || (*of && *of != parent->group_leader->start_boottime))
+		return;
+	if (bpf_map_update_elem(&hl_targets, &to, &start, BPF_ANY))
+		__sync_fetch_and_add(&cpu->targets_lost, 1);
+}
+
+/* A process has another name from now on: all look again whether they are a target. */
+__hot void target_renamed(struct task_struct *p)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	if (ctl && ctl->nr_comms && p->pid == p->tgid)
+		__sync_fetch_and_add(&ctl->filter_gen, 1);
 }
 
 __hot void target_again(struct task_struct *p)
@@ -101,6 +120,17 @@ __hot void target_again(struct task_struct *p)
 }
 
 /* ---- exec from another thread than the leader ---------------------------------------- */
+
+/* The leader's last switch-out may come after it gave its number away, and not find its home. */
+static __noinline int leader_end(struct task_struct *p)
+{
+	struct hl_slot *s = slot_place(p->pid);
+	struct hl_cpu *cpu = this_cpu();
+
+	if (s && cpu && s->owner > HL_BUSY && s->owner != owner_of(p) && s->tid == (__u32)p->pid)
+		ledger_end(s, cpu);
+	return 0;
+}
 
 /* The thread took the leader's identity: its ledger ends, and its open call goes along. */
 static __noinline int slot_move(struct task_struct *p, __u32 old_tid)
@@ -132,12 +162,66 @@ static __noinline int slot_move(struct task_struct *p, __u32 old_tid)
 
 /* ---- entry -------------------------------------------------------------------------- */
 
-/* Does this entry continue the call that a signal interrupted? */
+/* Waits of the interrupted call's last part, before the handler's own calls are booked: the
+ * state that took most of them. */
+static __noinline int restart_fold(struct hl_slot *s)
+{
+	__u64 most = 0, d;
+	__u8 longest = 0, st;
+
+	for (int i = 0; i < HL_CALL_STATES; i++) {
+		if (i >= s->open_states)
+			break;
+		st = s->open_state[i] & (NR_HL_STATES - 1);
+		d = s->state_ns[st] - s->open_ns[i];
+		if (d > most) {
+			most = d;
+			longest = st;
+		}
+	}
+	if (!s->restart_ns)
+		s->restart_state = longest;
+	if (s->restart_state == longest)
+		s->restart_ns += most;
+	return 0;
+}
+
+/* Does this entry continue the call that a signal interrupted? It is known to be one's turn:
+ * the thread made no call since, or its signal handler returned to it. */
 static __noinline bool call_resumes(struct hl_slot *s, struct pt_regs *regs, __u16 nr, bool compat)
 {
 	if (call_of(nr, compat) != CALL_RESTART && (nr != s->restart_nr || compat != (s->restart_abi == HL_COMPAT_ABI)))
 		return false;
-	return REGS_IP(regs) == s->restart_ip;
+	if ((s->call_flags & HL_CALL_AWAY) && !(s->call_flags & HL_CALL_BACK))
+		return false;
+	return REGS_IP(regs) == s->restart_ip && (__u32)regs_sp(regs) == s->restart_sp;
+}
+
+/* An entry while a call is interrupted: that call again, or a signal handler's. */
+static __noinline bool call_again(struct hl_slot *s, struct hl_ctl *ctl, struct pt_regs *regs, __u16 nr, bool compat)
+{
+	if (s->call_gen != ctl->calls_gen) { /* what happened in between was not seen */
+		s->restart_begin = 0;
+		return false;
+	}
+	if (!call_resumes(s, regs, nr, compat)) {
+		if (!(s->call_flags & HL_CALL_AWAY))
+			restart_fold(s);
+		s->call_flags |= HL_CALL_AWAY | HL_CALL_GAPPED;
+		return false;
+	}
+	if (s->call_flags & HL_CALL_AWAY)
+		s->open_states = 0;
+	s->call_flags &= ~(HL_CALL_AWAY | HL_CALL_BACK);
+	return true;
+}
+
+/* A new call, and none that is interrupted. */
+__hot void restart_forget(struct hl_slot *s)
+{
+	s->restarts = 0;
+	s->restart_ns = 0;
+	s->call_flags &= ~(HL_CALL_GAPPED | HL_CALL_AWAY | HL_CALL_BACK);
 }
 
 __hot void call_enter(__u64 *ctx)
@@ -162,6 +246,8 @@ __hot void call_enter(__u64 *ctx)
 	if (!is_target(p, s, ctl))
 		return;
 	hold_cpu();
+	if (s->flags & HL_SLOT_OFF_CPU)
+		ledger_arrived(p, s, rq_clock(p), cpu);
 	cpu->call_enter++;
 	if (s->call_begin) {
 		if (s->call_gen == ctl->calls_gen)
@@ -171,11 +257,8 @@ __hot void call_enter(__u64 *ctx)
 	}
 	compat = in_compat_call(p);
 	nr = nr < HL_NR_LIMIT ? nr : HL_NR_LIMIT;
-	if (s->restart_begin) {
-		resumes = call_resumes(s, (struct pt_regs *)ctx[0], nr, compat);
-		if (!resumes)
-			s->call_flags |= HL_CALL_GAPPED;
-	}
+	if (s->restart_begin)
+		resumes = call_again(s, ctl, (struct pt_regs *)ctx[0], nr, compat);
 	s->call_gen = s->seen_gen = ctl->calls_gen;
 	s->call_switches = s->switches;
 	if (resumes) {
@@ -188,8 +271,8 @@ __hot void call_enter(__u64 *ctx)
 		s->call_nr = nr;
 		s->call_abi = compat ? HL_COMPAT_ABI : HL_NATIVE_ABI;
 		s->open_states = 0;
-		if (!s->restart_begin)
-			s->restarts = 0;
+		if (!s->restart_begin && s->restarts)
+			restart_forget(s);
 		s->call_begin = bpf_ktime_get_ns();
 	}
 	release_cpu();
@@ -197,14 +280,26 @@ __hot void call_enter(__u64 *ctx)
 
 /* ---- exit --------------------------------------------------------------------------- */
 
+/* The call that ends is one that was restarted, and not one of a signal handler's. */
+__hot bool was_restarted(struct hl_slot *s)
+{
+	return s->restarts && !s->restart_begin;
+}
+
 /* The breakdown of the call that ends: ns by state; cpu is what the waits leave. The waits
  * are on the run queue's clock, which may lag where the scheduler skipped its update: what
- * they have too much is taken from the longest. */
+ * they have too much is taken from the longest. Of an interrupted call only the longest wait
+ * of each part is known; the rest, with the handler's time, is `other`. */
 static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *ns)
 {
+	bool gapped = !s->restart_begin && (s->call_flags & HL_CALL_GAPPED);
 	__u64 waited = 0, most = 0, d;
 	__u8 longest = 0, st;
 
+	if (gapped) {
+		longest = s->restart_state & (NR_HL_STATES - 1);
+		ns[longest] = most = waited = s->restart_ns;
+	}
 	for (int i = 0; i < HL_CALL_STATES; i++) {
 		if (i >= s->open_states)
 			break;
@@ -220,7 +315,7 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 	d = waited > duration ? waited - duration : 0;
 	ns[longest & (NR_HL_STATES - 1)] -= d < most ? d : most;
 	if (waited < duration)
-		ns[s->restarts && (s->call_flags & HL_CALL_GAPPED) ? HL_STATE_OTHER : HL_STATE_CPU] += duration - waited;
+		ns[gapped || s->open_states > HL_CALL_STATES ? HL_STATE_OTHER : HL_STATE_CPU] += duration - waited;
 	return 0;
 }
 
@@ -247,7 +342,7 @@ __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_wha
 
 /* How a call ended. */
 struct call_end {
-	__u64 duration;
+	__u64 duration, ago; /* ended so long ago */
 	long ret;
 	__u64 ns[NR_HL_STATES]; /* the breakdown */
 };
@@ -256,11 +351,13 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 {
 	struct slow_what w = {
 		.duration = e->duration,
+		.ago = e->ago,
 		.result = e->ret,
 		.nr = s->call_nr,
 		.op = HL_OP_SYSCALL,
 		.abi = s->call_abi,
-		.flags = s->restarts ? HL_SLOW_RESTARTED : 0,
+		.restarts = was_restarted(s) ? s->restarts : 0,
+		.awake = s->switches == s->call_switches,
 	};
 
 	__u64 most = 0;
@@ -273,6 +370,8 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 			w.state = i;
 		}
 	}
+	if (w.restarts)
+		w.flags = HL_SLOW_RESTARTED;
 	call_detail(p, s, &w);
 	slow_emit(s, &w, cpu);
 	return 0;
@@ -321,10 +420,16 @@ static __noinline int call_orphan(struct hl_slot *s, struct hl_ctl *ctl, struct 
 static __noinline int call_interrupted(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl,
 				       struct hl_cpu *cpu)
 {
-	struct call_end e = { .duration = s->restart_end - s->restart_begin, .ret = -HL_EINTR };
+	struct call_end e = {
+		.duration = s->restart_end - s->restart_begin,
+		.ago = bpf_ktime_get_ns() - s->restart_end,
+		.ret = -HL_EINTR,
+	};
 	__u16 nr = s->call_nr;
 	__u8 abi = s->call_abi;
 
+	/* all that it waited was folded; what is open is rt_sigreturn's */
+	s->open_states = 0;
 	s->call_nr = s->restart_nr;
 	s->call_abi = s->restart_abi;
 	s->call_switches = s->switches - 1;
@@ -333,7 +438,7 @@ static __noinline int call_interrupted(struct task_struct *p, struct hl_slot *s,
 	if (s->restarts)
 		s->restarts--;
 	call_count(p, s, ctl, cpu, &e);
-	s->call_flags &= ~HL_CALL_GAPPED;
+	restart_forget(s);
 	s->call_nr = nr;
 	s->call_abi = abi;
 	return 0;
@@ -343,6 +448,8 @@ static __noinline int call_interrupted(struct task_struct *p, struct hl_slot *s,
 static __noinline int call_restarts(struct hl_slot *s, struct hl_cpu *cpu, __u64 begin, __u64 now,
 				    struct pt_regs *regs)
 {
+	if (s->restart_begin) /* inside a signal handler: it is not known that the outer one comes back */
+		restart_forget(s);
 	cpu->call_restarted++;
 	s->restarts++;
 	s->restart_begin = begin;
@@ -350,7 +457,28 @@ static __noinline int call_restarts(struct hl_slot *s, struct hl_cpu *cpu, __u64
 	s->restart_nr = s->call_nr;
 	s->restart_abi = s->call_abi;
 	s->restart_ip = REGS_IP(regs);
-	s->call_flags &= ~HL_CALL_GAPPED;
+	s->restart_sp = regs_sp(regs);
+	return 0;
+}
+
+/* Its "result" is what the interrupted code had in that register. */
+__hot bool is_sigreturn(struct hl_slot *s)
+{
+	if (s->call_abi == HL_COMPAT_ABI)
+		return s->call_nr == HL_NR_SIGRETURN_IA32 || s->call_nr == HL_NR_OLD_SIGRETURN_IA32;
+	return s->call_nr == HL_NR_SIGRETURN;
+}
+
+/* A signal handler returned: to a call that comes back, or behind one that it interrupted? */
+static __noinline int call_sigreturn(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
+				     struct pt_regs *regs)
+{
+	if ((__u32)regs_sp(regs) != s->restart_sp)
+		return 0;
+	if (REGS_IP(regs) == s->restart_ip)
+		call_interrupted(p, s, ctl, cpu);
+	else if (REGS_IP(regs) == s->restart_ip - HL_SYSCALL_INSN)
+		s->call_flags |= HL_CALL_BACK;
 	return 0;
 }
 
@@ -366,12 +494,13 @@ __hot void call_exit(__u64 *ctx)
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
 	struct call_end e = { .ret = (long)ctx[1] };
-	long ret = e.ret;
 	__u64 begin, now;
 
 	if (!s || !ctl || !cpu || ctl->look || !is_target(p, s, ctl))
 		return;
 	hold_cpu();
+	if (s->flags & HL_SLOT_OFF_CPU)
+		ledger_arrived(p, s, rq_clock(p), cpu);
 	begin = s->call_begin;
 	if (!begin || s->call_gen != ctl->calls_gen) {
 		call_orphan(s, ctl, cpu);
@@ -383,15 +512,14 @@ __hot void call_exit(__u64 *ctx)
 		cpu->calls_clock++;
 		goto out;
 	}
-	if (is_restart(ret)) {
-		if (s->restart_begin) /* inside a signal handler: the outer one ends for us here */
-			call_interrupted(p, s, ctl, cpu);
+	if (e.ret < 0 && is_sigreturn(s))
+		e.ret = 0;
+	if (is_restart(e.ret)) {
 		call_restarts(s, cpu, begin, now, (struct pt_regs *)ctx[0]);
 		goto out;
 	}
-	if (s->restart_begin && s->call_nr == (s->call_abi == HL_COMPAT_ABI ? HL_NR_SIGRETURN_IA32 : HL_NR_SIGRETURN) &&
-	    REGS_IP((struct pt_regs *)ctx[0]) == s->restart_ip)
-		call_interrupted(p, s, ctl, cpu);
+	if (s->restart_begin && is_sigreturn(s))
+		call_sigreturn(p, s, ctl, cpu, (struct pt_regs *)ctx[0]);
 	e.duration = now - begin;
 	call_count(p, s, ctl, cpu, &e);
 out:

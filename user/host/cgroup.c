@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
@@ -197,4 +198,18 @@ int cgroups_path(struct cgroups *c, uint64_t id, pid_t pid, char *path)
 		return 0;
 	}
 	return pid > 0 ? cgroup_of_pid(pid, path) : -ENOENT;
+}
+
+int cgroups_id(const struct cgroups *c, const char *path, uint64_t *id)
+{
+	struct stat st;
+
+	while (*path == '/')
+		path++;
+	if (c->mount_fd < 0)
+		return -ENOENT;
+	if (fstatat(c->mount_fd, *path ? path : ".", &st, 0))
+		return -errno;
+	*id = st.st_ino; /* kernfs gives both the same number where an inode's has 64 bits */
+	return 0;
 }

@@ -34,5 +34,7 @@ void cgroups_free(struct cgroups *c);
  * id of 0 is never looked up. 0 or -errno; path is "" then.
  */
 int cgroups_path(struct cgroups *c, uint64_t id, pid_t pid, char *path);
+/* The id of the cgroup with that path in the unified hierarchy. 0 or -errno. */
+int cgroups_id(const struct cgroups *c, const char *path, uint64_t *id);
 
 #endif

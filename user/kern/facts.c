@@ -55,10 +55,39 @@ static void collector(struct live *l, const char *name, enum hl_collector_state 
 	live_emit(l);
 }
 
+/* Each CPU's counters, added up. */
+static struct hl_cpu sum_cpus(const struct live *l)
+{
+	struct hl_cpu sum = {};
+	uint64_t *to = (uint64_t *)&sum;
+
+	for (uint32_t c = 0; c < l->kcfg.nr_cpus; c++) {
+		const uint64_t *from = (const uint64_t *)&l->sh.cpus[c];
+
+		for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
+			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+/* Children of the target that are none themselves, because there was no room to note them. */
+static const char *unfollowed(const struct live *l, char reason[64])
+{
+	uint64_t n = sum_cpus(l).targets_lost;
+
+	reason[0] = '\0';
+	if (n)
+		snprintf(reason, 64, "%llu processes of the target could not be followed", (unsigned long long)n);
+	return reason;
+}
+
 static void collectors(struct live *l)
 {
+	char reason[64];
+
 	collector(l, "waits", HL_COLLECTOR_ON, "");
-	collector(l, "calls", l->tier.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF, l->tier.on ? "" : l->tier.reason);
+	collector(l, "calls", l->tier.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF,
+		  l->tier.on ? unfollowed(l, reason) : l->tier.reason);
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 
@@ -99,20 +128,6 @@ static void self(struct live *l)
 
 /* ---- accounting ---------------------------------------------------------------- */
 
-static struct hl_cpu sum_cpus(const struct live *l)
-{
-	struct hl_cpu sum = {};
-	uint64_t *to = (uint64_t *)&sum;
-
-	for (uint32_t c = 0; c < l->kcfg.nr_cpus; c++) {
-		const uint64_t *from = (const uint64_t *)&l->sh.cpus[c];
-
-		for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
-			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-	}
-	return sum;
-}
-
 /* How often the kernel skipped a program because it was already running on that CPU. */
 static uint64_t skipped(struct live *l, const char *prog)
 {
@@ -125,19 +140,34 @@ static uint64_t skipped(struct live *l, const char *prog)
 	return info.recursion_misses;
 }
 
-/* Calls that were entered and not left yet. */
-static uint64_t open_calls(const struct live *l)
+static bool in_call(const struct hl_slot *s)
 {
-	uint64_t n = 0;
+	return s->owner > 1 && s->call_begin && s->call_gen;
+}
+
+static void count_homed(struct live *l, const void *item)
+{
+	l->homed_open += in_call(item);
+}
+
+/* Calls that were entered and not left yet. */
+static uint64_t open_calls(struct live *l)
+{
+	uint64_t n = 0, missing = 0;
 	struct kthread *t;
 
 	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));) {
 		const struct hl_slot *s = &l->sh.slots[t->tid & l->kcfg.slot_mask];
 
-		if (s->tid == t->tid && s->owner > 1 && s->call_begin && s->call_gen)
-			n++;
+		if (s->tid == t->tid && s->owner > 1)
+			n += in_call(s);
+		else
+			missing++;
 	}
-	return n;
+	l->homed_open = 0;
+	if (missing && l->iter_works)
+		object_iterate(&l->iter, "hl_homed", sizeof(struct hl_slot), count_homed, l);
+	return n + l->homed_open;
 }
 
 static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64_t delivered, const uint64_t *lost)
@@ -171,8 +201,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_CLOCK] = c.calls_clock;
 	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
 	lost[HL_LOSS_UNPAIRED] = c.call_superseded;
-	lost[HL_LOSS_RECURSION] = skipped(l, "sys_exit");
-	calls = c.call_enter + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
+	lost[HL_LOSS_RECURSION] = skipped(l, "sys_enter"); /* a skipped sys_exit is one that was unpaired */
+	calls = c.call_enter + lost[HL_LOSS_RECURSION] + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
 	calls -= MIN(calls, l->tier.skipped + open_calls(l));
 	send_acct(l, HL_CLASS_CALLS, calls, l->cells.calls, lost);
 	memset(lost, 0, sizeof(lost));

@@ -183,6 +183,8 @@ struct live {
 	bool started, stopped;
 	bool mute; /* records are not handed on */
 	uint32_t target_pid; /* the command that was started; 0: none */
+	bool unfiltered;     /* there are targets, but the kernel side cannot tell which */
+	uint64_t homed_open; /* calls in progress of threads whose slot is in task storage */
 	bool iter_works;
 	char iter_reason[96];
 	int64_t clock_offset; /* boot - clock, now */

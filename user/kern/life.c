@@ -63,13 +63,31 @@ struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start)
 	return hash_get(l->life.gone, &(struct identity){ start, pid, 0 });
 }
 
+/* Another process may have the number by now. */
+static void target_gone(struct live *l, const struct kproc *p)
+{
+	int fd = bpf_map__fd(object_map(&l->core, "hl_targets"));
+	uint64_t start = 0;
+
+	if (!bpf_map_lookup_elem(fd, &p->pid, &start) && (!start || start == p->start))
+		bpf_map_delete_elem(fd, &p->pid);
+}
+
+static bool is_target(const struct live *l, uint32_t pid)
+{
+	for (size_t i = 0; i < l->cfg.nr_pids; i++)
+		if (l->cfg.pids[i] == pid)
+			return true;
+	return pid == l->target_pid;
+}
+
 static void proc_gone(struct live *l, struct kproc *p)
 {
 	if (hash_get(l->life.procs, &p->pid) == p)
 		hash_del(l->life.procs, &p->pid);
 	p->gone = true;
 	hash_put(l->life.gone, &(struct identity){ p->start, p->pid, 0 }, p);
-	bpf_map_delete_elem(bpf_map__fd(object_map(&l->core, "hl_targets")), &p->pid);
+	target_gone(l, p);
 }
 
 static void set_str(char **at, const char *s)
@@ -96,7 +114,7 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	p->dirty = true;
 	if (p->pid == (uint32_t)getpid())
 		p->flags |= HL_PROC_SELF;
-	if (p->pid == l->target_pid)
+	if (is_target(l, p->pid))
 		p->flags |= HL_PROC_TARGET;
 	memcpy(p->comm, r->comm, sizeof(p->comm));
 	hash_put(l->life.procs, &p->pid, p);

@@ -100,21 +100,50 @@ static void set_ctl(struct live *l)
 	}
 }
 
+static int add_pid(struct live *l, uint32_t pid)
+{
+	uint64_t any_start = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(object_map(&l->core, "hl_targets")), &pid, &any_start, BPF_ANY);
+}
+
+/* Whether the kernel side can tell the targets by their names and cgroups. */
+static bool set_names(struct live *l)
+{
+	const char *const *comm = l->cfg.comms, *const *cgroup = l->cfg.cgroups;
+	struct hl_ctl *ctl = l->sh.ctl;
+	uint64_t id;
+
+	for (; comm && *comm; comm++) {
+		if (ctl->nr_comms == HL_MAX_COMMS)
+			return false;
+		strncpy(ctl->comms[ctl->nr_comms++], *comm, HL_COMM_LEN - 1);
+	}
+	for (; cgroup && *cgroup; cgroup++) {
+		if (ctl->nr_cgroups == HL_MAX_CGROUPS || cgroups_id(l->life.cgroups, *cgroup, &id))
+			return false;
+		ctl->cgroups[ctl->nr_cgroups++] = id;
+	}
+	return true;
+}
+
+/* Targets that the kernel side cannot tell: it looks at the whole host, as without any. */
 static int set_targets(struct live *l)
 {
 	struct hl_ctl *ctl = l->sh.ctl;
-	int fd = bpf_map__fd(object_map(&l->core, "hl_targets")), err;
+	int err;
 
 	if (!l->cfg.has_target)
 		return 0;
+	l->unfiltered = !set_names(l);
+	if (l->unfiltered) {
+		l->cfg.has_target = false;
+		return 0;
+	}
 	for (size_t i = 0; i < l->cfg.nr_pids; i++) {
-		err = bpf_map_update_elem(fd, &l->cfg.pids[i], &l->cfg.pids[i], BPF_ANY);
+		err = add_pid(l, l->cfg.pids[i]);
 		if (err)
 			return err;
-	}
-	for (size_t i = 0; l->cfg.comms && l->cfg.comms[i] && i < HL_MAX_COMMS; i++) {
-		strncpy(ctl->comms[i], l->cfg.comms[i], HL_COMM_LEN - 1);
-		ctl->nr_comms = i + 1;
 	}
 	ctl->filter = HL_FILTER_ON | HL_FILTER_FOLLOW;
 	ctl->filter_gen = 1;
@@ -215,10 +244,11 @@ void live_close(struct live *l)
 
 int live_add_target(struct live *l, uint32_t pid)
 {
-	int fd = bpf_map__fd(object_map(&l->core, "hl_targets"));
-	int err = bpf_map_update_elem(fd, &pid, &pid, BPF_ANY);
+	int err = add_pid(l, pid);
 
 	l->target_pid = pid;
+	if (l->unfiltered)
+		return err;
 	l->sh.ctl->filter |= HL_FILTER_ON | HL_FILTER_FOLLOW;
 	l->sh.ctl->filter_gen++;
 	return err;
