@@ -5,6 +5,7 @@
 #   make SAN=1           with ASAN and UBSAN (build-san/hostlat)
 #   sudo make run        install what is missing, build, start
 #   sudo make test       install what is missing, run all tests
+#   sudo make bench      what it costs, beside other tracers (most of an hour)
 #   make fuzz            the recording's reader under a fuzzer
 #   make install         honours PREFIX and DESTDIR
 # V=1 shows commands; O=dir builds elsewhere; CC=clang works too.
@@ -113,6 +114,9 @@ run: deps
 test: deps-test
 	$(Q)tests/run.sh
 
+bench: deps-test all work
+	$(Q)O=$(O) tests/bench/run.sh $(BENCH)
+
 fuzz: deps-test
 	$(Q)tests/fuzz/run.sh
 
@@ -130,4 +134,4 @@ clean:
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 
-.PHONY: all run test fuzz check format install clean deps deps-test work unit
+.PHONY: all run test bench fuzz check format install clean deps deps-test work unit

@@ -120,13 +120,11 @@ def cpu_ns(pid):
     return total
 
 
-def peak_mib(pid):
-    """The most resident memory that a process has had, in MiB."""
+def memory_mib(pid):
+    """Resident memory of a process now, and the most that it has had, in MiB."""
     with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
-        for line in f:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    raise Missing("no VmHWM in /proc")
+        kib = {line.split(":")[0]: line.split()[1] for line in f if line.startswith("Vm")}
+    return int(kib["VmRSS"]) / 1024, int(kib["VmHWM"]) / 1024
 
 
 def host_busy():

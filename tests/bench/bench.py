@@ -3,6 +3,7 @@
 tables with a verdict for each limit. Started by tests/bench/run.sh, which builds first.
 Exit status: 0; 1 when a measurement could not be made; 2 for wrong usage."""
 import argparse
+import os
 import signal
 import sys
 
@@ -10,6 +11,7 @@ import basis
 import loops
 import own
 import servers
+import tracers
 
 # name, what runs, what it measures
 TABLES = (
@@ -42,6 +44,14 @@ def options():
     return a
 
 
+def warn_of_others():
+    """Other tracers slow down the untraced runs too, and whoever comes or goes spoils a pair."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        n = tracers.attachments(pid)
+        if n:
+            print(f"note: process {pid} has {n} programs or perf events attached: its cost is in every figure")
+
+
 def summary(bench):
     print(f"samples: {bench.path}")
     for line in bench.over:
@@ -54,8 +64,11 @@ def main():
     # a parent may have had it ignored, and the tracers end on it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # all alike, load and tracers, so that what else runs here takes little from them
+    os.setpriority(os.PRIO_PROCESS, 0, -10)
     bench = basis.Bench(a.build, a.quick, a.rounds)
     print(basis.host_line())
+    warn_of_others()
     for name, run, _ in TABLES:
         if a.tables and name not in a.tables:
             continue

@@ -2,6 +2,7 @@
 """The tight loops: what a tracer adds to each getppid call and to each round of a pipe
 ping-pong. Every traced sample stands between two untraced ones; the order is drawn anew in
 each round; the load runs on one CPU, the tracers' user space on another."""
+import os
 import random
 import time
 
@@ -53,7 +54,8 @@ def sample(bench, table, name, n):
     time.sleep(0.1)
     after = bench.loop(table["mode"], SECONDS)
     base = (before["ns"] + after["ns"]) / 2
-    bench.keep(tracer=name, round=n, before=before, traced=run, after=after, counted=counted)
+    bench.keep(tracer=name, round=n, before=before, traced=run, after=after, counted=counted,
+               load_average=os.getloadavg()[0])
     return {"base": base, "added": run["ns"] - base, "ratio": run["ns"] / base, "issued": run["events"],
             "counted": counted}
 

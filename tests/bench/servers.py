@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-"""Throughput that a server loses while it is watched. A pair is one untraced run and one
-traced, in an order that is drawn; a control pair is two untraced runs. Server on one CPU,
-client on the other, the tracer wherever the scheduler puts it. Servers live in a scratch
-directory and listen on loopback only."""
+"""Throughput that a server loses while it is watched. A pair is one traced run
+and the mean of the untraced ones right before and after it; a control pair has no tracer
+in the middle. Server on one CPU, client on the other, the tracer wherever the scheduler puts
+it. Servers live in a scratch directory and listen on loopback only. Throughput suffers from
+whatever else the host does; the server's CPU time of an operation suffers less, and is
+printed beside it."""
 import os
 import random
 import re
@@ -13,12 +15,13 @@ import subprocess
 import tempfile
 import time
 
-from basis import Missing, median, median_bounds, print_table
+from basis import Missing, cpu_ns, median, median_bounds, print_table
 from screen import Screen
 from tracers import Running, TRACERS
 
 LOSS_LIMIT = 3.0        # %, lower 95 % bound
 RUN_SECONDS = 1.0
+REAP_SECONDS = 0.15
 REPETITIONS = 3
 # name, arguments of hostlat on a terminal or the row of another tracer, pairs in full and quick
 CONTROL, DEFAULT, CALLS = "none (control)", "hostlat", "hostlat --calls=on"
@@ -90,6 +93,20 @@ class Server:
     def prepare(self):
         pass
 
+    def cpu_s(self):
+        """CPU seconds of the server so far, with those of its processes that have ended."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8", errors="replace") as f:
+            words = f.read().rsplit(")", 1)[1].split()
+        return cpu_ns(self.process.pid) / 1e9 + sum(map(int, words[13:15])) / os.sysconf("SC_CLK_TCK")
+
+    def measure(self):
+        """Operations per second of one run, and the server's CPU time of each operation in us."""
+        before = self.cpu_s()
+        speed = self.run(self.count)
+        # a process for each connection is counted when it is gone
+        time.sleep(REAP_SECONDS)
+        return speed, 1e6 * (self.cpu_s() - before) / self.count
+
     def client(self, argv, pattern):
         """Runs the client and returns the numbers that pattern finds in what it says."""
         p = subprocess.run(argv, capture_output=True, text=True, timeout=120)
@@ -117,7 +134,7 @@ class Redis(Server):
 class Postgres(Server):
     first_count = 1000
     clients = 4
-    needs = ("runuser", "psql")
+    needs = ("setpriv", "psql")
 
     def program(self, name):
         for base in sorted(os.listdir("/usr/lib/postgresql"), key=float, reverse=True):
@@ -127,7 +144,7 @@ class Postgres(Server):
         raise Missing(f"no {name}")
 
     def as_postgres(self, *argv):
-        return ["runuser", "-u", "postgres", "--", *map(str, argv)]
+        return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *map(str, argv)]
 
     def once(self, *argv):
         p = subprocess.run(self.as_postgres(*argv), capture_output=True, text=True, timeout=120, cwd="/")
@@ -138,7 +155,6 @@ class Postgres(Server):
         shutil.chown(self.dir, "postgres")
         data = f"{self.dir}/data"
         self.once(self.program("initdb"), "-D", data, "-A", "trust", "--no-sync")
-        # runuser stays as the parent and hands no signal on; the server is asked through its own file
         self.process = quiet(on_cpu(self.bench.load_cpu, *self.as_postgres(
             self.program("postgres"), "-D", data, "-p", self.port, "-h", "127.0.0.1", "-k", self.dir, "-c",
             "fsync=off")), cwd="/")
@@ -155,15 +171,6 @@ class Postgres(Server):
                                 max(count // self.clients, 1), "bench")
         return self.client(on_cpu(self.bench.tracer_cpu, *argv), r"^tps = ([\d.]+) \(without")[0]
 
-    def __exit__(self, *_):
-        try:
-            with open(f"{self.dir}/data/postmaster.pid", encoding="ascii") as f:
-                os.kill(int(f.readline()), signal.SIGINT)
-            self.process.wait(20)
-        except (OSError, ValueError, subprocess.TimeoutExpired):
-            pass
-        super().__exit__()
-
 
 # ---- pairs --------------------------------------------------------------------------------
 
@@ -179,7 +186,7 @@ def traced_run(bench, server, how):
     watcher = start(bench, how)
     try:
         time.sleep(0.2)
-        return server.run(server.count)
+        return server.measure()
     finally:
         if watcher:
             watcher.stop()
@@ -187,68 +194,66 @@ def traced_run(bench, server, how):
 
 
 def pair(bench, server, how):
-    """(untraced, traced) operations per second."""
-    if random.random() < 0.5:
-        plain = server.run(server.count)
-        return plain, traced_run(bench, server, how)
+    """One traced run between two untraced ones: speed and CPU time of the mean of those two and
+    of that one."""
+    before = server.measure()
     traced = traced_run(bench, server, how)
-    return server.run(server.count), traced
+    after = server.measure()
+    return [(b + a) / 2 for b, a in zip(before, after)], traced, (before, after)
 
 
 def repetition(bench, server, number, gone):
-    """Losses in % by name, each pair printed and kept."""
+    """(loss, more CPU time) in % by name, each pair printed and kept."""
     todo = []
     for name, how, full, quick in WATCHED:
         todo += [(name, how)] * bench.rounds(full, quick)
-    losses = {}
-    print(f"   repetition {number + 1}: operations per second untraced and traced, and the loss")
+    got = {}
+    print(f"   repetition {number + 1}: operations per second and the server's CPU time of one, untraced and traced")
     for name, how in random.sample(todo, len(todo)):
         if name in gone:
             continue
         try:
-            plain, traced = pair(bench, server, how)
+            plain, traced, both = pair(bench, server, how)
         except Missing as e:
             bench.skip(name, e)
             gone.add(name)
             continue
-        loss = 100 * (1 - traced / plain)
-        losses.setdefault(name, []).append(loss)
-        bench.keep(tracer=name, repetition=number, untraced=plain, traced=traced, loss_percent=loss)
-        print(f"     {name:20} {plain:9.0f} {traced:9.0f} {loss:7.2f} %", flush=True)
-    return losses
+        loss, more = 100 * (1 - traced[0] / plain[0]), 100 * (traced[1] / plain[1] - 1)
+        got.setdefault(name, []).append((loss, more))
+        bench.keep(tracer=name, repetition=number, untraced=both, traced=traced, loss_percent=loss,
+                   more_cpu_percent=more, load_average=os.getloadavg()[0])
+        print(f"     {name:20} {plain[0]:8.0f} {traced[0]:8.0f}/s {loss:7.2f} % lost  {plain[1]:7.2f} "
+              f"{traced[1]:7.2f} us {more:7.2f} % more", flush=True)
+    return got
 
 
-def lower_bound(values):
-    return median_bounds(values)[0]
+def losses(repetitions, name):
+    """The losses of each repetition that has some."""
+    return [[loss for loss, _ in r[name]] for r in repetitions if name in r]
 
 
 def show(repetitions):
     rows = []
     for name, *_ in WATCHED:
-        each = [r[name] for r in repetitions if name in r]
+        each = losses(repetitions, name)
         if not each:
             continue
         medians = [median(v) for v in each]
-        bounds = [median_bounds(v) for v in each]
-        worst = medians.index(max(medians))
         every = [x for v in each for x in v]
         low, high = median_bounds(every)
-        rows.append([name, len(every), "  ".join(f"{m:.1f} [{lo:.1f}..{hi:.1f}]" for m, (lo, hi) in zip(medians, bounds)),
-                     f"{worst + 1}", f"{median(every):.2f}", f"{low:.2f}..{high:.2f}"])
-    print_table(["watched by", "pairs", "loss % by repetition, 95 % bounds", "worst", "all", "95 % bounds"], rows)
-
-
-def worst_median(repetitions, name):
-    return max((median(r[name]) for r in repetitions if name in r), default=None)
+        more = median([m for r in repetitions for _, m in r.get(name, [])])
+        rows.append([name, len(every), "  ".join(f"{m:.2f}" for m in medians), f"{max(medians):.2f}",
+                     f"{median(every):.2f}", f"{low:.2f}..{high:.2f}", f"{more:.2f}", ""])
+    print_table(["watched by", "pairs", "loss % by repetition", "worst", "all", "95 % bounds", "more CPU %", ""], rows)
 
 
 def total_median(repetitions, name):
-    every = [x for r in repetitions for x in r.get(name, [])]
+    every = [x for v in losses(repetitions, name) for x in v]
     return median(every) if every else None
 
 
 def limits(bench, repetitions):
-    bounds = [lower_bound(r[DEFAULT]) for r in repetitions if DEFAULT in r]
+    bounds = [median_bounds(v)[0] for v in losses(repetitions, DEFAULT)]
     rows = [("hostlat: lower 95 % bound of the loss, worst repetition", max(bounds, default=None), LOSS_LIMIT, " %")]
     for peer in ("syscount -L", "bpftrace calls"):
         theirs = total_median(repetitions, peer)
