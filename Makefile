@@ -106,6 +106,8 @@ deps:
 	$(Q)tools/deps.sh build
 deps-test:
 	$(Q)tools/deps.sh build test
+deps-bench:
+	$(Q)tools/deps.sh build bench
 
 run: deps
 	$(Q)$(MAKE) --no-print-directory all
@@ -114,7 +116,7 @@ run: deps
 test: deps-test
 	$(Q)tests/run.sh
 
-bench: deps-test all work
+bench: deps-bench all work
 	$(Q)O=$(O) tests/bench/run.sh $(BENCH)
 
 fuzz: deps-test
@@ -134,4 +136,4 @@ clean:
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 
-.PHONY: all run test bench fuzz check format install clean deps deps-test work unit
+.PHONY: all run test bench fuzz check format install clean deps deps-test deps-bench work unit

@@ -1,17 +1,20 @@
 #!/bin/bash
-# tools/deps.sh build [test]: installs what is missing to build, and to test, on Debian 12.
+# tools/deps.sh build [test] [bench]: installs what is missing to build, to test, and to measure, on Debian 12.
 # Nothing missing: nothing is asked of the network. Elsewhere it names the packages and stops.
 set -eu
 
 build="gcc libc6-dev make clang llvm libbpf-dev bpftool libelf-dev libdw-dev libncurses-dev libcjson-dev pkg-config zlib1g-dev libzstd-dev"
 # what the tests run beside or against hostlat; no service of theirs is started
 test="python3 python3-jsonschema qemu-system-x86 busybox-static cpio curl jq tmux strace e2fsprogs xfsprogs iproute2 kmod util-linux procps xz-utils zstd libclang-rt-14-dev"
+# the tracers and servers that the bench measures beside hostlat
+bench="python3 strace bpftrace libbpf-tools linux-perf redis-server redis-tools postgresql postgresql-contrib util-linux"
 
 want=
 for set in "$@"; do
 	case $set in
 	build) want="$want $build" ;;
 	test) want="$want $test" ;;
+	bench) want="$want $bench" ;;
 	*) echo "deps.sh: no such set of packages: $set" >&2; exit 2 ;;
 	esac
 done

@@ -20,7 +20,7 @@ static bool choose(struct bpf_object *obj, const char *word)
 	struct bpf_program *p;
 	bool any = false, on;
 
-	bpf_object__for_each_program(p, obj) {
+	bpf_object__for_each_program (p, obj) {
 		on = !strncmp(bpf_program__name(p), word, strlen(word)) &&
 		     bpf_program__name(p)[strlen(word)] == '_';
 		bpf_program__set_autoload(p, on);
@@ -51,8 +51,8 @@ static void print_counts(const struct floor_bpf *f)
 		getppid_ns += f->bss->call_hist[cpu][SYS_getppid].sum_ns;
 		delays += count(&f->bss->runqueue_hist[cpu]);
 	}
-	printf("{\"calls\":%llu,\"getppid\":%llu,\"getppid_ns\":%llu,\"sleeps\":%llu,\"delays\":%llu}\n", calls,
-	       getppid, getppid_ns, sleeps, delays);
+	printf("{\"calls\":%llu,\"getppid\":%llu,\"getppid_ns\":%llu,\"sleeps\":%llu,\"delays\":%llu}\n",
+	       calls, getppid, getppid_ns, sleeps, delays);
 }
 
 static int run(struct floor_bpf *f)

@@ -122,7 +122,8 @@ static int run(struct loop *l, double seconds)
 		if (i <= n / 4)
 			fast += ns[i];
 	}
-	printf("{\"pid\":%d,\"events\":%llu,\"ns\":%.2f,\"mean_ns\":%.2f,\"best_ns\":%.2f,\"worst_ns\":%.2f}\n",
+	printf("{\"pid\":%d,\"events\":%llu,\"ns\":%.2f,\"mean_ns\":%.2f,\"best_ns\":%.2f,\"worst_ns\":%.2f}"
+	       "\n",
 	       getpid(), events, fast / (n / 4 + 1), all / n, ns[0], ns[n - 1]);
 	return 0;
 }
