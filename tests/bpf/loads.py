@@ -111,6 +111,84 @@ def load_inode_lock(hold_ms):
     tell(holder=holder_tid, waiter=waiter_tid, toucher=toucher_tid, waited_ns=waited)
 
 
+# ---- files under changing names ---------------------------------------------------------------
+
+
+def load_names(folder, times):
+    """One descriptor, fsynced under its first name, its second one, and none."""
+    first, second = os.path.join(folder, "first name"), os.path.join(folder, "second\nname")
+    fd = os.open(first, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def sync():
+        for _ in range(int(times)):
+            os.write(fd, b"x" * 4096)
+            os.fsync(fd)
+
+    sync()
+    os.rename(first, second)
+    sync()
+    os.unlink(second)
+    sync()
+    tell(pid=os.getpid(), first=first, second=second, inode=os.fstat(fd).st_ino)
+
+
+def load_deep(folder, depth, length, hold_ms):
+    """Waits for a lock of a file many directories down; its holder is another process."""
+    fd = os.open(folder, os.O_RDONLY)
+    for i in range(int(depth)):
+        name = f"{i}-".ljust(int(length), "d")
+        os.mkdir(name, dir_fd=fd)
+        down = os.open(name, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = down
+    hold, wait = (os.open("file", os.O_RDWR | os.O_CREAT, 0o600, dir_fd=fd) for _ in range(2))
+    fcntl.flock(hold, fcntl.LOCK_EX)
+    pid = os.fork()
+    if not pid:
+        time.sleep(float(hold_ms) / 1000)
+        fcntl.flock(hold, fcntl.LOCK_UN)
+        os._exit(0)
+    fcntl.flock(wait, fcntl.LOCK_EX)
+    os.waitpid(pid, 0)
+    tell(pid=os.getpid(), path=os.readlink(f"/proc/self/fd/{wait}") if int(depth) * int(length) < 3900 else None)
+
+
+def load_direct(path, times):
+    """Reads past the page cache."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o600)
+    page = mmap.mmap(-1, PAGE)
+    os.write(fd, page)
+    for _ in range(int(times)):
+        os.preadv(fd, [page], 0)
+    tell(pid=os.getpid())
+
+
+def load_fsync_big(path, size):
+    """One fsync of so much; says BEGIN before it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.write(fd, b"x" * int(size))
+    sys.stderr.write("BEGIN\n")
+    sys.stderr.flush()
+    begin = now()
+    os.fsync(fd)
+    tell(pid=os.getpid(), begin_ns=begin, wall_ns=now() - begin)
+
+
+def load_peer6(hold_ms):
+    """A client that waits for an answer over IPv6."""
+    listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    c = socket.create_connection(listener.getsockname()[:2])
+    a, _ = listener.accept()
+
+    def answer():
+        time.sleep(float(hold_ms) / 1000)
+        a.sendall(b"x")
+
+    threading.Thread(target=answer).start()
+    c.recv(1)
+    tell(pid=os.getpid(), local="[::1]:%d" % c.getsockname()[1], remote="[::1]:%d" % c.getpeername()[1])
+
+
 # ---- servers that take their time -------------------------------------------------------------
 
 
