@@ -26,11 +26,13 @@ def start(bench):
     first, complete = [], []
     for n in range(bench.rounds(11, 5)):
         screen = Screen(bench)
-        end = time.monotonic() + 10
-        while screen.complete() is None and time.monotonic() < end:
-            time.sleep(0.01)
-        at, frames = screen.complete(), screen.frames()
-        screen.stop()
+        try:
+            end = time.monotonic() + 10
+            while screen.complete() is None and time.monotonic() < end:
+                time.sleep(0.01)
+            at, frames = screen.complete(), screen.frames()
+        finally:
+            screen.stop()
         if at is None:
             raise Missing("no complete frame within 10 s")
         first.append(frames[0][1])

@@ -66,8 +66,13 @@ class Screen:
 
     def attached(self):
         """Returns once nothing more is being attached."""
-        if not wait_attached(self.process):
-            self.stop()
+        attached = False
+        try:
+            attached = wait_attached(self.process)
+        finally:
+            if not attached:
+                self.stop()
+        if not attached:
             raise Missing("hostlat does not attach on a terminal")
         return self
 

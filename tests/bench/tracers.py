@@ -157,8 +157,13 @@ class Running:
         with open(self.path, "wb") as out:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.DEVNULL)
-        if not wait_attached(self.process):
-            self.stop()
+        attached = False
+        try:
+            attached = wait_attached(self.process)
+        finally:
+            if not attached:
+                self.stop()
+        if not attached:
             raise Missing(f"{self.tracer.name} does not attach")
 
     def stop(self):
