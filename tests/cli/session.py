@@ -53,7 +53,7 @@ def duration_of_record():
     same(r.status, 0, repr(r))
     seconds = json.load(open(os.path.join(d, "a.json")))["capture"]["duration_ns"] / 1e9
     check(1.48 < seconds < 2.1, f"{seconds} s")
-    check(r.seconds < 5, f"it took {r.seconds} s")
+    check(r.seconds < 8, f"it took {r.seconds} s")
 
 
 def status_of(*command, how=("record", "-o", "a.json")):
@@ -111,7 +111,7 @@ def the_command_inherits_no_descriptors():
 def with_signal(sig, *words, delay=0.6):
     d = tap.folder()
     p = tap.start(*words, cwd=d)
-    tap.wait_for("programs", lambda: "prog_id" in fdinfo(p.pid))
+    tap.wait_for("ear for signals", lambda: "sigmask:" in fdinfo(p.pid))
     time.sleep(delay)
     begin = time.monotonic()
     p.send_signal(sig)

@@ -72,6 +72,7 @@ static int set_up(struct replay *r, const struct filter_opts *o)
 	if (!err)
 		err = filter_init(&r->filter, use);
 	if (!err) {
+		r->filter.model.ignore_target = use == o;
 		r->model = model_new(all_collectors, NULL, &r->filter.model);
 		apply_facts(r, &facts);
 	}

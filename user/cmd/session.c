@@ -216,7 +216,7 @@ static int listen_signals(struct session *s)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends) && !err; i++)
 		err = loop_add_signal(s->loop, ends[i], on_signal, s);
-	if (!err && s->child.pid)
+	if (!err && s->cfg.in->rest)
 		err = loop_add_signal(s->loop, SIGCHLD, on_child, s);
 	return err;
 }
@@ -277,7 +277,7 @@ static int open_loop(struct session *s)
 		err = s->drain_timer = loop_add_timer(s->loop, 0, drain, s);
 	if (err >= 0)
 		err = s->tick_timer = loop_add_timer(s->loop, 0, on_tick, s);
-	if (err >= 0 && s->writer)
+	if (err >= 0 && s->cfg.recording)
 		err = loop_add_timer(s->loop, FLUSH_NS, flush, s);
 	if (err >= 0)
 		return EXIT_OK;
@@ -299,12 +299,13 @@ int session_open(const struct session_cfg *cfg, struct session **out)
 	if (filter_check_pids(&s->filter))
 		return EXIT_FAILED;
 	status = open_live(s);
+	/* signals first: from here on none leaves an empty recording or a command behind */
+	if (!status)
+		status = open_loop(s);
 	if (!status)
 		status = open_sinks(s);
 	if (!status && cfg->in->rest && child_start(&s->child, cfg->in->rest, cfg->screen))
 		status = EXIT_FAILED;
-	if (!status)
-		status = open_loop(s);
 	return status;
 }
 

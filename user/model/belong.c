@@ -59,7 +59,7 @@ bool belongs(const struct model *m, const struct proc *p)
 		return true;
 	if (proc_is_other(p))
 		return false;
-	if (p->flags & HL_PROC_TARGET)
+	if (p->flags & HL_PROC_TARGET && !f->ignore_target)
 		return true;
 	return pid_wanted(f, p) || any(p->comm, f->comms, same_comm) ||
 	       any(p->cgroup, f->cgroups, below_cgroup) || any(p->container, f->containers, same_container);

@@ -30,6 +30,7 @@ struct model_filter {
 	const uint16_t *nrs; /* system calls (x86-64 numbers of the host's main table) */
 	size_t nr_nrs;
 	bool target_only; /* only processes with HL_PROC_TARGET (a command was started) */
+	bool ignore_target; /* HL_PROC_TARGET counts for nothing: a recording is shown by other filters */
 };
 
 /* A collector's user half: which records mean what, which tables it keeps. */
