@@ -126,7 +126,7 @@ def on_small_disk(size, script):
 @test
 def a_recording_on_a_full_disk():
     with tap.Clean():
-        r = on_small_disk("64k", '"$0" record -i 0.1 -d 20 -o a.hostlat; rc=$?; "$0" report a.hostlat >/dev/null; '
+        r = on_small_disk("512k", '"$0" record -i 0.1 -d 20 -o a.hostlat; rc=$?; "$0" report a.hostlat >/dev/null; '
                                  'echo report $?; exit $rc')
     same(r.status, 1, f"recorder ({r!r})")
     check("No space" in r.err, r.err)
