@@ -25,7 +25,9 @@ for p in $want; do
 done
 [ -n "$missing" ] || exit 0
 
-if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+# package names are those of Debian 12
+release=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}" || true)
+if [ "$release" != "debian 12" ] || [ "$(id -u)" != 0 ]; then
 	echo "hostlat: these Debian packages (or their like) are missing; install them as root:$missing" >&2
 	exit 1
 fi
