@@ -103,7 +103,7 @@ struct split {
 
 /* What the scheduler knows of a thread that comes to the CPU. */
 struct arrival {
-	__u64 now, queued_at, run_delay, throttled, cfs_rq;
+	__u64 now, queued_at, run_delay, ran, throttled, cfs_rq;
 };
 
 __hot void arrival_read(struct task_struct *p, struct arrival *a, __u64 now)
@@ -111,16 +111,25 @@ __hot void arrival_read(struct task_struct *p, struct arrival *a, __u64 now)
 	a->now = now;
 	a->queued_at = p->sched_info.last_queued;
 	a->run_delay = p->sched_info.run_delay;
+	a->ran = p->se.sum_exec_runtime;
 	a->throttled = throttled_total(p);
 	a->cfs_rq = cfs_rq_id(p);
+}
+
+/* How long it was queued since the last switch that was seen. */
+__hot __u64 queued_since(const struct hl_slot *s, const struct arrival *a)
+{
+	__u64 queued = a->run_delay - s->run_delay;
+
+	if (a->queued_at && a->now > a->queued_at)
+		queued += a->now - a->queued_at;
+	return queued;
 }
 
 __hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split *t)
 {
 	t->off = a->now - s->since;
-	t->queued = a->run_delay - s->run_delay;
-	if (a->queued_at && a->now > a->queued_at)
-		t->queued += a->now - a->queued_at;
+	t->queued = queued_since(s, a);
 	if (t->queued > t->off)
 		t->queued = t->off;
 	t->slept = t->off - t->queued;
@@ -186,24 +195,43 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 		ledger_slow(s, t, cpu);
 }
 
-/* A thread that comes to the CPU without having left it: it is new, or no tracepoint told of
- * its leaving, and nobody knows what it did since: `other`. */
-__hot void ledger_first(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
+/* A thread's first time on a CPU since it has a ledger. */
+__hot void ledger_first(struct hl_slot *s, const struct arrival *a)
 {
 	__u64 at = a->queued_at && a->queued_at < a->now ? a->queued_at : a->now;
 
-	if (s->switches) {
-		cpu->missed++;
-		if (at > s->since)
-			book(s, HL_STATE_OTHER, at - s->since, cpu);
-	} else {
-		s->begin = at;
-	}
-	s->since = at;
+	s->since = s->begin = at;
 	s->run_delay = a->run_delay;
 	s->flags |= HL_SLOT_OFF_CPU;
 	s->state = HL_STATE_RUNQUEUE;
 	s->nr = HL_NR_NONE;
+}
+
+/* Switches that no tracepoint told of lie between the last one and now. The scheduler's sums
+ * say how long it ran and how long it was queued; for what it slept, nobody knows: `other`. */
+static __noinline int ledger_lost(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
+{
+	__u64 rest = a->now > s->since ? a->now - s->since : 0;
+	__u64 ran = a->ran - s->ran, queued = queued_since(s, a);
+
+	cpu->missed++;
+	ran = ran < rest ? ran : rest;
+	book(s, HL_STATE_CPU, ran, cpu);
+	rest -= ran;
+	queued = queued < rest ? queued : rest;
+	book(s, HL_STATE_RUNQUEUE, queued, cpu);
+	book(s, HL_STATE_OTHER, rest - queued, cpu);
+	return 0;
+}
+
+/* From now on it runs. */
+__hot void ledger_runs(struct hl_slot *s, const struct arrival *a)
+{
+	s->since = a->now;
+	s->run_delay += queued_since(s, a);
+	s->ran = a->ran;
+	s->switches++;
+	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
 }
 
 __global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
@@ -212,8 +240,16 @@ __global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu
 
 	if (!s || !a || !cpu)
 		return 0;
+	/* no tracepoint told of its leaving, or it ran while it was off the CPU for all we know */
+	if (s->switches && (!(s->flags & HL_SLOT_OFF_CPU) || a->ran != s->ran)) {
+		slot_lock(s);
+		ledger_lost(s, a, cpu);
+		ledger_runs(s, a);
+		slot_unlock(s);
+		return 0;
+	}
 	if (!(s->flags & HL_SLOT_OFF_CPU))
-		ledger_first(s, a, cpu);
+		ledger_first(s, a);
 	cpu->waits_seen++;
 	if (a->now < s->since) {
 		cpu->waits_clock++;
@@ -227,9 +263,7 @@ __global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu
 	book(s, s->state, t.slept, cpu);
 	book(s, HL_STATE_RUNQUEUE, t.queued, cpu);
 	book(s, HL_STATE_THROTTLED, t.throttled, cpu);
-	s->since = a->now;
-	s->switches++;
-	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
+	ledger_runs(s, a);
 	slot_unlock(s);
 	return 0;
 }
@@ -242,6 +276,15 @@ static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, _
 
 	arrival_read(p, &a, at > s->since && at < now ? at : s->since);
 	return ledger_in(s, &a, cpu);
+}
+
+/* It left the CPU and came back, and no tracepoint told of either. */
+static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
+{
+	struct arrival a;
+
+	arrival_read(p, &a, now);
+	return ledger_lost(s, &a, cpu);
 }
 
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
@@ -259,10 +302,13 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 		ledger_arrived(p, s, now, cpu);
 	wait_gather(p, s, &w);
 	slot_lock(s);
-	if (now >= s->since)
+	if (p->sched_info.last_arrival > s->since)
+		ledger_missed(p, s, now, cpu);
+	else if (now >= s->since)
 		book(s, HL_STATE_CPU, now - s->since, cpu);
 	s->since = now;
 	s->run_delay = p->sched_info.run_delay;
+	s->ran = p->se.sum_exec_runtime;
 	s->throttled = throttled_total(p);
 	s->cfs_rq = cfs_rq_id(p);
 	s->object = w.object;

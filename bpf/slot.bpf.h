@@ -45,6 +45,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->switches = 0;
 	s->since = s->begin = now;
 	s->run_delay = p->sched_info.run_delay;
+	s->ran = p->se.sum_exec_runtime;
 	s->throttled = 0;
 	s->cfs_rq = 0;
 	s->object = s->arg = 0;

@@ -41,7 +41,8 @@ struct hl_slot {
 	__u32 switches; /* switch-ins */
 	__u64 since;    /* clock at the last switch */
 	__u64 begin;    /* clock when the ledger began */
-	__u64 run_delay; /* the scheduler's count at switch-out */
+	__u64 run_delay; /* the scheduler's count of queued time at the last switch … */
+	__u64 ran;       /* … and of time on a CPU at the last switch-out */
 
 	__u64 state_ns[NR_HL_STATES];
 
@@ -176,12 +177,12 @@ struct hl_ctl {
 	__u32 free_head; /* kernel takes here … */
 	__u32 free_tail; /* … user space gives back there */
 	__u32 look; /* the calls tier only counts how many there are */
-	__u32 pad;
+	__u32 found; /* all threads that were there before have their homes */
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 };
 
-_Static_assert(sizeof(struct hl_slot) == 384, "128 Ki slots are 48 MiB");
+_Static_assert(sizeof(struct hl_slot) == 392, "128 Ki slots are 49 MiB");
 _Static_assert(sizeof(struct hl_cell) % 64 == 0, "cell is whole cache lines");
 _Static_assert(sizeof(struct hl_cpu) % 64 == 0, "per-CPU counters do not share lines");
 

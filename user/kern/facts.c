@@ -71,23 +71,23 @@ static struct hl_cpu sum_cpus(const struct live *l)
 }
 
 /* Children of the target that are none themselves, because there was no room to note them. */
-static const char *unfollowed(const struct live *l, char reason[64])
+static const char *unfollowed(const struct live *l, char *reason, size_t size)
 {
 	uint64_t n = sum_cpus(l).targets_lost;
 
 	reason[0] = '\0';
 	if (n)
-		snprintf(reason, 64, "%llu processes of the target could not be followed", (unsigned long long)n);
+		snprintf(reason, size, "%llu processes of the target could not be followed", (unsigned long long)n);
 	return reason;
 }
 
 static void collectors(struct live *l)
 {
-	char reason[64];
+	char reason[96];
 
 	collector(l, "waits", HL_COLLECTOR_ON, "");
 	collector(l, "calls", l->tier.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF,
-		  l->tier.on ? unfollowed(l, reason) : l->tier.reason);
+		  l->tier.on ? unfollowed(l, reason, sizeof(reason)) : l->tier.reason);
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 

@@ -280,6 +280,7 @@ int live_start(struct live *l)
 			snprintf(l->iter_reason, sizeof(l->iter_reason), "task iterators: %s", err_str(err));
 		}
 	}
+	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
 	l->started = true;
 	return tier_init(l);
 }
