@@ -44,6 +44,10 @@ def mixed():
     r = live.work(["mixed", "--seconds", "3", "--file", os.path.join(live.folder(), "file")])
     with Facts() as f:
         f.check(schedstat(f, r) >= 14, "too few threads were compared")
+        for p in r.doc.processes(r.truth.pids):
+            for state in live.STATES:
+                of_threads = sum(t["time_ns"].get(state, 0) for t in r.doc.threads(p["pid"]))
+                f.same(p["time_ns"].get(state, 0), of_threads, f"{state} of process {p['pid']}, and of its threads")
         for state in ("sleep", "ipc", "network", "idle", "lock", "disk"):
             got = want = 0
             for t in r.truth.threads:

@@ -301,7 +301,7 @@ def hung_fsync():
     try:
         bound(1 << 20)
         enter = ["/bin/sh", "-c", f'echo $$ >{limit}/cgroup.procs && exec "$@"', "sh"]
-        with live.Load(*enter, *LOADS, "fsync-big", path, 4 << 20, ready="BEGIN") as load:
+        with live.Load(*enter, *LOADS, "fsync-big", path, 64 << 20, ready="BEGIN") as load:
             time.sleep(0.1)
             docs = live.top(n=2, interval=0.5)
             bound(0)
