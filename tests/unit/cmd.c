@@ -30,7 +30,12 @@ struct seconds_values {
 void test_opt_seconds(void)
 {
 	static const struct opt rows[] = {
-		{ .type = OPT_SECONDS, .short_name = 'i', .arg = "SEC", .help = "x", .min = 1000, .max = 3600 * NSEC_PER_SEC,
+		{ .type = OPT_SECONDS,
+		  .short_name = 'i',
+		  .arg = "SEC",
+		  .help = "x",
+		  .min = 1000,
+		  .max = 3600 * NSEC_PER_SEC,
 		  .offset = offsetof(struct seconds_values, ns) },
 		{ .type = OPT_END },
 	};
@@ -38,11 +43,21 @@ void test_opt_seconds(void)
 		const char *word;
 		uint64_t ns; /* 0: refused */
 	} cases[] = {
-		{ "1", NSEC_PER_SEC },	  { "0.5", NSEC_PER_SEC / 2 }, { "500ms", NSEC_PER_SEC / 2 },
-		{ "2s", 2 * NSEC_PER_SEC }, { "1m30s", 90 * NSEC_PER_SEC }, { "3600", 3600 * NSEC_PER_SEC },
-		{ "3601", 0 },		  { "0", 0 },		       { "", 0 },
-		{ ".", 0 },		  { "1.", 0 },		       { "-1", 0 },
-		{ "1 s", 0 },		  { "1.5.2", 0 },	       { "1e3", 0 },
+		{ "1", NSEC_PER_SEC },
+		{ "0.5", NSEC_PER_SEC / 2 },
+		{ "500ms", NSEC_PER_SEC / 2 },
+		{ "2s", 2 * NSEC_PER_SEC },
+		{ "1m30s", 90 * NSEC_PER_SEC },
+		{ "3600", 3600 * NSEC_PER_SEC },
+		{ "3601", 0 },
+		{ "0", 0 },
+		{ "", 0 },
+		{ ".", 0 },
+		{ "1.", 0 },
+		{ "-1", 0 },
+		{ "1 s", 0 },
+		{ "1.5.2", 0 },
+		{ "1e3", 0 },
 		{ "99999999999999999999", 0 },
 	};
 	struct str said = {};
@@ -99,8 +114,8 @@ void test_filter_hostile_words(void)
 	struct str said = {};
 	struct filter f;
 
-	filter_parse_words(&o, WORDS("", "-", "--", "--pid", "--pid=", "--nonsense=1", "pid=1", "--comm=x,,y", "-p7",
-				     "--help", "--target=1"));
+	filter_parse_words(&o, WORDS("", "-", "--", "--pid", "--pid=", "--nonsense=1", "pid=1", "--comm=x,,y",
+				     "-p7", "--help", "--target=1"));
 	ASSERT_EQ(o.pids.n, 1);
 	ASSERT(!o.target);
 	ASSERT_EQ(o.comms.n, 0);
@@ -148,8 +163,9 @@ void test_account_line(void)
 	account_take(&a, &r);
 	str_reset(&line);
 	account_line(&a, &line);
-	ASSERT_STR(str_get(&line), "slow: 4 of 10 lost (3: the ring buffer was full, 1: the record failed its check); "
-				   "slow: 1 of 10 unaccounted");
+	ASSERT_STR(str_get(&line),
+		   "slow: 4 of 10 lost (3: the ring buffer was full, 1: the record failed its check); "
+		   "slow: 1 of 10 unaccounted");
 	r.class_id = NR_HL_CLASSES; /* of a newer kernel side */
 	account_take(&a, &r);
 	str_free(&line);

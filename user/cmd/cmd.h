@@ -15,11 +15,13 @@ struct common {
 	bool help, debug;
 };
 
-#define COMMON_ROWS                                                                                         \
-	{ .type = OPT_FLAG, .short_name = 'h', .long_name = "help", .help = "print this and end",             \
-	  .offset = offsetof(struct common, help) },                                                          \
-	{ .type = OPT_FLAG, .long_name = "debug", .help = "say more on stderr", .hidden = true,               \
+/* clang-format off */
+#define COMMON_ROWS \
+	{ .type = OPT_FLAG, .short_name = 'h', .long_name = "help", .help = "print this and end", \
+	  .offset = offsetof(struct common, help) }, \
+	{ .type = OPT_FLAG, .long_name = "debug", .help = "say more on stderr", .hidden = true, \
 	  .offset = offsetof(struct common, debug) }
+/* clang-format on */
 
 struct invocation {
 	const struct command *cmd;
@@ -31,16 +33,16 @@ struct invocation {
 
 struct command {
 	const char *name;
-	const char *usage; /* what may follow the name */
-	const char *help;  /* one line */
-	const char *more;  /* lines below the options; NULL: none */
+	const char *usage;                 /* what may follow the name */
+	const char *help;                  /* one line */
+	const char *more;                  /* lines below the options; NULL: none */
 	void (*add_help)(struct str *out); /* the same, from a table; may be NULL */
 	const struct opt *rows;
 	const void *defaults; /* the values before parsing */
 	size_t values_size;
 	size_t min_words, max_words;
-	const char *word; /* what a word is, for messages */
-	bool takes_command; /* -- CMD may follow */
+	const char *word;                        /* what a word is, for messages */
+	bool takes_command;                      /* -- CMD may follow */
 	int (*run)(const struct invocation *in); /* returns the exit status; prints what went wrong */
 };
 

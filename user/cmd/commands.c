@@ -37,8 +37,9 @@ static int help_all(void)
 		      "long and because of whom.\n\nusage: hostlat [COMMAND] [OPTION...]\n\n");
 	for (size_t i = 0; all_commands[i]; i++)
 		str_addf(&out, "  %-8s %s\n", all_commands[i]->name, all_commands[i]->help);
-	str_addf(&out, "\nWithout a command: %s. `hostlat COMMAND --help` lists its options.\n"
-		       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not permitted or not supported here.\n",
+	str_addf(&out,
+		 "\nWithout a command: %s. `hostlat COMMAND --help` lists its options.\n"
+		 "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not permitted or not supported here.\n",
 		 all_commands[0]->name);
 	return print(&out);
 }

@@ -17,11 +17,13 @@ struct doctor_opts {
 
 static const struct doctor_opts defaults;
 
+/* clang-format off */
 static const struct opt rows[] = {
 	{ .type = OPT_FLAG, .long_name = "json", .help = "one JSON document", .offset = offsetof(struct doctor_opts, json) },
 	COMMON_ROWS,
 	{ .type = OPT_END },
 };
+/* clang-format on */
 
 static const struct {
 	const char *key, *text;

@@ -19,6 +19,7 @@ struct values {
 
 static const struct values defaults;
 
+/* clang-format off */
 static const struct opt rows[] = {
 	{ .type = OPT_STR, .short_name = 'f', .long_name = "format", .arg = "FORMAT",
 	  .help = "one of those below", .offset = offsetof(struct values, format) },
@@ -35,6 +36,7 @@ static const struct opt rows[] = {
 	COMMON_ROWS,
 	{ .type = OPT_END },
 };
+/* clang-format on */
 
 static int put(const struct str *text, const char *path)
 {

@@ -17,33 +17,35 @@ struct filter_opts {
 	bool none;   /* replay: show all that was recorded */
 };
 
-#define FILTER_ROWS(where, m)                                                                                \
-	{ .type = OPT_LIST, .short_name = 'p', .long_name = "pid", .arg = "PID",                              \
-	  .help = "only these processes", .offset = offsetof(where, m.pids) },                                 \
-	{ .type = OPT_LIST, .short_name = 'c', .long_name = "comm", .arg = "COMM",                            \
-	  .help = "only processes of this name", .offset = offsetof(where, m.comms) },                         \
-	{ .type = OPT_LIST, .long_name = "cgroup", .arg = "PATH",                                             \
-	  .help = "only processes in this cgroup and those below it", .offset = offsetof(where, m.cgroups) },  \
-	{ .type = OPT_LIST, .long_name = "container", .arg = "NAME",                                          \
-	  .help = "only processes in this container", .offset = offsetof(where, m.containers) },               \
-	{ .type = OPT_LIST, .short_name = 'x', .long_name = "syscall", .arg = "SYSCALL",                      \
-	  .help = "only these system calls", .offset = offsetof(where, m.calls) },                             \
-	{ .type = OPT_FLAG, .long_name = "target", .help = "only the command's processes", .hidden = true,    \
+/* clang-format off */
+#define FILTER_ROWS(where, m) \
+	{ .type = OPT_LIST, .short_name = 'p', .long_name = "pid", .arg = "PID", \
+	  .help = "only these processes", .offset = offsetof(where, m.pids) }, \
+	{ .type = OPT_LIST, .short_name = 'c', .long_name = "comm", .arg = "COMM", \
+	  .help = "only processes of this name", .offset = offsetof(where, m.comms) }, \
+	{ .type = OPT_LIST, .long_name = "cgroup", .arg = "PATH", \
+	  .help = "only processes in this cgroup and those below it", .offset = offsetof(where, m.cgroups) }, \
+	{ .type = OPT_LIST, .long_name = "container", .arg = "NAME", \
+	  .help = "only processes in this container", .offset = offsetof(where, m.containers) }, \
+	{ .type = OPT_LIST, .short_name = 'x', .long_name = "syscall", .arg = "SYSCALL", \
+	  .help = "only these system calls", .offset = offsetof(where, m.calls) }, \
+	{ .type = OPT_FLAG, .long_name = "target", .help = "only the command's processes", .hidden = true, \
 	  .offset = offsetof(where, m.target) }
 
 /* Of commands that read a recording. */
-#define REPLAY_FILTER_ROWS(where, m)                                                                         \
-	FILTER_ROWS(where, m),                                                                                 \
-	{ .type = OPT_FLAG, .long_name = "no-filter",                                                         \
-	  .help = "also what the filters leave out that the recording was made with",                         \
+#define REPLAY_FILTER_ROWS(where, m) \
+	FILTER_ROWS(where, m), \
+	{ .type = OPT_FLAG, .long_name = "no-filter", \
+	  .help = "of a recording, also what the filters that it was made with leave out", \
 	  .offset = offsetof(where, m.none) }
+/* clang-format on */
 
 struct filter {
 	struct model_filter model; /* points into what follows */
 	VEC(uint32_t) pids;
 	VEC(uint16_t) nrs;
 	VEC(const char *) comms, cgroups, containers; /* NULL-ended; words of the options */
-	VEC(char *) words;                            /* NULL-ended: the filters as options, for the recording */
+	VEC(char *) words; /* NULL-ended: the filters as options, for the recording */
 };
 
 /* 0, or -EINVAL after one printed line. The options must outlive the filter. */

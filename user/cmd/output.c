@@ -64,7 +64,8 @@ static int check_there(const char *path, unsigned int flags)
 		return -EISDIR;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		pr_err("%s: is no regular file%s; name a new file", path, S_ISLNK(st.st_mode) ? " but a link" : "");
+		pr_err("%s: is no regular file%s; name a new file", path,
+		       S_ISLNK(st.st_mode) ? " but a link" : "");
 		return -EINVAL;
 	}
 	if (flags & OUTPUT_NEW) {

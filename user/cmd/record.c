@@ -21,6 +21,7 @@ static const struct values defaults = {
 	.interval_ns = NSEC_PER_SEC,
 };
 
+/* clang-format off */
 static const struct opt rows[] = {
 	{ .type = OPT_STR, .short_name = 'o', .long_name = "output", .arg = "FILE",
 	  .help = "the recording, a new file; NAME.json: the JSON document instead",
@@ -38,6 +39,7 @@ static const struct opt rows[] = {
 	COMMON_ROWS,
 	{ .type = OPT_END },
 };
+/* clang-format on */
 
 struct recorder {
 	const char *recording, *json; /* paths, NULL: none */
@@ -158,7 +160,8 @@ const struct command cmd_record = {
 	.more = "A recording (*.hostlat) holds everything that top shows and is readable up to the last\n"
 		"second even when the recorder is killed. It is made with mode 0600 and never over a file.\n"
 		"The command after -- is traced from its first instruction, with its children, and its exit\n"
-		"status is passed on: 128 + N when signal N ended it, 127 when there is no such command, 126\n"
+		"status is passed on: 128 + N when signal N ended it, 127 when there is no such command, "
+		"126\n"
 		"when it cannot be run. INT, TERM and HUP end the recording in order (and are passed on to\n"
 		"the command first); a second INT ends it at once.\n",
 	.rows = rows,

@@ -17,7 +17,7 @@ struct replay {
 	struct source *source;
 	struct model *model;
 	struct filter filter;
-	struct filter_opts recorded; /* the filters of the recording */
+	struct filter_opts recorded;  /* the filters of the recording */
 	const struct hl_rec *pending; /* read, not applied yet */
 	uint64_t intervals;
 };

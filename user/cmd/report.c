@@ -18,6 +18,7 @@ struct values {
 
 static const struct values defaults = { .rows = 20 };
 
+/* clang-format off */
 static const struct opt rows[] = {
 	{ .type = OPT_FLAG, .long_name = "json", .help = "print the JSON document",
 	  .offset = offsetof(struct values, json) },
@@ -31,6 +32,7 @@ static const struct opt rows[] = {
 	COMMON_ROWS,
 	{ .type = OPT_END },
 };
+/* clang-format on */
 
 static int write_out(const struct values *v, const struct snap *snap)
 {

@@ -192,7 +192,8 @@ static void step(struct replay_screen *rs)
 		app_key(app, ' ');
 	next(rs);
 	app_key(app, ' ');
-	viewer_say(rs->viewer, false, rs->ended ? "the end of the recording" : "n: next interval, Space: play");
+	viewer_say(rs->viewer, false,
+		   rs->ended ? "the end of the recording" : "n: next interval, Space: play");
 }
 
 static void replay_act(void *arg, unsigned int actions)

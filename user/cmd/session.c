@@ -20,8 +20,8 @@
  * records do not wake us a thousand times a second. A burst wakes us at the rings' mark. */
 #define DRAIN_BUSY_NS (1 * NSEC_PER_MSEC)
 #define DRAIN_IDLE_NS (100 * NSEC_PER_MSEC)
-#define DRAIN_MANY    512 /* records at once: come back sooner */
-#define DRAIN_FEW     128 /* … later */
+#define DRAIN_MANY    512                /* records at once: come back sooner */
+#define DRAIN_FEW     128                /* … later */
 #define FLUSH_NS      (NSEC_PER_SEC / 2) /* of the recording: what SIGKILL may cost */
 #define GRACE_NS      NSEC_PER_SEC       /* for the command to obey a signal that was passed on */
 

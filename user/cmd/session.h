@@ -18,31 +18,36 @@ struct session_opts {
 	struct filter_opts filter;
 	int calls; /* enum calls_mode */
 	uint64_t slow_ns, memory;
-	uint64_t ring;            /* bytes; this and what follows: for tests */
+	uint64_t ring; /* bytes; this and what follows: for tests */
 	unsigned int slots, cells;
 };
 
-#define SESSION_DEFAULTS { .slow_ns = 10 * NSEC_PER_MSEC, .memory = 64ull << 20 }
+#define SESSION_DEFAULTS \
+	{ \
+		.slow_ns = 10 * NSEC_PER_MSEC, .memory = 64ull << 20 \
+	}
 
 extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ended */
 
-#define SESSION_ROWS(where, m)                                                                               \
-	{ .type = OPT_CHOICE, .long_name = "calls", .arg = "auto|on|off", .choices = session_calls_modes,     \
-	  .help = "time every system call too, not only waits; auto: of a target always, of the host while "  \
-		  "that is cheap",                                                                            \
-	  .offset = offsetof(where, m.calls) },                                                                \
-	{ .type = OPT_DURATION, .long_name = "slow", .arg = "DUR",                                            \
-	  .help = "keep operations whole that take at least this long (10ms)", .min = 1,                      \
-	  .offset = offsetof(where, m.slow_ns) },                                                              \
-	{ .type = OPT_SIZE, .long_name = "memory", .arg = "SIZE",                                             \
-	  .help = "bound for the memory of kernel maps (64M)", .min = 1 << 20, .max = 64ull << 30,            \
-	  .offset = offsetof(where, m.memory) },                                                               \
-	{ .type = OPT_SIZE, .long_name = "ring", .arg = "SIZE", .help = "of each ring", .hidden = true,       \
-	  .max = 1ull << 30, .offset = offsetof(where, m.ring) },                                        \
-	{ .type = OPT_UINT, .long_name = "slots", .arg = "N", .help = "threads", .hidden = true,              \
-	  .offset = offsetof(where, m.slots) },                                                                \
-	{ .type = OPT_UINT, .long_name = "cells", .arg = "N", .help = "cells", .hidden = true,                \
+/* clang-format off */
+#define SESSION_ROWS(where, m) \
+	{ .type = OPT_CHOICE, .long_name = "calls", .arg = "auto|on|off", .choices = session_calls_modes, \
+	  .help = "time every system call too, not only waits; auto: of a target always, of the host while " \
+		  "that is cheap", \
+	  .offset = offsetof(where, m.calls) }, \
+	{ .type = OPT_DURATION, .long_name = "slow", .arg = "DUR", \
+	  .help = "keep operations whole that take at least this long (10ms)", .min = 1, \
+	  .offset = offsetof(where, m.slow_ns) }, \
+	{ .type = OPT_SIZE, .long_name = "memory", .arg = "SIZE", \
+	  .help = "bound for the memory of kernel maps (64M)", .min = 1 << 20, .max = 64ull << 30, \
+	  .offset = offsetof(where, m.memory) }, \
+	{ .type = OPT_SIZE, .long_name = "ring", .arg = "SIZE", .help = "of each ring", .hidden = true, \
+	  .max = 1ull << 30, .offset = offsetof(where, m.ring) }, \
+	{ .type = OPT_UINT, .long_name = "slots", .arg = "N", .help = "threads", .hidden = true, \
+	  .offset = offsetof(where, m.slots) }, \
+	{ .type = OPT_UINT, .long_name = "cells", .arg = "N", .help = "cells", .hidden = true, \
 	  .offset = offsetof(where, m.cells) }
+/* clang-format on */
 
 struct session;
 
@@ -59,7 +64,7 @@ struct session_cfg {
 	 * than 0 ends the session with it. May be NULL. */
 	int (*on_snap)(void *arg, const struct snap *snap);
 	void (*on_child_end)(void *arg, int status); /* with screen; may be NULL */
-	void (*on_stop)(void *arg); /* before the final interval is read; may be NULL */
+	void (*on_stop)(void *arg);                  /* before the final interval is read; may be NULL */
 	void *arg;
 };
 

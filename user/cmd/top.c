@@ -11,6 +11,7 @@
 
 static const struct top_values defaults = { .live = SESSION_DEFAULTS, .rows = 20 };
 
+/* clang-format off */
 static const struct opt rows[] = {
 	{ .type = OPT_SECONDS, .short_name = 'i', .long_name = "interval", .arg = "SEC",
 	  .help = "time between two pictures (1); fractions too: 0.5, 200ms", .min = 10 * NSEC_PER_MSEC,
@@ -36,6 +37,7 @@ static const struct opt rows[] = {
 	COMMON_ROWS,
 	{ .type = OPT_END },
 };
+/* clang-format on */
 
 /* What cannot show a screen gets one line, and a way out. */
 static int check_terminal(void)
@@ -47,7 +49,8 @@ static int check_terminal(void)
 		why = "standard input and output are no terminal";
 	for (size_t i = 0; !why && i < ARRAY_SIZE(dumb); i++)
 		if (!term || !strcmp(term, dumb[i]))
-			why = term && *term ? "TERM names a terminal that cannot show a screen" : "TERM is not set";
+			why = term && *term ? "TERM names a terminal that cannot show a screen"
+					    : "TERM is not set";
 	if (!why)
 		return EXIT_OK;
 	pr_err("%s: no live view; hostlat top --batch prints text", why);

@@ -17,8 +17,8 @@ struct top_values {
 #define TOP_INTERVAL_NS NSEC_PER_SEC
 
 /* All return an exit status. */
-int top_batch(const struct invocation *in);        /* text or JSON, live */
-int top_batch_replay(const struct invocation *in); /* the same over a recording */
+int top_batch(const struct invocation *in);         /* text or JSON, live */
+int top_batch_replay(const struct invocation *in);  /* the same over a recording */
 int top_screen(const struct invocation *in);        /* the live view */
 int top_screen_replay(const struct invocation *in); /* the same over a recording */
 
