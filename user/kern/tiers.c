@@ -21,7 +21,10 @@
 #define LOOK_NS       (50 * NSEC_PER_MSEC)
 #define GOOD_LOOKS    3
 #define MAX_SHARE     0.02
-#define CALIBRATE     4000 /* calls */
+#define CALIBRATE     500 /* calls of a loop: less than the time slice of anybody who disturbs */
+#define LOOPS         16
+#define MIN_COST_NS   30  /* less than that is no measurement */
+#define TYPICAL_NS    250 /* the cost of a call while it could not be measured */
 
 static void detach(struct tier *t)
 {
@@ -56,18 +59,19 @@ static uint64_t loop_ns(void)
 	return (clock_mono_ns() - begin) / CALIBRATE;
 }
 
-/* The least of three: what disturbs a loop only makes it longer. */
+/* The least of them: what disturbs a loop only makes it longer. */
 static uint64_t least_loop(void)
 {
 	uint64_t best = ~0ull, ns;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < LOOPS; i++) {
 		ns = loop_ns();
 		best = MIN(best, ns);
 	}
 	return best;
 }
 
+/* Not measured on a host that did not let us: the next look tries again. */
 static void calibrate(struct live *l)
 {
 	uint64_t without = least_loop(), with;
@@ -78,7 +82,7 @@ static void calibrate(struct live *l)
 	with = least_loop();
 	detach(&l->tier);
 	l->tier.skipped += cells_skip_calls(l);
-	l->tier.cost_ns = with > without ? with - without : 1;
+	l->tier.cost_ns = with >= without + MIN_COST_NS ? with - without : 0;
 }
 
 static uint64_t cpu_calls(const struct live *l, uint32_t cpu)
@@ -104,7 +108,7 @@ static double share(struct live *l)
 		n = cpu_calls(l, i) - l->tier.last_calls[i];
 		most = MAX(most, n);
 	}
-	return ns ? (double)most * l->tier.cost_ns / ns : 0;
+	return ns ? (double)most * (l->tier.cost_ns ?: TYPICAL_NS) / ns : 0;
 }
 
 static void say(struct tier *t, const char *what)
