@@ -275,6 +275,9 @@ static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, _
 	struct arrival a;
 
 	arrival_read(p, &a, at > s->since && at < now ? at : s->since);
+	/* what it ran after that is of this stay: only more was in a stay that nobody saw */
+	a.ran -= s->ran;
+	a.ran = s->ran + (a.ran > now - a.now ? a.ran - (now - a.now) : 0);
 	return ledger_in(s, &a, cpu);
 }
 
