@@ -344,10 +344,14 @@ __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_wha
 struct call_end {
 	__u64 duration, ago; /* ended so long ago */
 	long ret;
-	__u64 ns[NR_HL_STATES]; /* the breakdown */
 };
 
-static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e, struct hl_cpu *cpu)
+struct call_times {
+	__u64 ns[NR_HL_STATES];
+};
+
+static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e, struct call_times *t,
+				struct hl_cpu *cpu)
 {
 	struct slow_what w = {
 		.duration = e->duration,
@@ -359,14 +363,13 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 		.restarts = was_restarted(s) ? s->restarts : 0,
 		.awake = s->switches == s->call_switches,
 	};
-
 	__u64 most = 0;
 
 	/* the state that took most of it */
 	for (int i = 0; i < NR_HL_STATES; i++) {
-		w.state_ns[i] = e->ns[i];
-		if (e->ns[i] > most) {
-			most = e->ns[i];
+		w.state_ns[i] = t->ns[i];
+		if (t->ns[i] > most) {
+			most = t->ns[i];
 			w.state = i;
 		}
 	}
@@ -377,7 +380,25 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 	return 0;
 }
 
-/* Count one whole call. */
+/* A call that left the CPU, or was slow: its breakdown. */
+static __noinline int call_whole(struct task_struct *p, struct hl_slot *s, struct hl_cell *c, struct hl_cpu *cpu,
+				 struct call_end *e)
+{
+	struct hl_ctl *ctl = ctl_get();
+	struct call_times t = {};
+
+	if (s->switches == s->call_switches)
+		t.ns[HL_STATE_CPU] = e->duration;
+	else
+		call_breakdown(s, e->duration, t.ns);
+	for (int i = 0; i < NR_HL_STATES; i++)
+		c->state_ns[i] += t.ns[i];
+	if (ctl && e->duration >= ctl->slow_ns)
+		call_slow(p, s, e, &t, cpu);
+	return 0;
+}
+
+/* Count one whole call. One that never left the CPU is all `cpu`. */
 __hot void call_count(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
 		      struct call_end *e)
 {
@@ -389,17 +410,12 @@ __hot void call_count(struct task_struct *p, struct hl_slot *s, struct hl_ctl *c
 		return;
 	cell_add(c, e->duration);
 	c->errors += (__u64)e->ret >= (__u64)-HL_MAX_ERRNO;
-	cpu->calls_other += other;
-	if (s->switches == s->call_switches) {
+	if (other)
+		cpu->calls_other++;
+	if (s->switches == s->call_switches && e->duration < ctl->slow_ns)
 		c->state_ns[HL_STATE_CPU] += e->duration;
-		e->ns[HL_STATE_CPU] = e->duration;
-	} else {
-		call_breakdown(s, e->duration, e->ns);
-		for (int i = 0; i < NR_HL_STATES; i++)
-			c->state_ns[i] += e->ns[i];
-	}
-	if (e->duration >= ctl->slow_ns)
-		call_slow(p, s, e, cpu);
+	else
+		call_whole(p, s, c, cpu, e);
 }
 
 /* An exit without an entry: older than the tier, out of a fork, or denied by seccomp. */

@@ -352,6 +352,8 @@ int session_run(struct session *s)
 	s->started = true;
 	set_drain(s, DRAIN_BUSY_NS);
 	session_set_interval(s, s->cfg.interval_ns);
+	if (s->cfg.screen) /* who is there, and in which state, before the first interval is over */
+		tick(s, false);
 	if (s->cfg.duration_ns) {
 		s->end_ns = clock_mono_ns() + s->cfg.duration_ns;
 		loop_add_timer(s->loop, s->cfg.duration_ns, on_end, s);
