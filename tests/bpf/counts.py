@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """What the waits tier counts is exact: against schedstat, against the generator's calls, with
 a ring that loses, with slots that collide, with processes that hardly live, and twice."""
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -39,11 +41,35 @@ def schedstat(f, r):
     return compared
 
 
+def stolen():
+    """Ticks of 10 ms that a hypervisor took from this guest since boot."""
+    with open("/proc/stat", encoding="ascii") as f:
+        return int(f.readline().split()[8])
+
+
+def compared(f, mode, runs=None):
+    """Threads of a mode whose schedstat agrees. A hypervisor's steal is within `cpu`, from
+    switch-in to switch-out, and schedstat leaves it out; /proc/stat tells it in steps of 10 ms,
+    too coarse to be subtracted: where it grew, the comparison is made again, three times at most."""
+    for _ in range(3):
+        with_steal, tried = stolen(), Facts()
+        r = live.work(mode)
+        n = schedstat(tried, r)
+        if not tried.wrong or stolen() == with_steal:
+            break
+    f.wrong += tried.wrong
+    if runs is not None:
+        runs.append(r)
+    return n
+
+
 @test("schedstat: cpu and runqueue of every thread of a mixed load")
 def mixed():
-    r = live.work(["mixed", "--seconds", "3", "--file", os.path.join(live.folder(), "file")])
+    runs = []
     with Facts() as f:
-        f.check(schedstat(f, r) >= 14, "too few threads were compared")
+        f.check(compared(f, ["mixed", "--seconds", "3", "--file", os.path.join(live.folder(), "file")], runs) >= 14,
+                "too few threads were compared")
+        r = runs[0]
         for p in r.doc.processes(r.truth.pids):
             for state in live.STATES:
                 of_threads = sum(t["time_ns"].get(state, 0) for t in r.doc.threads(p["pid"]))
@@ -61,16 +87,16 @@ def mixed():
 @test("schedstat: threads that yield and are preempted")
 def preempted():
     with Facts() as f:
-        f.check(schedstat(f, live.work("preempt --threads 6 --each 20000")) == 6, "threads compared")
-        f.check(schedstat(f, live.work("spin --threads 6 --seconds 1")) == 6, "threads compared")
+        f.check(compared(f, "preempt --threads 6 --each 20000") == 6, "threads compared")
+        f.check(compared(f, "spin --threads 6 --seconds 1") == 6, "threads compared")
 
 
 @test("schedstat: pages from disk, forks and a migrating thread")
 def others():
     with Facts() as f:
-        schedstat(f, live.work(["fault", "--each", "256", "--file", os.path.join(live.folder(), "file")]))
-        schedstat(f, live.work("fork --each 200"))
-        schedstat(f, live.work("migrate --each 3000"))
+        compared(f, ["fault", "--each", "256", "--file", os.path.join(live.folder(), "file")])
+        compared(f, "fork --each 200")
+        compared(f, "migrate --each 3000")
 
 
 @test("ledger: of threads that live, it ends when the document does")
@@ -159,11 +185,22 @@ def switches():
         judge(h.doc)
 
 
+@contextlib.contextmanager
+def stopped(p):
+    """A process that does not run for the time of the block."""
+    p.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        p.send_signal(signal.SIGCONT)
+
+
 @test("losses: a ring of 64 KiB and every wait slow: counts exact, losses counted")
 def small_ring():
     with Facts() as f:
         with live.Record("--ring", "64K", "--slow", "1us", may_lose=("slow",)) as h:
-            judge = switching(f, h, 3000, 0.00005)
+            with stopped(h.p):  # nobody empties the ring
+                judge = switching(f, h, 3000, 0.00005)
             h.stop()
         judge(h.doc)
         slow = h.doc.acct("slow")
