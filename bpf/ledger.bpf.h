@@ -290,6 +290,16 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 	return ledger_lost(s, &a, cpu);
 }
 
+/* It was forked, and no tracepoint told of its first time on a CPU: its ledger begins there. */
+static __noinline int ledger_unborn(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
+{
+	__u64 at = p->sched_info.last_arrival;
+
+	cpu->missed++;
+	s->since = s->begin = at && at < now ? at : now;
+	return 0;
+}
+
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
 __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
 		      struct hl_cpu *cpu)
@@ -301,7 +311,9 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	w.f.throttled = !w.f.asleep && is_throttled(p);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, state);
-	if (s->flags & HL_SLOT_OFF_CPU)
+	if (!s->begin)
+		ledger_unborn(p, s, now, cpu);
+	else if (s->flags & HL_SLOT_OFF_CPU)
 		ledger_arrived(p, s, now, cpu);
 	wait_gather(p, s, &w);
 	slot_lock(s);
