@@ -27,7 +27,8 @@ __hot __u32 key_hash(__u64 key, __u64 start)
 __hot __u32 cell_take(void)
 {
 	struct hl_ctl *ctl = ctl_get();
-	__u32 *got, head, at, cell;
+	__u32 head, at, cell;
+	__u64 *got;
 
 	if (!ctl)
 		return 0;
@@ -39,7 +40,7 @@ __hot __u32 cell_take(void)
 		got = bpf_map_lookup_elem(&hl_free, &at);
 		if (!got)
 			break;
-		cell = *got;
+		cell = (__u32)*got;
 		if (__sync_val_compare_and_swap(&ctl->free_head, head, head + 1) == head)
 			return cell;
 	}

@@ -20,7 +20,9 @@
 SHARED_ARRAY(hl_slots, struct hl_slot);
 SHARED_ARRAY(hl_cells, struct hl_cell);
 SHARED_ARRAY(hl_keys, struct hl_key);
-SHARED_ARRAY(hl_free, __u32); /* cells given back: a ring between ctl.free_head and free_tail */
+/* Cells given back: a ring between ctl.free_head and free_tail. The elements of an array map are
+ * a multiple of 8 bytes apart, whatever their size: a type that is that long. */
+SHARED_ARRAY(hl_free, __u64);
 SHARED_ARRAY(hl_cpus, struct hl_cpu);
 SHARED_ARRAY(hl_ctls, struct hl_ctl);
 

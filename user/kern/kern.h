@@ -55,7 +55,7 @@ struct shared {
 	struct hl_slot *slots;
 	struct hl_cell *cells;
 	struct hl_key *keys;
-	uint32_t *free;
+	uint64_t *free;
 	struct hl_cpu *cpus;
 	struct hl_ctl *ctl;
 	size_t bytes; /* of all maps and rings */
