@@ -131,7 +131,8 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	struct task_struct *p = ctx->task;
 	struct hl_ctl *ctl = ctl_get();
 	struct slow_what w = {};
-	__u32 flags = 0, zero = 0, switches;
+	__u32 zero = 0, switches;
+	struct path_walk walk = {};
 	struct slow_raw *raw;
 	struct hl_slot *s;
 	__u64 now, since;
@@ -169,8 +170,8 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	raw->r.h.size = sizeof(*raw);
 	raw->r.waker = HL_WAKER_UNKNOWN;
 	if (w.detail == HL_DETAIL_FILE && w.object)
-		raw->r.path_len = path_of(w.object, &raw->path, &flags);
-	raw->r.flags |= flags;
+		raw->r.path_len = path_of(w.object, &raw->path, &walk);
+	raw->r.flags |= walk.flags;
 	if (s->switches == switches) /* else it went on meanwhile, and the object may be gone */
 		bpf_seq_write(ctx->meta->seq, raw, sizeof(*raw));
 	return 0;

@@ -154,24 +154,29 @@ __hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split
 /* A slow wait goes along whole. */
 __global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu *cpu)
 {
-	struct slow_what w = {};
+	struct slow_room *room;
+	struct slow_what *w;
 
 	if (!s || !t || !cpu)
 		return 0;
-	w.duration = t->off;
-	w.object = s->object;
-	w.arg = s->arg;
-	w.nr = s->nr;
-	w.op = HL_OP_WAIT;
-	w.state = s->state;
-	w.abi = s->abi;
-	w.detail = s->detail;
-	w.file = s->file;
-	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
-	w.state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
-	w.state_ns[HL_STATE_RUNQUEUE] += t->queued;
-	w.state_ns[HL_STATE_THROTTLED] += t->throttled;
-	return slow_emit(s, &w, cpu);
+	room = slow_room_get(cpu);
+	if (!room)
+		return 0;
+	w = &room->what;
+	w->duration = t->off;
+	w->object = s->object;
+	w->arg = s->arg;
+	w->nr = s->nr;
+	w->op = HL_OP_WAIT;
+	w->state = s->state;
+	w->abi = s->abi;
+	w->detail = s->detail;
+	w->file = s->file;
+	w->flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
+	w->state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
+	w->state_ns[HL_STATE_RUNQUEUE] += t->queued;
+	w->state_ns[HL_STATE_THROTTLED] += t->throttled;
+	return slow_emit(s, w, cpu);
 }
 
 /* Count the wait, and send it along when it was slow. */

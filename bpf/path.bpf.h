@@ -17,40 +17,52 @@ struct path_room {
 	char s[HL_PATH_ROOM];
 };
 
-/* Fills room; returns the bytes used. *flags gets HL_SLOW_*. */
-__global int path_of(__u64 file, struct path_room *out, __u32 *flags)
+/*
+ * How far the walk is. In memory, so that the verifier forgets what `used` was: else each
+ * length of each name is a path of its own through the loop, more than v6.1 follows.
+ */
+struct path_walk {
+	__u32 flags; /* HL_SLOW_* */
+	volatile __u32 used;
+};
+
+/* Fills room; returns the bytes used. */
+__global int path_of(__u64 file, struct path_room *out, struct path_walk *walk)
 {
 	char *room = out ? out->s : NULL;
 	struct dentry *d = LOAD(struct file, file, f_path.dentry), *up;
 	struct vfsmount *vm = LOAD(struct file, file, f_path.mnt);
 	struct mount *m = (void *)vm - bpf_core_field_offset(struct mount, mnt), *parent;
-	__u32 used = 0;
+	__u64 at;
 	long n;
 
-	if (!room || !flags)
+	if (!room || !walk)
 		return 0;
+	walk->used = 0;
 	if (!LOAD(struct dentry, d, d_hash.pprev) && LOAD(struct dentry, d, d_parent) != d)
-		*flags |= HL_SLOW_DELETED;
+		walk->flags |= HL_SLOW_DELETED;
 	for (int i = 0; i < HL_PATH_DEPTH; i++) {
 		up = LOAD(struct dentry, d, d_parent);
 		if (up == d || LOAD(struct mount, m, mnt.mnt_root) == d) {
 			parent = LOAD(struct mount, m, mnt_parent);
 			if (parent == m || !parent)
-				return used;
+				return walk->used;
 			d = LOAD(struct mount, m, mnt_mountpoint);
 			m = parent;
 			continue;
 		}
-		if (used >= HL_PATH_ROOM - HL_NAME_ROOM)
+		at = walk->used;
+		if (at >= HL_PATH_ROOM - HL_NAME_ROOM)
 			break;
-		n = bpf_probe_read_kernel_str(room + (used & (HL_NAME_ROOM - 1)), HL_NAME_ROOM, LOAD(struct dentry, d, d_name.name));
+		asm volatile("%0 &= 255" : "+r"(at)); /* for the verifier: a copy may lose the bound */
+		n = bpf_probe_read_kernel_str(room + at, HL_NAME_ROOM, LOAD(struct dentry, d, d_name.name));
 		if (n <= 0 || n > HL_NAME_ROOM)
 			break;
-		used += n;
+		walk->used = at + n;
 		d = up;
 	}
-	*flags |= HL_SLOW_PATH_CUT;
-	return used;
+	walk->flags |= HL_SLOW_PATH_CUT;
+	return walk->used;
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef HL_SLOW_BPF_H
 #define HL_SLOW_BPF_H
 
-#include "bpf/slot.bpf.h"
+#include "bpf/wait.bpf.h"
 #include "bpf/path.bpf.h"
 #include <bpf/bpf_endian.h>
 
@@ -91,6 +91,34 @@ struct slow_what {
 	bool awake; /* it never slept: nobody woke it */
 };
 
+/*
+ * Room for what is too large for the stack, which was 512 bytes for all frames of a hook
+ * together before v6.13 (a76ab5731e32 gives tracing programs their own). One for each CPU:
+ * its user holds the CPU, and calls nobody who uses it too.
+ */
+struct slow_room {
+	struct slow_what what;
+	struct hl_wait wait;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slow_room);
+} hl_rooms SEC(".maps");
+
+/* Zeroed. */
+__hot struct slow_room *slow_room_get(struct hl_cpu *cpu)
+{
+	__u32 at = cpu->id;
+	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
+
+	if (room)
+		__builtin_memset(room, 0, sizeof(*room));
+	return room;
+}
+
 __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow_what *w, __u64 now)
 {
 	slow_common(r, s, now - w->ago, w->duration);
@@ -114,8 +142,8 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct hl_rec_slow *r;
+	struct path_walk walk = {};
 	struct slow_raw *raw;
-	__u32 flags = 0;
 
 	if (!s || !w || !cpu)
 		return 0;
@@ -129,8 +157,8 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 		slow_fill(&raw->r, s, w, now);
 		raw->r.h.size = sizeof(*raw);
 		raw->r.seq = cpu->slow_seen;
-		raw->r.path_len = path_of(w->object, &raw->path, &flags);
-		raw->r.flags |= flags;
+		raw->r.path_len = path_of(w->object, &raw->path, &walk);
+		raw->r.flags |= walk.flags;
 		bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
 		return 0;
 	}

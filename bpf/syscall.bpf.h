@@ -320,9 +320,10 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 }
 
 /* What the slept-in call was on, if the descriptor still leads to the same thing. */
-__hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_what *w)
+__hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_room *room)
 {
-	struct hl_wait now = { .task = s->owner };
+	struct slow_what *w = &room->what;
+	struct hl_wait *now = &room->wait;
 
 	if (s->nr != s->call_nr || s->open_states == 0)
 		return;
@@ -331,9 +332,10 @@ __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_wha
 		w->arg = s->arg;
 		return;
 	}
-	now.f.asleep = 1;
-	wait_gather(p, s, &now);
-	if (s->object && now.object == s->object) {
+	now->task = s->owner;
+	now->f.asleep = 1;
+	wait_gather(p, s, now);
+	if (s->object && now->object == s->object) {
 		w->detail = s->detail;
 		w->file = s->file;
 		w->object = s->object;
@@ -346,55 +348,51 @@ struct call_end {
 	long ret;
 };
 
-struct call_times {
-	__u64 ns[NR_HL_STATES];
-};
-
-static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e, struct call_times *t,
-				struct hl_cpu *cpu)
+/* The room has its breakdown. */
+static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e,
+				struct slow_room *room, struct hl_cpu *cpu)
 {
-	struct slow_what w = {
-		.duration = e->duration,
-		.ago = e->ago,
-		.result = e->ret,
-		.nr = s->call_nr,
-		.op = HL_OP_SYSCALL,
-		.abi = s->call_abi,
-		.restarts = was_restarted(s) ? s->restarts : 0,
-		.awake = s->switches == s->call_switches,
-	};
+	struct slow_what *w = &room->what;
 	__u64 most = 0;
 
+	w->duration = e->duration;
+	w->ago = e->ago;
+	w->result = e->ret;
+	w->nr = s->call_nr;
+	w->op = HL_OP_SYSCALL;
+	w->abi = s->call_abi;
+	w->restarts = was_restarted(s) ? s->restarts : 0;
+	w->awake = s->switches == s->call_switches;
 	/* the state that took most of it */
-	for (int i = 0; i < NR_HL_STATES; i++) {
-		w.state_ns[i] = t->ns[i];
-		if (t->ns[i] > most) {
-			most = t->ns[i];
-			w.state = i;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		if (w->state_ns[i] > most) {
+			most = w->state_ns[i];
+			w->state = i;
 		}
-	}
-	if (w.restarts)
-		w.flags = HL_SLOW_RESTARTED;
-	call_detail(p, s, &w);
-	slow_emit(s, &w, cpu);
+	if (w->restarts)
+		w->flags = HL_SLOW_RESTARTED;
+	call_detail(p, s, room);
+	slow_emit(s, w, cpu);
 	return 0;
 }
 
 /* A call that left the CPU, or was slow: its breakdown. */
-static __noinline int call_whole(struct task_struct *p, struct hl_slot *s, struct hl_cell *c, struct hl_cpu *cpu,
-				 struct call_end *e)
+static __noinline int call_whole(struct task_struct *p, struct hl_slot *s, struct hl_cell *c,
+				 struct hl_cpu *cpu, struct call_end *e)
 {
+	struct slow_room *room = slow_room_get(cpu);
 	struct hl_ctl *ctl = ctl_get();
-	struct call_times t = {};
 
+	if (!room || !ctl)
+		return 0;
 	if (s->switches == s->call_switches)
-		t.ns[HL_STATE_CPU] = e->duration;
+		room->what.state_ns[HL_STATE_CPU] = e->duration;
 	else
-		call_breakdown(s, e->duration, t.ns);
+		call_breakdown(s, e->duration, room->what.state_ns);
 	for (int i = 0; i < NR_HL_STATES; i++)
-		c->state_ns[i] += t.ns[i];
-	if (ctl && e->duration >= ctl->slow_ns)
-		call_slow(p, s, e, &t, cpu);
+		c->state_ns[i] += room->what.state_ns[i];
+	if (e->duration >= ctl->slow_ns)
+		call_slow(p, s, e, room, cpu);
 	return 0;
 }
 
@@ -486,16 +484,15 @@ __hot bool is_sigreturn(struct hl_slot *s)
 }
 
 /* A signal handler returned: to a call that comes back, or behind one that it interrupted? */
-static __noinline int call_sigreturn(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
-				     struct pt_regs *regs)
+__hot void call_sigreturn(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
+			  struct pt_regs *regs)
 {
 	if ((__u32)regs_sp(regs) != s->restart_sp)
-		return 0;
+		return;
 	if (REGS_IP(regs) == s->restart_ip)
 		call_interrupted(p, s, ctl, cpu);
 	else if (REGS_IP(regs) == s->restart_ip - HL_SYSCALL_INSN)
 		s->call_flags |= HL_CALL_BACK;
-	return 0;
 }
 
 __hot bool is_restart(long ret)

@@ -77,9 +77,10 @@ int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *
 		const char *map;
 		uint32_t entries;
 	} want[] = {
-		{ "hl_slots", z.slots },	     { "hl_cells", z.cells },  { "hl_free", z.cells },
-		{ "hl_keys", z.keys_per_cpu * z.cpus }, { "hl_cpus", z.cpus },    { "hl_events", z.ring },
-		{ "hl_life", z.life },
+		{ "hl_slots", z.slots }, { "hl_cells", z.cells },
+		{ "hl_free", z.cells },  { "hl_keys", z.keys_per_cpu * z.cpus },
+		{ "hl_cpus", z.cpus },   { "hl_events", z.ring },
+		{ "hl_life", z.life },   { "hl_rooms", z.cpus },
 	};
 
 	if (err)
