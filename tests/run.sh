@@ -1,16 +1,16 @@
 #!/bin/bash
 # All tests: builds with both compilers, unit and screen tests under sanitizers, the command
-# line, the live kernel. Each suite prints "ok NAME" and "not ok
+# line, the live kernel, another kernel in a guest. Each suite prints "ok NAME" and "not ok
 # NAME" lines; a suite that dies without one counts as a failure. The last line is the sum.
 #
-#   tests/run.sh [SUITE…]    only these: build house unit cli live
+#   tests/run.sh [SUITE…]    only these: build house unit cli live vm
 cd "$(dirname "$0")/.." || exit 1
 
 log=build/test
 mkdir -p $log
 passed=0
 failed=0
-wanted="${*:-build house unit cli live}"
+wanted="${*:-build house unit cli live vm}"
 
 count() { # name, file, exit status
 	local ok not
@@ -73,6 +73,7 @@ for s in $wanted; do
 	unit) suite unit 300 bash -c 'UBSAN_OPTIONS=print_stacktrace=1 build-san/unit' ;;
 	cli) scripts cli ;;
 	live) scripts bpf ;;
+	vm) suite vm 600 tests/vm/run.py ;;
 	*) echo "no such suite: $s"; exit 2 ;;
 	esac
 done

@@ -81,8 +81,15 @@ static bool is_target(const struct live *l, uint32_t pid)
 	return pid == l->target_pid;
 }
 
+static void send_process(struct live *l, struct kproc *p);
+static void send_thread(struct live *l, struct kthread *t);
+
+/* Who was not sent yet is sent now: its last calls are still to come, and a new process may take
+ * the number before the old one's last switch-out is told. */
 static void proc_gone(struct live *l, struct kproc *p)
 {
+	if (p->dirty)
+		send_process(l, p);
 	if (hash_get(l->life.procs, &p->pid) == p)
 		hash_del(l->life.procs, &p->pid);
 	p->gone = true;
@@ -129,6 +136,8 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 
 static void thread_gone(struct live *l, struct kthread *t)
 {
+	if (t->dirty)
+		send_thread(l, t);
 	hash_del(l->life.threads, &t->tid);
 	if (t->proc->alive && !--t->proc->alive)
 		proc_gone(l, t->proc);

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""What guests run, and what must hold of it. A case is a shell script for the guest and a
+function that judges what it left. Guests run under emulation, so that durations say
+nothing: counts, states, order, exit statuses and messages are judged, and no time.
+
+A mode of the generator under hostlat is one row with what is judged of it; several rows
+share one hostlat, for under emulation its start is what takes longest."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "bpf"))
+import guest  # noqa: E402
+
+os.environ.setdefault("HOSTLAT", guest.HOSTLAT)
+os.environ.setdefault("WORK", guest.WORK)
+import calls_util as u  # noqa: E402
+import live  # noqa: E402
+from live import Facts, check, same  # noqa: E402
+
+ALL = {}  # name -> Case
+
+
+class Case:
+    """A script, and what must hold of what it left in its folder: (title, judge(facts, out))."""
+
+    def __init__(self, name, script, parts):
+        self.name, self.script, self.parts = name, script, parts
+        ALL[name] = self
+
+
+def case(name, title, script):
+    def add(judge):
+        Case(name, script, [(title, judge)])
+        return judge
+
+    return add
+
+
+# ---- modes of the generator ---------------------------------------------------------------------
+
+
+class Traced:
+    """The document and the generator's word for one of the modes, both out of the guest."""
+
+    def __init__(self, out, name, doc, text):
+        said = (out.read(name, "stderr") + out.read(name, "stdout")).strip()[-400:]
+        check(text, f"the generator left nothing: {said!r}")
+        self.doc, self.truth = doc, live.Truth(json.loads(text))
+        check(self.truth.j["finished"] and not self.truth.j["failed"], f"the generator failed: {said!r}")
+
+
+def document(out, name):
+    """The document of a case, valid."""
+    status = out.status(name)
+    check(status == 0, f"status {status}: {out.read(name, 'stderr').strip()[-400:]!r}")
+    return live.valid(live.Doc(json.loads(out.read(name, "x.json"))))
+
+
+def modes(name, tier, title, rows, options=""):
+    """A case of several modes under one hostlat: rows of (name, title, mode and its options, judge)."""
+
+    def whole(f, out):
+        doc = document(out, name)
+        if tier == "on":
+            u.law(f, doc)
+
+    def part(row, judge):
+        def one(f, out):
+            doc = live.Doc(json.loads(out.read(name, "x.json")))
+            judge(f, Traced(out, name, doc, out.read(name, f"{row}.json")))
+
+        return one
+
+    script = f"options='{options}'\ntrace {tier} <<END\n" + "".join(f"{r[0]} {r[2]}\n" for r in rows) + "END"
+    Case(name, script, [(title, whole)] + [(r[1], part(r[0], r[3])) for r in rows])
+
+
+def only_in(f, r, call, state):
+    """A call that sleeps in one state, and in no other, and is runnable else."""
+    rows = r.doc.ops(r.truth.pids, "wait", call)
+    f.check(any(o["state"] == state for o in rows), f"no {call} in {state}: {[o['state'] for o in rows]}")
+    f.same({o["state"] for o in rows} - {state, "runqueue"}, set(), f"states of {call}")
+
+
+def in_order(f, r, call):
+    """A thread's slow waits begin one after the other, and each after the last one's end."""
+    for t in r.truth.threads:
+        rows = sorted((s for s in r.doc.slow(t["pid"], "wait", call) if s["tid"] == t["tid"]), key=lambda s: s["begin_ns"])
+        for a, b in zip(rows, rows[1:]):
+            f.check(a["begin_ns"] + a["duration_ns"] <= b["begin_ns"], f"two waits of {t['tid']} at once")
+
+
+def slept(f, r, call, state):
+    """Every wait that the generator is sure of is there, and none that it did not make."""
+    for pid in r.truth.pids:
+        threads = [t for t in r.truth.threads if t["pid"] == pid]
+        most = sum(t["waits"].get(state, 0) for t in threads if t["returned"].get(call) and t["role"] != "main")
+        # who came too late for a wait, because the CPU was somebody else's, did not wait
+        sure = sum(1 for s in r.truth.slow if s["pid"] == pid and s["call"] == call and s["state"] == state)
+        got = r.doc.count(pid, name=call, state=state)
+        f.check(sure <= got <= most, f"waits in {call} of {pid}: {got}, {sure} to {most} are right")
+    f.check(len(r.truth.slow) > 0, "the generator is sure of no wait")
+    only_in(f, r, call, state)
+    in_order(f, r, call)
+    f.same(r.doc.acct("waits")["unaccounted"], 0, "unaccounted waits")
+
+
+def calls(*names):
+    """These calls, exactly as many as the generator's and with its errors."""
+    return lambda f, r: u.same_calls(f, r, names)
+
+
+def ia32(f, r):
+    f.same(r.doc.count(r.truth.pids, "syscall", "getpid/ia32"), 1000, "getpid by int 0x80")
+    f.same(r.doc.count(r.truth.pids, "syscall", "writev"), 0, "number 20 in the 64-bit table")
+
+
+def restarted(f, r):
+    reader = r.truth.role("reader")[0]
+    u.same_calls(f, r, ["read"], {reader["pid"]})
+    u.same_calls(f, r, ["nanosleep", "rt_sigreturn", "tgkill", "clone", "wait4"])
+    slow = r.doc.slow(reader["pid"], "syscall", "read")
+    f.same([(s["restarted"], s["result"]) for s in slow], [(True, 1)] * 3, "slow reads")
+
+
+def eintr(f, r):
+    u.same_calls(f, r, ["read", "rt_sigreturn", "tgkill"])
+    slow = r.doc.slow(r.truth.role("reader")[0]["pid"], "syscall", "read")
+    f.same(sorted(s["result"] for s in slow), [-4] * 9 + [1] * 3, "results of the slow reads")
+    f.check(not any(s["restarted"] for s in slow), "one says that it was restarted")
+
+
+def nested(f, r):
+    u.same_calls(f, r, ["read", "rt_sigreturn", "tgkill"])
+    slow = r.doc.slow(r.truth.role("reader")[0]["pid"], "syscall", "read")
+    again = sum(bool(s["restarted"]) for s in slow)
+    f.same((again, len(slow) - again), (3, 9), "restarted reads and others")
+
+
+def jump(f, r):
+    u.same_calls(f, r, ["read", "tgkill"])
+    slow = r.doc.slow(r.truth.role("reader")[0]["pid"], "syscall", "read")
+    f.check(not any(s["restarted"] for s in slow), "none was restarted")
+
+
+def fork(f, r):
+    u.same_calls(f, r, ["clone", "wait4"])
+    children = {c["pid"] for c in r.truth.j["children"]} - r.truth.pids
+    f.check(len(children) > 50, f"only {len(children)} numbers of children")
+    f.same(u.counts(r.doc, children), {}, "calls of children that only exit")
+
+
+def vfork(f, r):
+    u.same_calls(f, r, ["vfork", "wait4"])
+    children = {c["pid"] for c in r.truth.j["children"]} - r.truth.pids
+    f.same(u.counts(r.doc, children), {"nanosleep": 10}, "calls of the children")
+    only_in(f, r, "vfork", "child")
+
+
+def texec(f, r):
+    images = {t["pid"] for t in r.truth.role("image")}
+    u.same_calls(f, r, ["getppid", "nanosleep", "wait4"])
+    f.same(r.doc.count(images, "syscall", "execve"), len(r.truth.role("image")), "execs")
+    f.same(r.doc.acct("waits")["lost_by"].get("map_full", 0), 0, "threads without a home")
+
+
+def reuse(f, r):
+    u.same_calls(f, r, ["wait4"], {r.truth.pid})
+    tid = int(r.truth.extra["tid"])
+    rows = r.doc.ops(tid, "syscall", "getppid")
+    f.same((len(rows), {o["count"] for o in rows}), (20, {3}), "processes that made the call, calls of each")
+    f.same(len({o["start_ns"] for o in rows}), 20, "identities")
+    f.same(sum(o["count"] for o in r.doc.ops(tid, "syscall", "read")), 0, "reads that were killed")
+
+
+def killed(f, r):
+    victims = {t["pid"] for t in r.truth.role("victim")}
+    u.same_calls(f, r, ["wait4", "kill", "clone"], {r.truth.pid})
+    f.same(r.doc.count(victims, "syscall", "read"), 0, "reads that were killed")
+
+
+def seccomp(f, r):
+    t = r.truth.role("denied")[0]
+    denied = int(r.truth.extra["denied"])
+    f.check(denied > 0, "no call was denied")
+    f.same(r.doc.count(t["pid"], "syscall", "getppid"), t["returned"]["getppid"] - denied, "calls of getppid")
+    f.same(u.errors(r.doc, t["pid"], "getppid"), 0, "errors of getppid")
+    f.same(r.doc.count(t["pid"], "syscall", "nanosleep"), t["returned"]["nanosleep"], "calls of nanosleep")
+
+
+def sleeps(f, r):
+    slept(f, r, "nanosleep", "sleep")
+
+
+def pipes(f, r):
+    slept(f, r, "read", "ipc")
+
+
+# name, title, mode and options, what is judged
+modes("waits", "off", "the document of the waits tier holds", [
+    ("sleep", "sleeps are counted and are `sleep`", "sleep --threads 2 --each 20 --hold 20 --slow", sleeps),
+    ("pipe", "reads of a pipe are counted and are `ipc`", "pipe --threads 2 --each 20 --hold 20 --slow", pipes),
+])
+modes("calls", "on", "every call is in a row", [
+    ("count", "calls of threads that exit at once are counted exactly", "cheap --threads 4 --each 30000", calls("getppid")),
+    ("sleep", "sleeping calls are counted", "sleep --threads 2 --each 20 --hold 5", calls("nanosleep")),
+    ("pipe", "reading calls are counted", "pipe --threads 2 --each 20 --hold 5", calls("read")),
+    ("fail", "calls that fail are counted as errors", "fail --each 2000", calls("read", "nanosleep", "getppid")),
+    ("ia32", "32-bit calls have their own names", "ia32 --each 1000", ia32),
+])
+modes("pairing", "on", "every call is in a row, whatever its end", [
+    ("restart", "a call that signals restart is one call", "restart --signals 3 --each 3 --hold 80", restarted),
+    ("eintr", "EINTR ends a call", "eintr --signals 3 --each 3 --hold 20", eintr),
+    ("nested", "a handler's read is not the one that it interrupted", "nested --signals 3 --each 3 --hold 15", nested),
+    ("jump", "a call that a handler jumps out of never returned", "jump --signals 3 --each 3 --hold 15", jump),
+    ("sigreturn", "signals that interrupt no call", "sigreturn --each 1000", calls("rt_sigreturn", "tgkill")),
+    ("fork", "clone returns twice", "fork --each 200", fork),
+    ("vfork", "vfork returns when the child is done", "vfork --each 10 --hold 15", vfork),
+    ("texec", "exec from a thread that is not the leader", "texec --each 10", texec),
+    ("reuse", "processes of one number are told apart", "reuse --each 40", reuse),
+    ("killed", "a call in which its thread is killed never returned", "killed --each 10 --hold 5", killed),
+    ("seccomp", "denied calls leave their neighbours alone", "seccomp --each 200 --hold 1", seccomp),
+    ("migrate", "threads that change their CPU inside of calls", "migrate --each 1000", calls("sched_setaffinity")),
+    ("preempt", "threads that yield", "preempt --threads 8 --each 2000", calls("getppid", "sched_yield")),
+])
+
+
+# ---- the program itself ----------------------------------------------------------------------------
+
+
+@case("doctor", "doctor finds that everything works", "hostlat doctor")
+def doctor(f, out):
+    text = out.read("doctor", "stdout")
+    f.same(out.status("doctor"), 0, f"status, of: {text!r}")
+    for name in ("waits", "calls", "blocked"):
+        f.check(any(line.split()[:2] == [name, "works"] for line in text.splitlines()), f"{name}: {text!r}")
+
+
+@case("blocked", "what was blocked before it came is in its first document",
+      """work block --threads 5 --seconds 60 --ready 9 9>ready &
+until grep -q BLOCKED ready; do sleep 0.1; done
+hostlat top --batch --json --calls=off -n 1 -i 0.5 >lines
+kill $!""")
+def blocked(f, out):
+    text = out.read("blocked", "lines")
+    check(text.count("\n") == 1, f"no document: {out.read('blocked', 'stderr')[-300:]!r}")
+    doc = live.valid(live.Doc(json.loads(text)))
+    pids = {p["pid"] for p in doc.processes() if p["comm"] == "work"}
+    now = [t["now"] for t in doc.threads(pids) if t.get("now")]
+    got = {(n.get("state"), n.get("operation")) for n in now}
+    f.check(got >= {("ipc", "read"), ("park", "futex"), ("poll", "epoll_wait"), ("sleep", "nanosleep"), ("lock", "flock")},
+            f"in progress: {sorted(map(str, got))}")

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""One guest, from nothing to its results: the kernel out of Debian's package (never
+installed), an initramfs with busybox and the two static programs, qemu without any help
+from the host's processor, and what the guest wrote to its second serial port.
+
+    k = kernel("6.1")                             where its image is; fetched once
+    out = boot(k, {"doctor": "hostlat doctor"})   out.status("doctor"), out.read("doctor", "stdout")
+"""
+import gzip
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+CACHE = os.path.join(ROOT, "build", "vm")
+HOSTLAT = os.path.realpath(os.environ.get("HOSTLAT", os.path.join(ROOT, "build-static", "hostlat")))
+WORK = os.path.realpath(os.environ.get("WORK", os.path.join(ROOT, "build", "work")))
+BUSYBOX = "/bin/busybox"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+# Where Debian has a kernel of that version: suite, the package that leads to it.
+KERNELS = {
+    "5.10": ("bullseye", "linux-image-cloud-amd64"),
+    "6.1": ("bookworm", "linux-image-cloud-amd64"),
+    "6.12": ("trixie", "linux-image-cloud-amd64"),
+    "6.12-rt": ("trixie", "linux-image-rt-amd64"),
+    "7.2": ("forky", "linux-image-cloud-amd64"),
+    "7.3": ("trixie-backports", "linux-image-cloud-amd64"),
+}
+
+
+class Trouble(Exception):
+    """The guest could not be had, or did not come to its end."""
+
+
+def _run(*words, limit=240, **more):
+    p = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=limit, check=False, **more)
+    if p.returncode:
+        raise Trouble(f"{' '.join(words)[:120]}: {(p.stderr or p.stdout).strip()[-300:]}")
+    return p.stdout
+
+
+# ---- the kernel ---------------------------------------------------------------------------------
+
+
+def _mirror():
+    """Where this host takes Debian's packages from."""
+    for line in _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)", "Created-By: Packages").splitlines():
+        uri, *of = line.split()
+        if of == ["Debian", "Debian"]:
+            return uri
+    raise Trouble("apt has no list of Debian's packages: run apt-get update")
+
+
+class Apt:
+    """Another suite's packages, with lists of its own: the host's are left alone."""
+
+    def __init__(self, suite, folder):
+        for d in ("lists/partial", "cache/archives/partial"):
+            os.makedirs(os.path.join(folder, d), exist_ok=True)
+        with open(os.path.join(folder, "sources.list"), "w", encoding="ascii") as f:
+            f.write(f"deb [signed-by={KEYRING}] {_mirror()} {suite} main\n")
+        self.folder = folder
+        self.options = [w for o in (f"Dir::Etc::sourcelist={folder}/sources.list", "Dir::Etc::sourceparts=/dev/null",
+                                    f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}/cache",
+                                    "Acquire::Languages=none", "APT::Sandbox::User=root",
+                                    "Acquire::Retries=3") for w in ("-o", o)]
+
+    def get(self, *words):
+        return _run("apt-get", *self.options, "-q", *words, cwd=self.folder)
+
+    def depends(self, package):
+        return re.findall(r"Depends: (\S+)", _run("apt-cache", *self.options, "depends", package))
+
+    def image_package(self, package):
+        """The package that has the image: newer ones are only names for it."""
+        for pattern in (r"linux-image-\d", r"linux-binary-"):
+            package = next((d for d in self.depends(package) if re.match(pattern, d)), package)
+        return package
+
+
+def kernel(name):
+    """The path of a kernel's image; it is in the build folder after the first time."""
+    image = os.path.join(CACHE, "kernels", name)
+    if os.path.exists(image):
+        return image
+    suite, package = KERNELS[name]
+    folder = os.path.join(CACHE, f"apt-{suite}")
+    apt = Apt(suite, folder)
+    try:
+        apt.get("update")
+        package = apt.image_package(package)
+        apt.get("download", package)
+        deb = next(f for f in os.listdir(folder) if f.startswith(package + "_"))
+        _run("dpkg-deb", "-x", os.path.join(folder, deb), os.path.join(folder, "x"))
+        found = [os.path.join(d, f) for d, _, files in os.walk(f"{folder}/x") for f in files if f.startswith("vmlinuz")]
+        if len(found) != 1:
+            raise Trouble(f"{package} has {len(found)} images of a kernel")
+        os.makedirs(os.path.dirname(image), exist_ok=True)
+        shutil.copyfile(found[0], image + ".new")
+        os.rename(image + ".new", image)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return image
+
+
+# ---- the initramfs ------------------------------------------------------------------------------
+
+
+class Archive:
+    """A cpio archive as the kernel unpacks it."""
+
+    def __init__(self):
+        self.out = io.BytesIO()
+        self.n = 0
+
+    def _entry(self, name, mode, data):
+        self.n += 1
+        head = [self.n, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+        for part in (b"070701" + b"".join(b"%08x" % v for v in head) + name.encode() + b"\0", data):
+            self.out.write(part)
+            self.out.write(b"\0" * (-self.out.tell() % 4))
+
+    def folder(self, name):
+        self._entry(name, 0o040755, b"")
+
+    def file(self, name, data, mode=0o755):
+        self._entry(name, 0o100000 | mode, data.encode() if isinstance(data, str) else data)
+
+    def program(self, path):
+        with open(path, "rb") as f:
+            self.file("bin/" + os.path.basename(path), f.read())
+
+    def done(self):
+        self._entry("TRAILER!!!", 0, b"")
+        return gzip.compress(self.out.getvalue(), 1)
+
+
+# A line that the guest puts into its kernel's log, so that who looks for complaints there is seen to see.
+MARK = "hostlat test: WARNING: made up"
+
+
+def _initramfs(cases, setup, limit):
+    a = Archive()
+    for d in ("bin", "dev", "proc", "sys", "tmp", "etc", "cases"):
+        a.folder(d)
+    for path in (BUSYBOX, HOSTLAT, WORK):
+        a.program(path)
+    with open(os.path.join(os.path.dirname(__file__), "init.sh"), encoding="utf-8") as f:
+        a.file("init", f.read())
+    a.file("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
+    a.file("guest", f"LIMIT={limit}\nMARK='{MARK}'\n{setup}\n", 0o644)
+    for i, (name, script) in enumerate(cases.items()):
+        a.file(f"cases/{i:02}-{name}", script + "\n", 0o644)
+    return a.done()
+
+
+# ---- running ------------------------------------------------------------------------------------
+
+
+class Output:
+    """What the guest left: a folder per case, and the kernel's log."""
+
+    def __init__(self, files, console):
+        self.files, self.console = files, console
+
+    def read(self, case, name):
+        return self.files.get(f"{case}/{name}", b"").decode("utf-8", "replace")
+
+    def status(self, case):
+        text = self.read(case, "status").strip()
+        return int(text) if text else None
+
+    @property
+    def log(self):
+        return self.files.get("kernel.log", b"").decode("utf-8", "replace")
+
+
+def _unpack(path, console):
+    try:
+        with tarfile.open(path, "r:gz") as t:
+            return {os.path.normpath(m.name): t.extractfile(m).read() for m in t if m.isfile()}
+    except (tarfile.TarError, EOFError, OSError) as e:
+        raise Trouble(f"its results did not come out ({e}); the console's end: {console[-400:]!r}") from None
+
+
+def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup="", case_limit=150, limit=500):
+    """Boots the kernel, runs the cases (name -> shell script), and returns when it is off."""
+    folder = os.path.join(CACHE, "run", name)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for f in (image, BUSYBOX, HOSTLAT, WORK):
+        if not os.path.exists(f):
+            raise Trouble(f"{f} is missing: make STATIC=1 all; make work")
+    initramfs, out, log = (os.path.join(folder, f) for f in ("initramfs", "out", "console"))
+    with open(initramfs, "wb") as f:
+        f.write(_initramfs(cases, setup, case_limit))
+    words = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",
+             "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initramfs, "-append",
+             f"console=ttyS0 panic=1 quiet {cmdline}", "-serial", f"file:{log}", "-serial", f"file:{out}"]
+    try:
+        _run(*words, limit=limit)
+    except subprocess.TimeoutExpired:
+        late = f"it was not off after {limit} s"
+    else:
+        late = None
+    os.unlink(initramfs)
+    with open(log, encoding="utf-8", errors="replace") as f:
+        console = f.read()
+    if late:
+        raise Trouble(f"{late}; the console's end: {console[-400:]!r}")
+    return Output(_unpack(out, console), console)
