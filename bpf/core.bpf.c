@@ -105,15 +105,17 @@ int sched_waking(__u64 *ctx)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int sched_process_fork(__u64 *ctx)
+/* Of every new thread: sched_process_fork tells nothing of those that io_uring and vhost make. */
+SEC("tp_btf/task_newtask")
+int task_newtask(__u64 *ctx)
 {
-	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
+	struct task_struct *child = (void *)ctx[0];
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_slot *s = slot_take(child, 0);
+	struct hl_slot *s;
 
-	if (!cpu)
+	if (!cpu || !child->pid) /* a CPU that comes up gets an idle task */
 		return 0;
+	s = slot_take(child, 0);
 	__sync_fetch_and_add(&cpu->threads_seen, 1);
 	if (s) {
 		s->begin = 0; /* until it is queued for the first time */
@@ -122,7 +124,7 @@ int sched_process_fork(__u64 *ctx)
 	} else {
 		__sync_fetch_and_add(&cpu->threads_lost, 1);
 	}
-	target_inherit(parent, child);
+	target_inherit(bpf_get_current_task_btf(), child);
 	return life_send(child, HL_LIFE_FORK);
 }
 

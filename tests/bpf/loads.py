@@ -189,6 +189,59 @@ def load_peer6(hold_ms):
     tell(pid=os.getpid(), local="[::1]:%d" % c.getsockname()[1], remote="[::1]:%d" % c.getpeername()[1])
 
 
+# ---- tasks under another's identity, or of no fork ------------------------------------------------
+
+
+def load_thread_exec(burn_ms):
+    """Another thread than the leader makes the process a new program, which burns CPU and sleeps."""
+    me = os.path.realpath(__file__)
+
+    def go():
+        os.execv(sys.executable, [sys.executable, me, "thread-exec-end", burn_ms, str(threading.get_native_id())])
+
+    threading.Thread(target=go).start()
+    time.sleep(20)
+
+
+def load_thread_exec_end(burn_ms, tid):
+    begin, wall = time.thread_time_ns(), now()
+    while time.thread_time_ns() < begin + int(burn_ms) * 1_000_000:
+        pass
+    cpu, slept = time.thread_time_ns() - begin, now()
+    time.sleep(int(burn_ms) / 1000)
+    tell(pid=os.getpid(), tid=int(tid), cpu_ns=cpu, sleep_ns=now() - slept, wall_ns=now() - wall,
+         process_cpu_ns=time.process_time_ns())
+
+
+SYS_IO_URING_SETUP, SYS_IO_URING_ENTER = 425, 426
+
+
+def load_io_worker(hold_ms):
+    """A read of an empty pipe that io_uring gives to a worker."""
+    params = bytearray(120)
+    fd = libc.syscall(SYS_IO_URING_SETUP, 4, (ctypes.c_char * 120).from_buffer(params))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "io_uring_setup")
+    tail, array = struct.unpack_from("I", params, 44)[0], struct.unpack_from("I", params, 64)[0]
+    ring, sqes = mmap.mmap(fd, array + 16), mmap.mmap(fd, 4 * 64, offset=0x10000000)
+    out, into = os.pipe()
+    buf = ctypes.create_string_buffer(8)
+    struct.pack_into("BBHiQQI", sqes, 0, 22, 1 << 4, 0, out, 2**64 - 1, ctypes.addressof(buf), 1)  # READ, ASYNC
+    struct.pack_into("I", ring, array, 0)
+    struct.pack_into("I", ring, tail, 1)
+    same = set(os.listdir("/proc/self/task"))
+    if libc.syscall(SYS_IO_URING_ENTER, fd, 1, 0, 0, None, 0) != 1:
+        raise OSError(ctypes.get_errno(), "io_uring_enter")
+    while len(os.listdir("/proc/self/task")) == len(same):
+        time.sleep(0.001)
+    worker = int(max(set(os.listdir("/proc/self/task")) - same))
+    begin = now()
+    time.sleep(int(hold_ms) / 1000)
+    wall = now() - begin
+    os.write(into, b"x")
+    tell(pid=os.getpid(), worker=worker, wall_ns=wall)
+
+
 # ---- servers that take their time -------------------------------------------------------------
 
 

@@ -154,6 +154,40 @@ void test_model_thread_end_only(void)
 	feed_free(f);
 }
 
+/* A thread that is not the leader makes its process a new program: it goes on under the
+ * leader's identity, in the interval in which the leader ended. */
+void test_model_thread_goes_on(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct snap *s;
+
+	feed_process(f, 10, "old", 0);
+	feed_thread(f, 10, 10, "old");
+	feed_ledger(f, 10, 10, BEGIN, CLOCKS([HL_STATE_CPU] = 50));
+	feed_tick(f, 0);
+	ASSERT_EQ(feed_end(f, 10, 10, BEGIN, CLOCKS([HL_STATE_CPU] = 60)), 0);
+	feed_thread(f, 10, 10, "new");
+	feed_ledger(f, 10, 10, BEGIN + 70, CLOCKS([HL_STATE_CPU] = 7));
+	s = feed_tick(f, SEC);
+	ASSERT_EQ(find_thread(s, 10)->total[HL_STATE_CPU], 67);
+	ASSERT_STR(find_thread(s, 10)->comm, "new");
+	ASSERT_EQ(find_thread(s, 10)->now_state, HL_STATE_DISK);
+	ASSERT_EQ(find_proc(s, 10)->threads, 1);
+	ASSERT(!find_proc(s, 10)->gone);
+	/* and once more, all within one interval */
+	ASSERT_EQ(feed_end(f, 10, 10, BEGIN + 70, CLOCKS([HL_STATE_CPU] = 9)), 0);
+	feed_thread(f, 10, 10, "short");
+	ASSERT_EQ(feed_end(f, 10, 10, BEGIN + 90, CLOCKS([HL_STATE_CPU] = 30)), 0);
+	s = feed_tick(f, SEC);
+	ASSERT_EQ(find_thread(s, 10)->total[HL_STATE_CPU], 99);
+	ASSERT_EQ(find_proc(s, 10)->total[HL_STATE_CPU], 99);
+	ASSERT_EQ(s->total[HL_STATE_CPU], 99);
+	ASSERT_EQ(find_proc(s, 10)->threads, 0);
+	ASSERT(find_proc(s, 10)->gone);
+	ASSERT_EQ(s->refused, 0);
+	feed_free(f);
+}
+
 void test_model_process_gone(void)
 {
 	struct feed *f = feed_new(NULL, NULL);

@@ -101,7 +101,7 @@ static void lockdown(struct checks *c)
 
 static void tracepoints(struct checks *c)
 {
-	static const char *const need[] = { "sched_switch",	  "sched_waking", "sched_process_fork",
+	static const char *const need[] = { "sched_switch",	  "sched_waking", "task_newtask",
 					    "sched_process_exec", "task_rename",  "sys_enter",
 					    "sys_exit" };
 	struct check *r = add(c, "tracepoints", HL_COLLECTOR_ON);

@@ -255,7 +255,7 @@ int live_add_target(struct live *l, uint32_t pid)
 }
 
 /* Who forks must be known before who switches: the order in which threads get their homes. */
-static const char *const always[] = { "sched_process_fork", "sched_process_exec", "task_rename", "sched_waking",
+static const char *const always[] = { "task_newtask", "sched_process_exec", "task_rename", "sched_waking",
 				      "sched_switch" };
 
 int live_start(struct live *l)

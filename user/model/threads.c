@@ -7,7 +7,9 @@
  * A clock may become smaller within one ledger: a record of a thread that sleeps says
  * for the time being which state that is, and the kernel may know better at its end.
  * Then the difference is negative and moves the time to where it belongs. A ledger that
- * began later, or whose clocks add up to less, is a new one and counts whole.
+ * began later, or whose clocks add up to less, is a new one and counts whole. It may belong
+ * to a thread that has ended: one that makes its process a new program takes the number and
+ * the start time of the leader, whose ledger ends there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -63,6 +65,16 @@ static void thread_free(struct model *m, struct thread *t)
 	free(t);
 }
 
+/* Another task goes on under the identity of one that has ended. */
+static void revive(struct thread *t)
+{
+	if (!t->ended)
+		return;
+	t->ended = false;
+	t->proc->live++;
+	t->proc->gone = false;
+}
+
 static uint64_t sum(const uint64_t *clocks)
 {
 	uint64_t s = 0;
@@ -72,15 +84,20 @@ static uint64_t sum(const uint64_t *clocks)
 	return s;
 }
 
+/* A new ledger begins behind what the old one reached. The old one's begin wobbles: its clock
+ * is not CLOCK_BOOTTIME and was converted anew. */
+static bool begins_later(const struct thread *t, uint64_t begin)
+{
+	return begin > t->begin + sum(t->last) / 2;
+}
+
 static void account(struct model *m, struct thread *t, uint64_t begin, const __u64 *state_ns)
 {
 	uint64_t now[NR_HL_STATES], diff[NR_HL_STATES];
 
 	for (int i = 0; i < NR_HL_STATES; i++)
 		now[i] = state_ns[i];
-	/* A new ledger begins behind what the old one reached. The old one's begin wobbles: its
-	 * clock is not CLOCK_BOOTTIME and was converted anew. */
-	if (begin > t->begin + sum(t->last) / 2 || sum(now) < sum(t->last))
+	if (begins_later(t, begin) || sum(now) < sum(t->last))
 		memset(t->last, 0, sizeof(t->last));
 	for (int i = 0; i < NR_HL_STATES; i++) {
 		diff[i] = now[i] - t->last[i];
@@ -102,6 +119,7 @@ int thread_apply(struct model *m, const struct hl_rec *rec)
 	t = thread_get(m, rec, r->start, r->proc_start);
 	if (!t)
 		return 0;
+	revive(t);
 	intern_set(m->interns, &t->comm, r->comm, comm_len(r->comm));
 	/* until its own record comes a process is called like its first thread */
 	if (rec->tid == rec->pid && !t->proc->comm)
@@ -118,8 +136,9 @@ int ledger_apply(struct model *m, const struct hl_rec *rec)
 		return -EINVAL;
 	t = thread_get(m, rec, r->start, r->proc_start);
 	/* one without room counts when it ends or gets room: its clocks are absolute */
-	if (!t || t->ended)
+	if (!t || (t->ended && !begins_later(t, r->begin)))
 		return 0;
+	revive(t);
 	account(m, t, r->begin, r->state_ns);
 	t->now_since = r->now_since;
 	t->now_nr = r->now_nr;
@@ -156,8 +175,9 @@ int thread_end_apply(struct model *m, const struct hl_rec *rec)
 		end_other(m, r);
 		return 0;
 	}
-	if (t->ended)
+	if (t->ended && !begins_later(t, r->begin))
 		return -EINVAL;
+	revive(t);
 	account(m, t, r->begin, r->state_ns);
 	t->ended = true;
 	t->now_state = STATE_UNKNOWN;

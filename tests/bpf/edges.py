@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""Where numbers go wrong in rare circumstances: identities that move from one task to another,
+threads that nobody forked, states that are told by more than the call in progress."""
+import json
+import os
+import sys
+
+import live
+from live import MS, Facts, check, same, test
+
+LOADS = [sys.executable, os.path.join(os.path.dirname(os.path.realpath(__file__)), "loads.py")]
+
+
+def crowd():
+    """So many threads that no place is free in the smallest table of slots."""
+    return live.Load(live.WORK, "threads", "--threads", "1500", "--seconds", "60", ready="BLOCKED")
+
+
+def told(r):
+    """What a load of loads.py printed last."""
+    return json.loads(r.out.splitlines()[-1])
+
+
+# ---- exec from a thread that is not the leader ---------------------------------------------------
+
+
+def exec_ledger(opts=()):
+    r = live.record([*LOADS, "thread-exec", "150"], opts, may_lose=("waits",) if opts else ())
+    truth = told(r)
+    pid, tid = truth["pid"], truth["tid"]
+    with Facts() as f:
+        ns = r.doc.thread(pid)["time_ns"]
+        # the program under this number, before and after: the leader slept all the time
+        f.check(ns.get("cpu", 0) >= truth["cpu_ns"], f"cpu of the new program: {ns}, its own clock: {truth}")
+        f.check(149 * MS <= ns.get("sleep", 0) <= truth["sleep_ns"] + MS, f"sleep of the new program: {ns}, {truth}")
+        old = r.doc.thread(tid)["time_ns"]
+        f.check(sum(old.values()) < truth["wall_ns"], f"the thread that called it goes on: {old}, {truth}")
+        # nothing is lost in between: both ledgers together, from the thread's begin to the program's end
+        both = r.doc.process(pid)["time_ns"]
+        f.check(both["cpu"] >= truth["process_cpu_ns"] - MS, f"cpu of the process: {both}, its own clock: {truth}")
+        f.check(not [t for t in r.doc.threads(pid) if t.get("now")], f"it has not ended: {r.doc.threads(pid)}")
+
+
+@test("exec: what another thread than the leader runs has a ledger in the interval of the exec")
+def thread_exec():
+    exec_ledger()
+
+
+@test("exec: of a thread whose place in the table is another's")
+def thread_exec_crowded():
+    with crowd():
+        exec_ledger(["--slots", "1024"])
+
+
+# ---- threads that nobody forked --------------------------------------------------------------------
+
+
+@test("threads: a worker of io_uring has a ledger, also where its place is taken")
+def io_worker():
+    with crowd():
+        r = live.record([*LOADS, "io-worker", "300"], ["--slots", "1024"], may_lose=("waits",))
+        truth = told(r)
+        with Facts() as f:
+            ns = r.doc.thread(truth["worker"])["time_ns"]
+            f.near(ns.get("idle", 0), truth["wall_ns"], f"idle of the worker: {ns}", slack=20 * MS)
+            f.check(r.doc.count(truth["pid"], name="(kernel)") >= 1, "waits of the worker")
+            f.same(r.doc.acct("threads")["lost"], 0, "threads without a ledger")
+
+
+if __name__ == "__main__":
+    live.main()
