@@ -67,6 +67,7 @@ struct hl_facts {
 	__u8 call; /* enum hl_call */
 	__u8 file; /* enum hl_file, for calls on a descriptor and for FDS_ONE */
 	__u8 fds;  /* enum hl_fds, for poll and select */
+	__u8 sending; /* poll and select: for room to send only */
 	__u8 mutex; /* a futex wait that is for a mutex */
 };
 
@@ -76,7 +77,9 @@ struct hl_facts {
 #define HL_TASK_STOPPED         0x4u
 #define HL_TASK_TRACED          0x8u
 #define HL_TASK_DEAD            0x80u
+#define HL_TASK_WAKEKILL        0x100u
 #define HL_TASK_NOLOAD          0x400u
+#define HL_TASK_RTLOCK          0x1000u /* v5.15 (5f220be21418): a spin lock that sleeps, on PREEMPT_RT */
 
 /* What a wait on a descriptor is, by its type: receiving, and sending. */
 static inline __attribute__((always_inline)) __u8 hl_classify_file(__u8 file, int sending)
@@ -122,7 +125,7 @@ static inline __attribute__((always_inline)) __u8 hl_classify_call(const struct 
 	case CALL_SELECT:
 		if (f->fds == FDS_FEW_OPENED)
 			return HL_STATE_NETWORK;
-		return f->fds == FDS_NONE ? HL_STATE_SLEEP : hl_classify_file(f->file, 0);
+		return f->fds == FDS_NONE ? HL_STATE_SLEEP : hl_classify_file(f->file, f->sending);
 	case CALL_IPC:
 		return HL_STATE_IPC;
 	case CALL_FUTEX:
@@ -170,6 +173,8 @@ static inline __attribute__((always_inline)) __u8 hl_classify(const struct hl_fa
 		return f->throttled ? HL_STATE_THROTTLED : HL_STATE_RUNQUEUE;
 	if (f->frozen || (f->task_state & (HL_TASK_STOPPED | HL_TASK_TRACED)))
 		return HL_STATE_STOPPED;
+	if (f->task_state & HL_TASK_RTLOCK) /* whatever the call is for: not for that */
+		return HL_STATE_KERNEL;
 	if (!f->kthread && f->call == CALL_NONE)
 		return HL_STATE_FAULT;
 	if (!f->kthread && hl_is_multiplexed(f))

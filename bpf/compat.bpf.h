@@ -16,6 +16,8 @@
 #define __global __attribute__((noinline))
 #define barrier_compiler() asm volatile("" ::: "memory")
 
+#define HL_PF_EXITING     0x00000004u
+#define HL_PF_SIGNALED    0x00000400u
 #define HL_PF_IO_WORKER   0x00000010u
 #define HL_PF_USER_WORKER 0x00004000u
 #define HL_PF_KTHREAD     0x00200000u
@@ -133,6 +135,13 @@ __hot bool has_no_calls(struct task_struct *p)
 	return p->flags & mask;
 }
 
+/* On its way out, by itself or by a signal, with its core to be written: what it sleeps for is
+ * neither the call that it was in nor a page. */
+__hot bool is_dying(struct task_struct *p)
+{
+	return p->flags & (HL_PF_EXITING | HL_PF_SIGNALED);
+}
+
 /* ---- the call in progress ---------------------------------------------------------- */
 
 #if defined(__TARGET_ARCH_x86)
@@ -207,21 +216,17 @@ __hot __u64 regs_sp(struct pt_regs *r)
  * kernel mode, and all softirqs, run on a stack of their own; those that hit user mode
  * run on the task's, with no call in progress. ctx lies on the real kernel stack even
  * where programs have a private one. A fault that wakes somebody counts as an interrupt.
+ * The saved registers stand at the stack's end, whatever its size is.
  */
-#define HL_THREAD_SIZE 16384
-
 __hot bool in_own_context(void *ctx, struct task_struct *cur)
 {
-	__u64 low = (__u64)cur->stack, high = low + HL_THREAD_SIZE;
-	struct pt_regs *regs;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(cur);
+	__u64 low = (__u64)cur->stack, high = (__u64)regs;
 
 	asm volatile("" : "+r"(high)); /* the verifier compares ctx, but does not subtract from it */
 	if ((__u64)ctx < low || (__u64)ctx >= high)
 		return false;
-	if (cur->flags & HL_PF_KTHREAD)
-		return true;
-	regs = (struct pt_regs *)bpf_task_pt_regs(cur);
-	return regs_nr(regs) >= 0;
+	return (cur->flags & HL_PF_KTHREAD) || regs_nr(regs) >= 0;
 }
 
 /* ---- preemption -------------------------------------------------------------------- */

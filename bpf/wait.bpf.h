@@ -11,6 +11,9 @@
 #include "bpf/calls.h"
 
 #define HL_CLONE_VFORK 0x4000
+#define HL_NR_CLONE3   435 /* in every table */
+#define HL_POLL_IN     0xc3 /* POLLIN, POLLPRI, POLLRDNORM, POLLRDBAND */
+#define HL_POLL_OUT    4
 #define HL_MAX_FEW     8 /* descriptors that are looked at one by one */
 
 #pragma clang diagnostic push
@@ -113,6 +116,7 @@ __global int wait_poll(__u64 task, struct hl_wait *w, __u64 fds, __u64 nr)
 			continue;
 		used++;
 		w->f.file = fd_kind(task, pfd.fd, &w->object);
+		w->f.sending = (pfd.events & (HL_POLL_IN | HL_POLL_OUT)) == HL_POLL_OUT;
 		opened += w->f.file == FILE_OPENED;
 	}
 	w->arg = used;
@@ -134,7 +138,7 @@ struct call_args {
 /* The bits of up to three descriptor sets, as one; only the first 1024 descriptors. */
 __global int wait_select(__u64 task, struct hl_wait *w, const struct call_args *args)
 {
-	__u64 bits, one, fd = 0;
+	__u64 bits, one, fd = 0, other = 0; /* other: than for room to send */
 	__u32 used = 0, words;
 
 	if (!w || !args)
@@ -151,6 +155,8 @@ __global int wait_select(__u64 task, struct hl_wait *w, const struct call_args *
 			if (args->a[j] && HL_READ_USER(task, &one, args->a[j] + i * 8))
 				return 0;
 			bits |= one;
+			if (j != 2)
+				other |= one;
 		}
 		if (!bits)
 			continue;
@@ -162,6 +168,7 @@ __global int wait_select(__u64 task, struct hl_wait *w, const struct call_args *
 	w->f.fds = used ? FDS_ONE : FDS_NONE;
 	if (used) {
 		w->f.file = fd_kind(task, fd, &w->object);
+		w->f.sending = !other;
 		w->detail = detail_of(w->f.file);
 	}
 	return 0;
@@ -184,6 +191,21 @@ __global int wait_socketcall(__u64 task, struct hl_wait *w, __u32 what, __u64 ar
 		w->f.file = fd_kind(task, fd, &w->object);
 		w->detail = detail_of(w->f.file);
 	}
+	return 0;
+}
+
+/* clone3 waits for the child like vfork, or not: its flags are what its arguments begin with.
+ * Where they cannot be read: that wait can be killed, those for the kernel's locks cannot. */
+__global int wait_clone3(__u64 task, struct hl_wait *w, __u64 args)
+{
+	__u64 flags = 0;
+
+	if (!w)
+		return 0;
+	if (HL_READ_USER(task, &flags, args))
+		flags = w->f.task_state & HL_TASK_WAKEKILL ? HL_CLONE_VFORK : 0;
+	if (!(flags & HL_CLONE_VFORK))
+		w->f.call = CALL_PLAIN;
 	return 0;
 }
 
@@ -224,7 +246,9 @@ __hot void wait_args(__u64 task, struct hl_wait *w, struct pt_regs *regs, bool c
 		w->f.mutex = w->nr == 455 && a[1] == 2;
 		return;
 	case CALL_CHILD:
-		if (w->nr == (compat ? HL_NR_CLONE_IA32 : HL_NR_CLONE) && !(a[0] & HL_CLONE_VFORK))
+		if (w->nr == HL_NR_CLONE3)
+			wait_clone3(task, w, a[0]);
+		else if (w->nr == (compat ? HL_NR_CLONE_IA32 : HL_NR_CLONE) && !(a[0] & HL_CLONE_VFORK))
 			w->f.call = CALL_PLAIN;
 		return;
 	case CALL_FCNTL: /* F_SETLKW, F_SETLKW64, F_OFD_SETLKW */
@@ -254,12 +278,13 @@ __hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w
 
 	if (nr < 0) {
 		w->nr = HL_NR_NONE;
+		w->f.call = is_dying(p) ? CALL_PLAIN : CALL_NONE;
 		return false;
 	}
 	compat = in_compat_call(p);
 	w->abi = compat ? HL_COMPAT_ABI : HL_NATIVE_ABI;
 	w->nr = nr < HL_NR_LIMIT ? nr : HL_NR_LIMIT;
-	w->f.call = call_of(w->nr, compat);
+	w->f.call = is_dying(p) ? CALL_PLAIN : call_of(w->nr, compat);
 	if (w->f.call == CALL_RESTART)
 		wait_restarted(s, w, compat);
 	return true;

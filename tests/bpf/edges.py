@@ -4,6 +4,7 @@
 threads that nobody forked, states that are told by more than the call in progress."""
 import json
 import os
+import subprocess
 import sys
 
 import live
@@ -15,6 +16,26 @@ LOADS = [sys.executable, os.path.join(os.path.dirname(os.path.realpath(__file__)
 def crowd():
     """So many threads that no place is free in the smallest table of slots."""
     return live.Load(live.WORK, "threads", "--threads", "1500", "--seconds", "60", ready="BLOCKED")
+
+
+class Loop:
+    """A file system of this test's own, in a file."""
+
+    def __init__(self, kind):
+        self.kind, d = kind, live.folder()
+        self.image, self.at = os.path.join(d, "image"), os.path.join(d, "at")
+
+    def __enter__(self):
+        os.mkdir(self.at)
+        with open(self.image, "wb") as f:
+            f.truncate(64 << 20)
+        subprocess.run([f"mkfs.{self.kind}", "-q", self.image], check=True, timeout=30)
+        if subprocess.run(["mount", "-o", "loop", self.image, self.at], stderr=subprocess.DEVNULL, timeout=30).returncode:
+            live.lacks(f"{self.kind} in a file cannot be mounted")
+        return self.at
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", self.at], check=True, timeout=30)
 
 
 def told(r):
@@ -66,6 +87,52 @@ def io_worker():
             f.near(ns.get("idle", 0), truth["wall_ns"], f"idle of the worker: {ns}", slack=20 * MS)
             f.check(r.doc.count(truth["pid"], name="(kernel)") >= 1, "waits of the worker")
             f.same(r.doc.acct("threads")["lost"], 0, "threads without a ledger")
+
+
+# ---- states --------------------------------------------------------------------------------------------
+
+
+def in_state(load, who, state, args=()):
+    """One thread of a load is in a state for as long as the load says."""
+    r = live.record([*LOADS, load, *args])
+    truth = told(r)
+    with Facts() as f:
+        ns = r.doc.thread(truth[who])["time_ns"]
+        f.near(ns.get(state, 0), truth["wall_ns"], f"{state} of the {who}: {ns}", slack=20 * MS)
+    return r, truth
+
+
+@test("state: poll for room to send to a client that does not read: network")
+def poll_room():
+    r, truth = in_state("poll-room", "server", "network", ["300"])
+    same(r.doc.total(truth["server"], name="poll", state="idle"), 0, "idle in poll")
+
+
+@test("state: select for room to send to a client that does not read: network")
+def select_room():
+    r, truth = in_state("select-room", "server", "network", ["300"])
+    same(r.doc.total(truth["server"], name="select", state="idle"), 0, "idle in select")
+
+
+@test("state: clone3 that waits for something else than a child: not child")
+def clone3():
+    r, truth = in_state("clone3", "cloner", "other", ["300"])
+    same(r.doc.total(truth["pid"], name="clone3", state="child"), 0, "child in clone3")
+
+
+@test("state: a process killed in user mode that cannot write its core yet: kernel, not fault")
+def core_dump():
+    with open("/proc/sys/kernel/core_pattern") as f:
+        pattern = f.read().strip()
+    if pattern.startswith(("|", "/", "@")):
+        live.lacks(f"cores go to {pattern}")
+    with Loop("ext4") as at:
+        r = live.record([*LOADS, "core", at, "300"])
+    truth = told(r)
+    with Facts() as f:
+        ns = r.doc.thread(truth["pid"])["time_ns"]
+        f.check(truth["wall_ns"] <= ns.get("kernel", 0) + ns.get("disk", 0) + 20 * MS, f"{ns} of {truth}")
+        f.check(ns.get("fault", 0) < 50 * MS, f"fault: {ns}")
 
 
 if __name__ == "__main__":

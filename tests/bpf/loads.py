@@ -10,8 +10,11 @@ import http.client
 import json
 import mmap
 import os
+import resource
+import select
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -187,6 +190,93 @@ def load_peer6(hold_ms):
     threading.Thread(target=answer).start()
     c.recv(1)
     tell(pid=os.getpid(), local="[::1]:%d" % c.getsockname()[1], remote="[::1]:%d" % c.getpeername()[1])
+
+
+def stuffed():
+    """A connection that a client opened and does not read, with no room left: server's end, client's."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    server.setblocking(False)
+    try:
+        while server.send(b"x" * 65536):
+            pass
+    except BlockingIOError:
+        return server, client
+
+
+def wait_for_room(hold_ms, wait):
+    """A thread waits until the client reads again."""
+    server, client = stuffed()
+    t, tid = thread(wait, server)
+    asleep(tid, None)
+    begin = now()
+    time.sleep(int(hold_ms) / 1000)
+    wall = now() - begin
+    client.settimeout(0.02)
+    while t.is_alive():
+        try:
+            client.recv(1 << 20)
+        except TimeoutError:  # the thread has its room, and has not ended yet
+            pass
+    tell(pid=os.getpid(), server=tid, wall_ns=wall)
+
+
+def load_poll_room(hold_ms):
+    def wait(s):
+        p = select.poll()
+        p.register(s, select.POLLOUT)
+        p.poll()
+
+    wait_for_room(hold_ms, wait)
+
+
+def load_select_room(hold_ms):
+    libc.select.argtypes = [ctypes.c_int] + [ctypes.c_void_p] * 4
+
+    def wait(s):  # the number is called select; the interpreter's own goes by pselect6
+        bits = (ctypes.c_uint64 * 16)()
+        bits[s.fileno() // 64] = 1 << s.fileno() % 64
+        libc.syscall(SYS_SELECT, s.fileno() + 1, None, bits, None, None)
+
+    wait_for_room(hold_ms, wait)
+
+
+SYS_SELECT, SYS_CLONE3 = {"x86_64": 23}.get(os.uname().machine, 72), 435
+
+
+def load_clone3(hold_ms):
+    """A clone3 whose arguments are on a page that is not there yet; they are no good then."""
+    page = Page()
+    clone3 = libc.syscall
+    t, tid = thread(clone3, SYS_CLONE3, ctypes.c_void_p(page.addr), ctypes.c_long(88))
+    asleep(tid, None)
+    begin = now()
+    time.sleep(int(hold_ms) / 1000)
+    wall = now() - begin
+    page.fill()
+    t.join()
+    tell(pid=os.getpid(), cloner=tid, wall_ns=wall)
+
+
+def load_core(folder, hold_ms):
+    """A process that dies of a bad address where the file system takes no files for a while."""
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    subprocess.run(["fsfreeze", "-f", folder], check=True)
+    try:
+        pid = os.fork()
+        if not pid:
+            os.chdir(folder)
+            ctypes.memset(8, 0, 8)
+        while open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "D":
+            time.sleep(0.001)
+        begin = now()
+        time.sleep(int(hold_ms) / 1000)
+        wall = now() - begin
+    finally:
+        subprocess.run(["fsfreeze", "-u", folder], check=True)
+    os.waitpid(pid, 0)
+    tell(pid=pid, wall_ns=wall)
 
 
 # ---- tasks under another's identity, or of no fork ------------------------------------------------
