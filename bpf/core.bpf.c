@@ -134,6 +134,7 @@ int sched_process_exec(__u64 *ctx)
 	struct task_struct *p = (void *)ctx[0];
 	__u32 old_tid = (__u32)ctx[1];
 
+	hold_cpu();
 	/* the process is never without a thread to who reads the records */
 	if (old_tid != (__u32)p->pid)
 		leader_end(p);
@@ -141,6 +142,7 @@ int sched_process_exec(__u64 *ctx)
 	if (old_tid != (__u32)p->pid)
 		slot_move(p, old_tid);
 	target_again(p);
+	release_cpu();
 	return 0;
 }
 

@@ -149,7 +149,7 @@ struct hl_cpu {
 /* ---- fixed at load, and what may change while running ------------------------ */
 
 #define HL_CFG_PREV_STATE (1u << 0) /* sched_switch passes prev_state (v5.18, fa2c3254d7cf) */
-#define HL_CFG_PREEMPT    (1u << 1) /* bpf_preempt_disable exists: hold preemption off in the call hooks */
+#define HL_CFG_PREEMPT    (1u << 1) /* hooks run preemptible: hold preemption off (bpf_preempt_disable) */
 #define HL_CFG_CAST       (1u << 2) /* bpf_rdonly_cast exists: typed loads instead of a helper */
 
 struct hl_cfg {

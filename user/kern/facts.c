@@ -186,11 +186,17 @@ static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64
 	live_emit(l);
 }
 
+/* Hooks of which each run is one record. */
+static uint64_t skipped_life(struct live *l)
+{
+	return skipped(l, "task_newtask") + skipped(l, "sched_process_exec") + skipped(l, "task_rename");
+}
+
 /* `before` was read before the drain, so that what is seen was drained too. */
 static void accounting(struct live *l, const struct hl_cpu *before)
 {
 	struct hl_cpu now = sum_cpus(l), c = l->stopped ? now : *before;
-	uint64_t none[NR_HL_LOSSES] = {}, lost[NR_HL_LOSSES] = {}, calls;
+	uint64_t lost[NR_HL_LOSSES] = {}, calls;
 
 	lost[HL_LOSS_CLOCK] = c.waits_clock;
 	lost[HL_LOSS_RECURSION] = skipped(l, "sched_switch");
@@ -210,9 +216,10 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_DAMAGED] = l->damaged;
 	send_acct(l, HL_CLASS_SLOW, c.slow_seen, l->slow_delivered, lost);
 	lost[HL_LOSS_RING_FULL] = c.life_lost;
+	lost[HL_LOSS_RECURSION] = skipped_life(l);
 	lost[HL_LOSS_DAMAGED] = 0;
-	send_acct(l, HL_CLASS_LIFECYCLE, c.life_seen, l->life_delivered, lost);
-	memcpy(lost, none, sizeof(lost));
+	send_acct(l, HL_CLASS_LIFECYCLE, c.life_seen + lost[HL_LOSS_RECURSION], l->life_delivered, lost);
+	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
 }

@@ -40,6 +40,10 @@ int feat_flags(uint32_t *flags)
 		*flags |= HL_CFG_PREV_STATE;
 	if (has_func(btf, "bpf_rdonly_cast"))
 		*flags |= HL_CFG_CAST;
+	/* v7.2 runs what hangs on a system call preemptible, and came with this function; before,
+	 * tracepoints hold preemption off themselves (4aadde89d81f) */
+	if (has_func(btf, "trace_call_bpf_faultable") && has_func(btf, "bpf_preempt_disable"))
+		*flags |= HL_CFG_PREEMPT;
 	btf__free(btf);
 	return 0;
 }
