@@ -118,7 +118,8 @@ int task_newtask(__u64 *ctx)
 	s = slot_take(child, 0);
 	__sync_fetch_and_add(&cpu->threads_seen, 1);
 	if (s) {
-		s->begin = 0; /* until it is queued for the first time */
+		s->begin = 0; /* until it comes to a CPU for the first time */
+		s->flags |= HL_SLOT_OFF_CPU;
 		s->call_flags = HL_CALL_CHILD;
 		slot_own(s, child);
 	} else {

@@ -144,12 +144,14 @@ int hl_blocked(struct bpf_iter__task *ctx)
 		return 0;
 	now = clock_now();
 	since = s->since;
+	if (!s->begin) /* it never ran yet */
+		since = BPF_CORE_READ(p, sched_info.last_queued);
 	w.state = s->state;
 	if ((s->flags & HL_SLOT_WAS_ASLEEP) && p->sched_info.last_queued > since) { /* woken, not yet running */
 		since = p->sched_info.last_queued;
 		w.state = HL_STATE_RUNQUEUE;
 	}
-	if (now < since || now - since < ctl->slow_ns || (work_waits & 1u << (w.state & 31)))
+	if (!since || now < since || now - since < ctl->slow_ns || (work_waits & 1u << (w.state & 31)))
 		return 0;
 	switches = s->switches;
 	raw = bpf_map_lookup_elem(&scratch, &zero);

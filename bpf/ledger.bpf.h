@@ -80,7 +80,7 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 		r->h.tid = s->tid;
 		r->start = s->start;
 		r->proc_start = s->proc_start;
-		r->begin = r->h.ts - (s->since - s->begin);
+		r->begin = r->h.ts - (s->begin ? s->since - s->begin : 0);
 		for (int i = 0; i < NR_HL_STATES; i++)
 			r->state_ns[i] = s->state_ns[i];
 		bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));
@@ -95,6 +95,10 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 
 /* A runnable thread that is moved is on no queue for a moment. */
 #define HL_MIGRATION_NS 100000
+
+/* A run queue's clock may stand still for some ticks: where the scheduler has skipped its
+ * update and pulls a thread over from another CPU, that comes before it left. */
+#define HL_CLOCK_LAG_NS (20 * 1000 * 1000)
 
 /* How the time off the CPU splits. */
 struct split {
@@ -200,13 +204,15 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 		ledger_slow(s, t, cpu);
 }
 
-/* A thread's first time on a CPU since it has a ledger. */
+/* A thread's first time on a CPU since it has a ledger. That of one that was forked begins
+ * when it was queued first: it may have been moved from queue to queue since. */
 __hot void ledger_first(struct hl_slot *s, const struct arrival *a)
 {
 	__u64 at = a->queued_at && a->queued_at < a->now ? a->queued_at : a->now;
+	__u64 before = s->begin || a->run_delay > at ? 0 : a->run_delay;
 
-	s->since = s->begin = at;
-	s->run_delay = a->run_delay;
+	s->since = s->begin = at - before;
+	s->run_delay = a->run_delay - before;
 	s->flags |= HL_SLOT_OFF_CPU;
 	s->state = HL_STATE_RUNQUEUE;
 	s->nr = HL_NR_NONE;
@@ -239,7 +245,7 @@ __hot void ledger_runs(struct hl_slot *s, const struct arrival *a)
 	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
 }
 
-__global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
+__global int ledger_in(struct hl_slot *s, struct arrival *a, struct hl_cpu *cpu)
 {
 	struct split t;
 
@@ -253,9 +259,11 @@ __global int ledger_in(struct hl_slot *s, const struct arrival *a, struct hl_cpu
 		slot_unlock(s);
 		return 0;
 	}
-	if (!(s->flags & HL_SLOT_OFF_CPU))
+	if (!s->begin || !(s->flags & HL_SLOT_OFF_CPU))
 		ledger_first(s, a);
 	cpu->waits_seen++;
+	if (a->now < s->since && s->since - a->now < HL_CLOCK_LAG_NS)
+		a->now = s->since; /* a wait shorter than the clock can tell */
 	if (a->now < s->since) {
 		cpu->waits_clock++;
 		s->flags &= ~HL_SLOT_OFF_CPU;
@@ -279,7 +287,9 @@ static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, _
 	__u64 at = p->sched_info.last_arrival;
 	struct arrival a;
 
-	arrival_read(p, &a, at > s->since && at < now ? at : s->since);
+	if (at <= s->since || at > now)
+		at = s->since ?: now;
+	arrival_read(p, &a, at);
 	/* what it ran after that is of this stay: only more was in a stay that nobody saw */
 	a.ran -= s->ran;
 	a.ran = s->ran + (a.ran > now - a.now ? a.ran - (now - a.now) : 0);
@@ -295,16 +305,6 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 	return ledger_lost(s, &a, cpu);
 }
 
-/* It was forked, and no tracepoint told of its first time on a CPU: its ledger begins there. */
-static __noinline int ledger_unborn(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
-{
-	__u64 at = p->sched_info.last_arrival;
-
-	cpu->missed++;
-	s->since = s->begin = at && at < now ? at : now;
-	return 0;
-}
-
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
 __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
 		      struct hl_cpu *cpu)
@@ -316,9 +316,7 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	w.f.throttled = !w.f.asleep && is_throttled(p);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, state);
-	if (!s->begin)
-		ledger_unborn(p, s, now, cpu);
-	else if (s->flags & HL_SLOT_OFF_CPU)
+	if (s->flags & HL_SLOT_OFF_CPU)
 		ledger_arrived(p, s, now, cpu);
 	wait_gather(p, s, &w);
 	slot_lock(s);

@@ -11,6 +11,8 @@ import sys
 import live
 from live import MS, US, Facts, check, same, test
 
+LOADS = [sys.executable, os.path.join(os.path.dirname(os.path.realpath(__file__)), "loads.py")]
+
 
 def life(r, t):
     """A thread's ledger, and how long it lived after the generator had read its clocks."""
@@ -97,6 +99,18 @@ def others():
         compared(f, ["fault", "--each", "256", "--file", os.path.join(live.folder(), "file")])
         compared(f, "fork --each 200")
         compared(f, "migrate --each 3000")
+
+
+@test("schedstat: the way to the first run, from one CPU's queue to another's")
+def born():
+    if len(os.sched_getaffinity(0)) < 2:
+        live.lacks("a second CPU")
+    r = live.record([*LOADS, "born-queued", "30"])
+    told = live.json.loads(r.out.splitlines()[-1])
+    queued = r.doc.thread(told["child"])["time_ns"].get("runqueue", 0)
+    check(told["delay_ns"] > 25 * MS, f"the child was to wait: {told}")
+    # what it waited for after it had looked is more
+    check(told["delay_ns"] - 200 * US <= queued, f"runqueue of the child: {queued / MS:.3f} ms, schedstat {told['delay_ns'] / MS:.3f}")
 
 
 @test("ledger: of threads that live, it ends when the document does")

@@ -225,6 +225,13 @@ def valid(doc, may_lose=()):
             f.near(sum(o["time_ns"].values()), o["total_ns"], f"{who}: breakdown", 0.1, 64 * o["count"])
         for t in j["threads"]:
             f.check(not set(t["time_ns"]) - set(STATES), f"states of {t['tid']}: {sorted(t['time_ns'])}")
+            # no ledger is older than its thread, nor than the capture (but for the way to a CPU that was begun before)
+            f.check(t.get("begin_ns", t["start_ns"]) >= t["start_ns"] - MS, f"the ledger of {t['tid']} began at {t.get('begin_ns')}")
+            age = sum(t["time_ns"].values())
+            f.check(age <= j["capture"]["duration_ns"] + S, f"the ledger of {t['tid']} holds {age / S:.3f} s")
+        # what a kernel has to have does not fail to load in silence
+        for c in j["capture"]["collectors"]:
+            f.check(c["name"] == "calls" or c["state"] == "on", f"collector {c['name']}: {c['state']}: {c.get('reason')}")
     return doc
 
 

@@ -114,6 +114,38 @@ def load_inode_lock(hold_ms):
     tell(holder=holder_tid, waiter=waiter_tid, toucher=toucher_tid, waited_ns=waited)
 
 
+# ---- a thread's way to its first run ----------------------------------------------------------
+
+
+def run_delay():
+    with open("/proc/thread-self/schedstat") as f:
+        return int(f.read().split()[1])
+
+
+def busy(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+def load_born_queued(hold_ms):
+    """A child that is kept from its CPU by its parent, and then moved to another one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    r, w = os.pipe()
+    os.sched_setaffinity(0, cpus[:1])
+    # the child has no part of that
+    os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    pid = os.fork()
+    if not pid:
+        os.write(w, b"%d" % run_delay())
+        os._exit(0)
+    busy(float(hold_ms) / 1000)
+    os.sched_setaffinity(pid, cpus[1:] or cpus)
+    delay = int(os.read(r, 32))
+    os.waitpid(pid, 0)
+    tell(child=pid, delay_ns=delay)
+
+
 # ---- files under changing names ---------------------------------------------------------------
 
 

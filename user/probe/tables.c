@@ -154,6 +154,12 @@ static void get_now_since(const struct field *f, const void *row, struct val *ou
 		val_set_u64(out, r->now_since_ns);
 }
 
+/* One that never came to a CPU has none yet. */
+static void get_thread_begin(const struct field *f, const void *row, struct val *out)
+{
+	val_set_id(out, ((const ROW *)row)->begin_ns, 0);
+}
+
 static void get_now_lower_bound(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
@@ -204,9 +210,9 @@ static const struct field thread_fields[] = {
 	{ "switches", "SWITCHES", "times that it came onto a CPU, in its present ledger", field_u64,
 	  AT(switches),
 	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .width = 8 },
-	{ "begin_ns", "BEGIN", "when its present ledger began, ns since boot", field_u64, AT(begin_ns),
+	{ "begin_ns", "BEGIN", "when its present ledger began, ns since boot", get_thread_begin,
 	  .unit = UNIT_NS,
-	  .width = 7 },
+	  .width = 7, .type = VAL_U64 },
 	{ "members", "THRDS", "threads that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
 	  .width = 5 },
 };
