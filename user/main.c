@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "cmd/child.h"
 #include "cmd/cmd.h"
 
 /* With a standard descriptor closed, the next file opened would take its number, and a
@@ -26,6 +27,8 @@ int main(int argc, char **argv)
 {
 	if (open_descriptors())
 		return 1;
+	child_remember();
+	signal(SIGCHLD, SIG_DFL); /* where it is ignored a command's status is lost */
 	/* writing fails instead, and that is reported */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -3,8 +3,10 @@
 """Running live: intervals, the command after --, signals, exit statuses."""
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 import tap
 from tap import check, run, same, test
@@ -95,11 +97,56 @@ def the_command_keeps_its_input_and_output():
     same((r.returncode, r.stdout), (0, b"through\n"), "cat")
 
 
+# Blocks and ignores signals, also those that the C library keeps for itself, and becomes a program.
+WITH_SIGNALS = """
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None)
+blocked, ignored = (eval(w) for w in sys.argv[1:3])
+mask = ctypes.c_uint64(sum(1 << s - 1 for s in blocked))
+for s in ignored:
+    ignore = (ctypes.c_uint64 * 4)(1)
+    libc.syscall(13 if os.uname().machine == "x86_64" else 134, s, ignore, None, 8)
+libc.syscall(14 if os.uname().machine == "x86_64" else 135, 2, ctypes.byref(mask), None, 8)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+SIGNALS = [
+    ((), ()),
+    ((signal.SIGUSR1, signal.SIGTERM, signal.SIGCHLD, 32, 33, 64), ()),
+    ((signal.SIGPIPE,), (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGUSR2, signal.SIGINT, 32, 33)),
+    ((), (signal.SIGCHLD, signal.SIGHUP)),
+]
+
+
 @test
-def the_command_has_its_signals_back():
-    r = status_of("sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status")
-    same(r.status, 0, repr(r))
-    same({line.split()[1] for line in r.out.splitlines()}, {"0" * 16}, "blocked and ignored")
+def the_command_has_the_signals_that_hostlat_was_given():
+    command = (shutil.which("grep"), "-E", "^Sig(Pnd|Blk|Ign|Cgt)", "/proc/self/status")
+    for blocked, ignored in SIGNALS:
+        wrap = [sys.executable, "-c", WITH_SIGNALS, repr(tuple(map(int, blocked))), repr(tuple(map(int, ignored)))]
+        want = run(*command[1:], program=command[0], wrap=wrap)
+        same((want.status, len(want.out.splitlines())), (0, 4), repr(want))
+        lines = dict(line.split(":") for line in want.out.splitlines())
+        for sig in blocked:
+            check(int(lines["SigBlk"], 16) >> sig - 1 & 1, f"signal {sig} was to be blocked: {lines}")
+        for how in (("record", "-o", "a.json"), ("top", "--batch", "-i", "30")):
+            d = tap.folder()
+            with tap.Clean():
+                r = run(*how, "--", *command, cwd=d, wrap=wrap)
+            same(r.status, 0, repr(r)[:500])
+            check(want.out in r.out, f"{how}, {blocked} blocked, {ignored} ignored: got {r.out[:300]!r}, want {want.out!r}")
+
+
+@test
+def nohup_lets_it_outlive_its_terminal():
+    d = tap.folder()
+    with tap.Clean():
+        p = subprocess.Popen([sys.executable, "-c", WITH_SIGNALS, "()", "(1,)", tap.HOSTLAT, "record", "-d", "2", "-o", "a.hostlat"],
+                             cwd=d, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        tap.wait_for("recording", lambda: os.path.exists(f"{d}/a.hostlat"))
+        time.sleep(0.5)
+        p.send_signal(signal.SIGHUP)
+        same(tap.finish(p).status, 0, "status")
+    seconds = json.loads(run("report", "a.hostlat", "--json", cwd=d).out)["capture"]["duration_ns"] / 1e9
+    check(seconds > 1.9, f"it ended after {seconds} s")
 
 
 @test

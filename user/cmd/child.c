@@ -5,12 +5,30 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "cmd/child.h"
+
+/* What the program inherited and has changed for itself. The mask is the kernel's own: the C
+ * library hides the two signals that it keeps for itself. */
+static const int changed[] = { SIGPIPE, SIGXFSZ, SIGCHLD };
+static struct {
+	uint64_t mask;
+	void (*handler[ARRAY_SIZE(changed)])(int);
+} inherited;
+
+void child_remember(void)
+{
+	struct sigaction sa;
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &inherited.mask, sizeof(inherited.mask));
+	for (size_t i = 0; i < ARRAY_SIZE(changed); i++)
+		inherited.handler[i] = sigaction(changed[i], NULL, &sa) ? SIG_DFL : sa.sa_handler;
+}
 
 static void silence(void)
 {
@@ -22,22 +40,25 @@ static void silence(void)
 		close(fd);
 }
 
-/* In the child. What is not restored here it would inherit. */
+/* In the child: the command sees what it would have seen without us. */
+static void give_back(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(changed); i++)
+		signal(changed[i], inherited.handler[i]);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &inherited.mask, NULL, sizeof(inherited.mask));
+}
+
 static void become(char **argv, int gate, int report, bool silent)
 {
-	sigset_t none;
 	char go;
 	int err;
 
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* without its byte the tracer is gone, and nothing would be measured */
 	if (read(gate, &go, 1) != 1)
 		_exit(EXIT_CANNOT_EXECUTE);
 	if (silent)
 		silence();
+	give_back();
 	execvp(argv[0], argv);
 	err = errno;
 	if (write(report, &err, sizeof(err)) < 0)

@@ -21,6 +21,8 @@ struct child {
 	bool ended;
 };
 
+/* Notes how signals were when the program started, for the command. Before anything changes them. */
+void child_remember(void);
 /* Forks; the child waits. silent: its standard descriptors are /dev/null. 0 or -errno after
  * one printed line. */
 int child_start(struct child *c, char **argv, bool silent);

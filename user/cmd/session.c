@@ -209,13 +209,23 @@ static void on_child(struct loop *l, int sig, void *arg)
 	stop(s, 0);
 }
 
+/* As nohup does: it is to outlive its terminal. */
+static bool outlives_terminal(void)
+{
+	struct sigaction sa;
+
+	return !sigaction(SIGHUP, NULL, &sa) && sa.sa_handler == SIG_IGN;
+}
+
 static int listen_signals(struct session *s)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int ends[] = { SIGINT, SIGTERM, SIGQUIT };
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends) && !err; i++)
 		err = loop_add_signal(s->loop, ends[i], on_signal, s);
+	if (!err && !outlives_terminal())
+		err = loop_add_signal(s->loop, SIGHUP, on_signal, s);
 	if (!err && s->cfg.in->rest)
 		err = loop_add_signal(s->loop, SIGCHLD, on_child, s);
 	return err;
