@@ -36,6 +36,7 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+ifconfig lo up
 . /guest # LIMIT, MARK, and what this guest does before its cases
 mkdir /out
 for c in /cases/*; do
