@@ -15,4 +15,7 @@ BASIC = ["doctor", "blocked", "waits", "calls", "pairing"]
 
 GUESTS = [
     Guest("6.1", "6.1", BASIC, in_test=True),
+    Guest("6.12", "6.12", BASIC),
+    Guest("7.2", "7.2", BASIC),
+    Guest("7.3", "7.3", BASIC),
 ]

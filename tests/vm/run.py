@@ -44,7 +44,7 @@ def judge_log(g, log):
 
 def judge(g, c, out):
     good = True
-    for title, fn in c.parts:
+    for title, fn in c.parts[:1] if out.status(c.name) else c.parts:
         why = ""
         try:
             with Facts() as f:
