@@ -24,7 +24,7 @@ class Terminal:
     def __init__(self, words, w=100, h=30, cwd=None, env=""):
         self.cwd = cwd or tap.folder()
         script = (f"trap : INT; stty -g >before; {env} {tap.HOSTLAT} {words} 2>{self.cwd}/err; echo $? >{self.cwd}/status; "
-                  f"stty -g >{self.cwd}/after; echo the-end; sleep 60")
+                  f"stty -g >{self.cwd}/now; mv {self.cwd}/now {self.cwd}/after; echo the-end; sleep 60")
         tmux("new-session", "-d", "-x", str(w), "-y", str(h), "-c", self.cwd, "sh", "-c", script)
         tmux("set", "-g", "status", "off")
 

@@ -383,3 +383,19 @@ void test_str_cut(void)
 		ASSERT_EQ(str_cut(rows[i].s, strlen(rows[i].s), rows[i].cols), rows[i].keep);
 	}
 }
+
+void test_str_tail(void)
+{
+	static const struct {
+		const char *s;
+		int cols;
+		size_t at;
+	} rows[] = {
+		{ "", 5, 0 },  { "abc", 2, 1 },  { "abc", 3, 0 },           { "abc", 9, 0 },
+		{ "abc", 0, 3 }, { "abc", -1, 3 }, { "\xc3\xbc\xc3\xbc", 1, 2 }, { "a\xe6\x97\xa5z", 2, 4 }, /* half of a wide one */
+		{ "a\xe6\x97\xa5z", 3, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		ASSERT_EQ(str_tail(rows[i].s, strlen(rows[i].s), rows[i].cols), rows[i].at);
+}

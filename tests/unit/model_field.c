@@ -68,7 +68,33 @@ void test_model_field_twins(void)
 	ASSERT(field_twin(&operations_table, pid, false) == pid);
 	ASSERT(field_fits_flavour(ivl, false) && !field_fits_flavour(ivl, true));
 	ASSERT(field_fits_flavour(pid, false) && field_fits_flavour(pid, true));
-	ASSERT(field_fits_flavour(table_field(&operations_table, "total_ns"), false)); /* shown in both */
+	ASSERT(field_fits_flavour(table_field(&operations_table, "busy_ns"), false)); /* shown in both */
+}
+
+void test_model_field_tells(void)
+{
+	struct thread_row t = { .members = 2 }, with = { .members = 1, .container = "web" };
+	const void *rows[] = { &t, &with };
+	const struct field *members = table_field(&threads_table, "members");
+	const struct field *container = table_field(&threads_table, "container");
+
+	ASSERT(field_tells(members, rows, 2, true) && !field_tells(members, rows, 2, false));
+	ASSERT(!field_tells(container, rows, 1, false) && field_tells(container, rows, 2, false));
+	ASSERT(field_tells(container, rows, 0, false)); /* of no rows nothing is known */
+}
+
+void test_model_field_least(void)
+{
+	struct field f = { .unit = UNIT_NS };
+	struct val v = { .type = VAL_U64, .u = 3 * NSEC_PER_SEC, .least = true }, none = { .least = true };
+	struct str text = {};
+
+	val_text(&text, &f, &v, false);
+	ASSERT_STR(text.s, ">3.00s");
+	str_reset(&text);
+	val_text(&text, &f, &none, false);
+	ASSERT_STR(text.s, "-");
+	str_free(&text);
 }
 
 void test_model_state_names(void)

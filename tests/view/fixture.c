@@ -329,7 +329,7 @@ static void make_host(struct host *h, uint64_t times)
 		}
 	h->collectors[0] = (struct snap_collector){ "waits", "", HL_COLLECTOR_ON };
 	h->collectors[1] =
-		(struct snap_collector){ "calls", "auto: would cost 7.1% of CPU 3", HL_COLLECTOR_OFF };
+		(struct snap_collector){ "calls", "auto: would cost 7.1% CPU (limit 2%)", HL_COLLECTOR_OFF };
 	h->snap.collectors = h->collectors;
 	h->snap.nr_collectors = 2;
 	h->acct[0] = (struct snap_acct){ .class_id = HL_CLASS_WAITS,

@@ -182,7 +182,7 @@ void test_view_switches(void)
 	screen_type(&t, "it");
 	ASSERT(!screen_has(&t, "epoll_wait"));
 	ASSERT(app_query(t.app)->total);
-	screen_type(&t, "1tgg"); /* by command: two nginx become one row */
+	screen_type(&t, "1tg"); /* by command: two nginx become one row */
 	ASSERT_EQ(app_query(t.app)->group, GROUP_COMM);
 	ASSERT(screen_has(&t, "11 rows"));
 	screen_end(&t);
@@ -241,7 +241,7 @@ void test_view_page_of_group(void)
 	struct screen_test t;
 
 	screen_begin(&t, 120, 40, NULL);
-	screen_type(&t, "3gg/futex\n");
+	screen_type(&t, "3g/futex\n");
 	screen_type(&t, "\n");
 	ASSERT(screen_has(&t, "Operations › "));
 	ASSERT(screen_has(&t, "p99"));

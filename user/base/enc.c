@@ -166,6 +166,18 @@ int str_width(const char *s, size_t n)
 	return width;
 }
 
+size_t str_tail(const char *s, size_t n, int cols)
+{
+	int width = str_width(s, n);
+	size_t at = 0, k;
+
+	while (at < n && width > cols) {
+		width -= next_width(s + at, n - at, &k);
+		at += k;
+	}
+	return at;
+}
+
 size_t str_cut(const char *s, size_t n, int cols)
 {
 	size_t keep = 0, k;

@@ -41,5 +41,7 @@ void enc_csv(struct str *dst, const char *src, size_t n);
  * most `cols` columns at a character boundary: returns the bytes to keep. */
 int str_width(const char *s, size_t n);
 size_t str_cut(const char *s, size_t n, int cols);
+/* The same from the other end: where the last `cols` columns begin. */
+size_t str_tail(const char *s, size_t n, int cols);
 
 #endif

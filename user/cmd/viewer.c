@@ -47,24 +47,27 @@ static void catch_fatal(struct screen *s)
 
 /* ---- saving ---------------------------------------------------------------------- */
 
-static int save_as(const struct viewer *v, const struct exporter *e, const char *stem, const char *suffix)
+static int save_as(const struct str *text, const char *stem, const char *suffix)
 {
-	const struct query *shown = app_query(v->app);
-	struct query q = shown ? *shown : (struct query){};
-	struct export_opts o = { .header = true };
 	__free char *name = xasprintf("%s.%s", stem, suffix);
-	struct str text = {};
-	int err;
 
-	/* the text is the screen's table in its order, the document is everything */
-	if (e == &text_exporter && shown) {
-		o.query = &q;
-		o.table = app_table(v->app);
-	}
-	err = e->write(&text, app_shown(v->app), &o);
+	return output_file(name, text, OUTPUT_NEW);
+}
+
+/* The text is what the screen shows, the document is everything. */
+static int save_both(const struct viewer *v, const char *stem)
+{
+	struct export_opts o = { .header = true };
+	struct str text = {}, json = {};
+	int err = json_exporter.write(&json, app_shown(v->app), &o);
+
+	app_text(v->app, &text);
 	if (!err)
-		err = output_file(name, &text, OUTPUT_NEW);
+		err = save_as(&text, stem, "txt");
+	if (!err)
+		err = save_as(&json, stem, "json");
 	str_free(&text);
+	str_free(&json);
 	return err;
 }
 
@@ -81,7 +84,7 @@ static void save(struct viewer *v)
 	}
 	localtime_r(&now, &tm);
 	strftime(stem, sizeof(stem), "hostlat-%Y%m%d-%H%M%S", &tm);
-	if (save_as(v, &text_exporter, stem, "txt") || save_as(v, &json_exporter, stem, "json"))
+	if (save_both(v, stem))
 		return; /* the reason stands on the screen */
 	str_addf(&line, "saved %s.txt and %s.json", stem, stem);
 	viewer_say(v, false, str_get(&line));

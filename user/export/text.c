@@ -58,6 +58,23 @@ static void add_col(struct sheet *sh, const struct field *f)
 	c->left = f->flags & FIELD_LEFT || type == VAL_STR || type == VAL_STATES;
 }
 
+/* Does the field say anything about the rows that are shown? */
+static bool tells(const struct sheet *sh, const struct field *f)
+{
+	const struct query *q = sh->o->query;
+	bool any = field_tells(f, NULL, 0, q && q->group != GROUP_NONE);
+
+	if (!any || !(f->flags & FIELD_RARE) || !sh->p.n)
+		return any;
+	for (size_t r = 0; r < sh->p.n; r++) {
+		const void *row = part_row(&sh->p, r);
+
+		if (field_tells(f, &row, 1, true))
+			return true;
+	}
+	return false;
+}
+
 /* Takes the columns that fit into the width, at least the first. */
 static void choose_cols(struct sheet *sh)
 {
@@ -73,7 +90,7 @@ static void choose_cols(struct sheet *sh)
 			int need = MAX(f->width, title_width(f)) + 1;
 
 			if (take[i] || !(f->flags & want) || part_type(f) == VAL_HIST ||
-			    !field_fits_flavour(f, sh->total))
+			    !field_fits_flavour(f, sh->total) || !tells(sh, f))
 				continue;
 			take[i] = !sh->o->width || need <= room || (!pass && !i);
 			room -= take[i] ? need : 0;
@@ -160,20 +177,22 @@ static void fit_cols(struct sheet *sh)
 /* Appends one cell, `pad` blanks owed before it included; returns the blanks owed after it. */
 static int put_cell(struct str *out, const struct col *c, const char *s, size_t len, bool ascii, int pad)
 {
-	const char *more = "";
+	const char *more = ascii ? "~" : "\xe2\x80\xa6";
 	int width = str_width(s, len), space;
+	bool cut = width > c->width, tail = cut && c->f->flags & FIELD_TAIL;
+	size_t skip = tail ? str_tail(s, len, c->width - 1) : 0;
 
-	if (width > c->width) {
-		more = ascii ? "~" : "\xe2\x80\xa6";
-		len = str_cut(s, len, c->width - 1);
-		width = str_width(s, len) + 1;
+	if (cut) {
+		len = tail ? len - skip : str_cut(s, len, c->width - 1);
+		width = str_width(s + skip, len) + 1;
 	}
 	space = c->width - width;
-	if (!len && !*more)
+	if (!len && !cut)
 		return pad + c->width;
 	str_addf(out, "%*s", pad + (c->left ? 0 : space), "");
-	str_addn(out, s, len);
-	str_add(out, more);
+	str_add(out, tail ? more : "");
+	str_addn(out, s + skip, len);
+	str_add(out, cut && !tail ? more : "");
 	return c->left ? space : 0;
 }
 

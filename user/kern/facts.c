@@ -70,14 +70,15 @@ static struct hl_cpu sum_cpus(const struct live *l)
 	return sum;
 }
 
-/* Children of the target that are none themselves, because there was no room to note them. */
-static const char *unfollowed(const struct live *l, char *reason, size_t size)
+/* Why the calls tier is on or off; children of the target that are none themselves, because
+ * there was no room to note them, are more important. */
+static const char *calls_reason(const struct live *l, char *reason, size_t size)
 {
 	uint64_t n = sum_cpus(l).targets_lost;
 
-	reason[0] = '\0';
-	if (n)
-		snprintf(reason, size, "%llu processes of the target could not be followed", (unsigned long long)n);
+	if (!n || !l->tier.on)
+		return l->tier.reason;
+	snprintf(reason, size, "%llu processes of the target could not be followed", (unsigned long long)n);
 	return reason;
 }
 
@@ -87,7 +88,7 @@ static void collectors(struct live *l)
 
 	collector(l, "waits", HL_COLLECTOR_ON, "");
 	collector(l, "calls", l->tier.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF,
-		  l->tier.on ? unfollowed(l, reason, sizeof(reason)) : l->tier.reason);
+		  calls_reason(l, reason, sizeof(reason)));
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 

@@ -111,13 +111,14 @@ static double share(struct live *l)
 	return ns ? (double)most * (l->tier.cost_ns ?: TYPICAL_NS) / ns : 0;
 }
 
-static void say(struct tier *t, const char *what)
+/* `auto` says what it does and what that rests on. */
+static void say(struct tier *t, const char *what, const char *verb)
 {
-	if (t->share)
-		snprintf(t->reason, sizeof(t->reason), "%s: every call would cost %.1f%% of a CPU (limit %.0f%%)", what,
-			 t->share * 100, MAX_SHARE * 100);
-	else
-		snprintf(t->reason, sizeof(t->reason), "%s", what);
+	char limit[32] = "";
+
+	if (t->share >= MAX_SHARE)
+		snprintf(limit, sizeof(limit), " (limit %.0f%%)", MAX_SHARE * 100);
+	snprintf(t->reason, sizeof(t->reason), "auto: %s%s %.1f%% CPU%s", what, verb, t->share * 100, limit);
 }
 
 static int switch_on(struct live *l)
@@ -158,14 +159,11 @@ static void end_look(struct live *l)
 	t->probing = false;
 	t->next_look = clock_mono_ns() + LOOK_EVERY_NS;
 	t->good = t->share < MAX_SHARE ? t->good + 1 : 0;
-	if (t->good >= GOOD_LOOKS) {
-		switch_on(l);
+	if (t->good >= GOOD_LOOKS && !switch_on(l)) {
+		say(t, "", "costs");
 		return;
 	}
-	if (t->share >= MAX_SHARE)
-		say(t, "auto: the host is busy");
-	else
-		say(t, "auto: looking");
+	say(t, t->share >= MAX_SHARE ? "" : "looking, ", "would cost");
 }
 
 void tier_tick(struct live *l)
@@ -191,7 +189,9 @@ void tier_tick(struct live *l)
 	count_calls(l);
 	if (t->share >= MAX_SHARE) {
 		switch_off(l);
-		say(t, "auto: switched off");
+		say(t, "switched off, ", "cost");
+	} else {
+		say(t, "", "costs");
 	}
 }
 
@@ -207,10 +207,10 @@ int tier_set(struct live *l, enum calls_mode mode)
 	t->share = 0;
 	if (mode == CALLS_ON || (mode == CALLS_AUTO && l->cfg.has_target))
 		err = switch_on(l);
-	else if (mode == CALLS_OFF)
-		snprintf(t->reason, sizeof(t->reason), "switched off");
-	else
-		snprintf(t->reason, sizeof(t->reason), "auto: looking");
+	snprintf(t->reason, sizeof(t->reason), "%s",
+		 mode == CALLS_AUTO ? (l->cfg.has_target ? "of the target" : "auto: looking") :
+		 mode == CALLS_ON   ? (l->cfg.has_target ? "of the target" : "asked for") :
+				      "switched off");
 	t->next_look = clock_mono_ns() + FIRST_LOOK_NS;
 	return err;
 }

@@ -120,6 +120,21 @@ bool field_fits_flavour(const struct field *f, bool total)
 	return flavour & (total ? FIELD_TOTAL : FIELD_IVL);
 }
 
+bool field_tells(const struct field *f, const void *const *rows, size_t n, bool grouped)
+{
+	if (f->flags & FIELD_GROUPED && !grouped)
+		return false;
+	if (!(f->flags & FIELD_RARE) || !n)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		struct val v = field_get(f, rows[i]);
+
+		if (!val_is_none(&v))
+			return true;
+	}
+	return false;
+}
+
 /* ---- comparing ------------------------------------------------------------------ */
 
 static int cmp_u64(uint64_t a, uint64_t b)
@@ -242,7 +257,8 @@ static void add_wall(struct str *out, uint64_t real_ns)
 
 static void (*const by_unit[])(struct str *out, uint64_t u) = {
 	[UNIT_NONE] = add_plain,  [UNIT_COUNT] = add_count, [UNIT_NS] = add_ns,
-	[UNIT_BYTES] = add_bytes, [UNIT_PCT] = add_pct,     [UNIT_WALL] = add_wall,
+	[UNIT_BYTES] = add_bytes, [UNIT_PCT] = add_pct,     [UNIT_BOOT] = add_ns,
+	[UNIT_WALL] = add_wall,
 };
 
 /* One decimal, in whole numbers, so that no locale changes it. */
@@ -300,10 +316,9 @@ static void (*const texts[])(struct str *out, const struct field *f, const struc
 
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii)
 {
+	str_add(out, v->least && !val_is_none(v) ? ">" : ""); /* also nothing becomes a string */
 	if (val_is_none(v))
 		str_add(out, "-");
 	else if (texts[v->type])
 		texts[v->type](out, f, v, ascii);
-	else
-		str_add(out, ""); /* also nothing becomes a string */
 }

@@ -33,6 +33,7 @@ struct val {
 		const struct hist *hist;
 		const uint64_t *states;
 	};
+	bool least; /* it is at least so much: ">3.00s" as text */
 };
 
 enum unit {
@@ -41,21 +42,25 @@ enum unit {
 	UNIT_NS,    /* a duration */
 	UNIT_BYTES,
 	UNIT_PCT,
+	UNIT_BOOT,  /* a moment, in ns since boot */
 	UNIT_WALL,  /* CLOCK_REALTIME ns: RFC 3339 in exports, hh:mm:ss.mmm on screen */
 };
 
 enum metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
 
-#define FIELD_KEY    (1u << 0) /* part of the row's identity */
-#define FIELD_NARROW (1u << 1) /* shown on an 80-column screen */
-#define FIELD_WIDE   (1u << 2) /* shown where there is room */
-#define FIELD_LEFT   (1u << 3) /* left-aligned (text is, numbers are not unless told) */
-#define FIELD_ASC    (1u << 4) /* sorts ascending by default */
-#define FIELD_SCREEN (1u << 5) /* not in the JSON document: derived for people */
-#define FIELD_FLEX   (1u << 6) /* takes the room that is left (one per table) */
-#define FIELD_TOTAL  (1u << 7) /* since start; without it and with _IVL: of the last interval */
-#define FIELD_IVL    (1u << 8)
-#define FIELD_BOTH   (1u << 9) /* of one flavour, but shown whichever ranks */
+#define FIELD_KEY     (1u << 0)  /* part of the row's identity */
+#define FIELD_NARROW  (1u << 1)  /* shown on an 80-column screen */
+#define FIELD_WIDE    (1u << 2)  /* shown where there is room */
+#define FIELD_LEFT    (1u << 3)  /* left-aligned (text is, numbers are not unless told) */
+#define FIELD_ASC     (1u << 4)  /* sorts ascending by default */
+#define FIELD_SCREEN  (1u << 5)  /* not in the JSON document: derived for people */
+#define FIELD_FLEX    (1u << 6)  /* takes the room that is left (one per table) */
+#define FIELD_TOTAL   (1u << 7)  /* since start; without it and with _IVL: of the last interval */
+#define FIELD_IVL     (1u << 8)
+#define FIELD_BOTH    (1u << 9)  /* of one flavour, but shown whichever ranks */
+#define FIELD_TAIL    (1u << 10) /* too long for its column its end is shown: paths, peers */
+#define FIELD_RARE    (1u << 11) /* no column where no row has a value */
+#define FIELD_GROUPED (1u << 12) /* how many a row stands for: a column of grouped rows only */
 
 /* A quantity that is known for the last interval and since start is two fields, twins:
  * "interval.count" is the twin of "count". */
@@ -116,6 +121,8 @@ bool val_is_none(const struct val *v); /* also NaN */
 const struct field *field_twin(const struct table_desc *t, const struct field *f, bool total);
 /* Of two twins a screen shows the one that ranks: false for the other one. */
 bool field_fits_flavour(const struct field *f, bool total);
+/* Does the field say anything about these rows? Only FIELD_RARE and FIELD_GROUPED ask. */
+bool field_tells(const struct field *f, const void *const *rows, size_t n, bool grouped);
 
 extern const char *const hl_state_names[NR_HL_STATES];  /* "cpu", … */
 extern const char *const hl_state_titles[NR_HL_STATES]; /* "CPU", … */

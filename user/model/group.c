@@ -32,6 +32,7 @@ static int cmp_names(const char *a, const char *b)
 	return a && b ? strcmp(a, b) : !a - !b;
 }
 
+/* The order of items: groups, and within one as they came. */
 struct order {
 	const struct row_shape *shape;
 	bool by_process;
@@ -66,9 +67,25 @@ static void *merge_group(const struct order *o, const struct item *items, size_t
 	if (o->by_process)
 		o->shape->label(row, shape_str(rows[0], o->shape->name));
 	else
-		o->shape->label(row, items[0].name ? items[0].name : "(none)");
+		o->shape->label(row, items[0].name ? items[0].name : GROUP_NAMELESS);
 	free(rows);
 	return row;
+}
+
+bool group_merges(const struct table_desc *t, enum group by)
+{
+	const struct row_shape *shape = &row_shapes[t->rows];
+
+	if (by == GROUP_NONE)
+		return true;
+	return shape->merge && (by == GROUP_PROCESS ? shape->many : name_offset(shape, by) != 0);
+}
+
+bool group_has(const struct table_desc *t, enum group by, const char *name, const void *row)
+{
+	size_t offset = name_offset(&row_shapes[t->rows], by);
+
+	return !offset || !cmp_names(shape_str(row, offset), name);
 }
 
 size_t group_rows(const struct table_desc *t, enum group by, const void **rows, size_t n, struct arena *a)

@@ -96,9 +96,24 @@ struct filter {
 	const struct query *q;
 	const struct table_desc *t;
 	const struct field *pid, *tid; /* NULL: the table has none, or all pass */
-	size_t flags;                  /* where HL_PROC_* stand; 0: nowhere */
+	const struct field *same[QUERY_SAME];
+	size_t flags; /* where HL_PROC_* stand; 0: nowhere */
 	struct words words;
 };
+
+static bool texts_are(const struct filter *f, const void *row)
+{
+	for (size_t i = 0; i < QUERY_SAME; i++) {
+		struct val v;
+
+		if (!f->same[i])
+			continue;
+		v = field_get(f->same[i], row);
+		if (v.type != VAL_STR || !v.s || strcmp(v.s, f->q->same[i].value))
+			return false;
+	}
+	return true;
+}
 
 static bool number_is(const struct field *f, const void *row, uint64_t want)
 {
@@ -119,12 +134,14 @@ static bool row_passes(const struct filter *f, const void *row)
 {
 	const struct query *q = f->q;
 
-	if (!number_is(f->pid, row, q->pid) || !number_is(f->tid, row, q->tid))
+	if (!number_is(f->pid, row, q->pid) || !number_is(f->tid, row, q->tid) || !texts_are(f, row))
 		return false;
 	/* who asks for one process by its number means it */
 	if (!q->show_kthreads && !q->pid && is_kthread(f, row))
 		return false;
 	if (!q->show_work_waits && f->t->hidden && f->t->hidden(row))
+		return false;
+	if (q->in != GROUP_NONE && !group_has(f->t, q->in, q->in_name, row))
 		return false;
 	return words_match(&f->words, f->t, row);
 }
@@ -195,6 +212,8 @@ void query_run(struct query_result *r, const struct snap *s, const struct snap_t
 
 	f.pid = q->pid ? table_field(t->desc, "pid") : NULL;
 	f.tid = q->tid ? table_field(t->desc, "tid") : NULL;
+	for (size_t i = 0; i < QUERY_SAME; i++)
+		f.same[i] = q->same[i].value ? table_field(t->desc, q->same[i].field) : NULL;
 	words_split(&f.words, q->filter);
 	*r = (struct query_result){ .desc = t->desc, .mem = a };
 	r->rows = arena_alloc(a, t->n * sizeof(*r->rows));

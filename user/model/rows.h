@@ -15,8 +15,10 @@
  * folded into it. */
 #define ROW_OTHER (1u << 31)
 
+#define UID_SEVERAL UINT32_MAX
+
 struct proc_row {
-	uint32_t pid, ppid, uid, flags; /* HL_PROC_* */
+	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
 	uint64_t start_ns;
 	const char *comm, *exe, *args, *cgroup, *container; /* NULL: not known */
 	uint32_t threads; /* alive now */

@@ -105,7 +105,8 @@ static void merge_proc(void *to, const void *const *rows, size_t n, struct arena
 
 		share_u32(&r->pid, p->pid);
 		share_u32(&r->ppid, p->ppid);
-		share_u32(&r->uid, p->uid);
+		if (r->uid != p->uid)
+			r->uid = UID_SEVERAL;
 		share_u64(&r->start_ns, p->start_ns);
 		share_str(&r->comm, p->comm);
 		share_str(&r->exe, p->exe);
@@ -238,7 +239,7 @@ const struct row_shape row_shapes[NR_ROWS] = {
 			     merge_proc, label_proc },
 	[ROWS_THREADS] = { sizeof(struct thread_row), AT(thread_row, proc_flags), AT(thread_row, proc_comm),
 			   AT(thread_row, cgroup), AT(thread_row, container), cmp_thread, NULL,
-			   cmp_thread_proc, merge_thread, label_thread },
+			   cmp_thread_proc, merge_thread, label_thread, true },
 	[ROWS_OPERATIONS] = { sizeof(struct op_row), AT(op_row, proc_flags), AT(op_row, comm),
 			      AT(op_row, cgroup), AT(op_row, container), cmp_op, cmp_call, cmp_op_proc,
 			      merge_op, label_op },

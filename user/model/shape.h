@@ -18,6 +18,7 @@ struct row_shape {
 	/* Makes `to`, a copy of rows[0], stand for all n > 1 rows; NULL: they cannot be added. */
 	void (*merge)(void *to, const void *const *rows, size_t n, struct arena *a);
 	void (*label)(void *row, const char *name); /* what a group is called; NULL: it has no name */
+	bool many; /* a process has several of what a group would not keep apart */
 };
 
 extern const struct row_shape row_shapes[NR_ROWS];
@@ -27,6 +28,8 @@ static inline const char *shape_str(const void *row, size_t offset)
 	return *(const char *const *)((const char *)row + offset);
 }
 
+/* Is the row of the group that has this name (NULL: that of the rows without one)? */
+bool group_has(const struct table_desc *t, enum group by, const char *name, const void *row);
 /* Merges the n rows into groups and gives their number; rows then holds the groups, made
  * in the arena. Rows that cannot be added stay as they are. */
 size_t group_rows(const struct table_desc *t, enum group by, const void **rows, size_t n, struct arena *a);

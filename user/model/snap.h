@@ -10,7 +10,7 @@
 #include "model/rows.h"
 
 struct snap_collector {
-	const char *name, *reason; /* reason "" when on */
+	const char *name, *reason; /* why it is off, or on; may be "" */
 	enum hl_collector_state state;
 };
 
@@ -89,6 +89,11 @@ static inline const void *snap_row(const struct snap_table *t, size_t i)
  */
 enum group { GROUP_NONE, GROUP_PROCESS, GROUP_COMM, GROUP_CGROUP, GROUP_CONTAINER, NR_GROUPS };
 extern const char *const group_names[NR_GROUPS]; /* "none", "process", "command", "cgroup", "container" */
+#define GROUP_NAMELESS "(none)" /* the group of the rows without one */
+/* Are there rows of this kind to add up? Not where each is a process's own, or a single event. */
+bool group_merges(const struct table_desc *t, enum group by);
+
+#define QUERY_SAME 3
 
 struct query {
 	const char *sort;     /* field name; NULL: the table's own. Of twins the one that `total` says */
@@ -102,6 +107,11 @@ struct query {
 	enum group group;
 	uint32_t pid;         /* 0: all; else only rows of this process … */
 	uint32_t tid;         /* … and of this thread */
+	struct query_same {   /* only rows with this text in this field */
+		const char *field, *value; /* value NULL: any */
+	} same[QUERY_SAME];
+	enum group in;        /* only rows of the group `in_name` of this grouping; NONE: all */
+	const char *in_name;  /* NULL: rows that have none */
 	size_t limit;         /* 0: all */
 };
 

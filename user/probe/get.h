@@ -9,7 +9,7 @@
 /* States whose share has a column on a narrow screen; the others need room. */
 #define NARROW_STATES                                                                                        \
 	(1u << HL_STATE_CPU | 1u << HL_STATE_RUNQUEUE | 1u << HL_STATE_DISK | 1u << HL_STATE_NETWORK |       \
-	 1u << HL_STATE_LOCK)
+	 1u << HL_STATE_IPC | 1u << HL_STATE_LOCK)
 
 static inline void val_set_str(struct val *out, const char *s)
 {

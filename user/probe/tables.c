@@ -12,17 +12,16 @@
 
 /* What one state took, in percent of wall time: a column per state and flavour. */
 #define PCT_FLAGS(id, work, narrow) ((narrow) >> (id)&1 ? FIELD_NARROW : (work) ? 0 : FIELD_WIDE)
-#define PCT_WIDTH(title)            MAX(5, (int)sizeof(title "%") - 1)
 #define PCT(name, id, title, work, help, get, offset, flags, narrow)                                         \
 	{ name "_pct",                                                                                       \
-	  title "%",                                                                                         \
+	  title,                                                                                             \
 	  help ", in percent of wall time, threads added up",                                                \
 	  get,                                                                                               \
 	  (offset) + (id) * sizeof(uint64_t),                                                                \
 	  UNIT_PCT,                                                                                          \
 	  METRIC_NONE,                                                                                       \
 	  PCT_FLAGS(id, work, narrow) | FIELD_SCREEN | (flags),                                              \
-	  PCT_WIDTH(title),                                                                                  \
+	  5,                                                                                                 \
 	  VAL_F64 },
 
 #define AT(member) offsetof(ROW, member)
@@ -36,6 +35,25 @@ static void get_proc_pid(const struct field *f, const void *row, struct val *out
 	const ROW *r = row;
 
 	val_set_id(out, r->pid, r->flags);
+}
+
+/* 0 is the parent of the first one, but the rows of a group that share none have it too. */
+static void get_proc_ppid(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->ppid || r->members <= 1)
+		val_set_u64(out, r->ppid);
+}
+
+static void get_proc_uid(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->uid != UID_SEVERAL)
+		val_set_u64(out, r->uid);
 }
 
 static void get_proc_gone(const struct field *f, const void *row, struct val *out)
@@ -59,9 +77,9 @@ static const struct field process_fields[] = {
 	  .flags = FIELD_KEY | FIELD_NARROW, .width = 7, .type = VAL_U64 },
 	{ "start_ns", "START", "when it started, ns since boot: tells it from an older process with its pid",
 	  field_u64,
-	  AT(start_ns), .unit = UNIT_NS, .flags = FIELD_KEY, .width = 7 },
-	{ "ppid", "PPID", "parent's process id", field_u32, AT(ppid), .width = 7 },
-	{ "uid", "UID", "user id", field_u32, AT(uid), .width = 6 },
+	  AT(start_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	{ "ppid", "PPID", "parent's process id", get_proc_ppid, .width = 7, .type = VAL_U64 },
+	{ "uid", "UID", "user id", get_proc_uid, .width = 6, .type = VAL_U64 },
 	{ "comm", "COMMAND", "name, or name of the group", field_str, AT(comm),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 12 },
 	{ "interval.time_ns", "STATES", "time of all its threads by state, in the interval", field_states,
@@ -75,21 +93,22 @@ static const struct field process_fields[] = {
 	HL_STATES(X)
 #undef X
 	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work", field_u64, AT(ivl_busy),
-	  .unit = UNIT_NS, .flags = NARROW_BOTH | FIELD_IVL, .width = 7 },
+	  .unit = UNIT_NS, .flags = NARROW_BOTH | FIELD_IVL, .width = 6 },
 	{ "busy_ns", "TOTAL", "time since start, without waits for work", field_u64, AT(total_busy),
-	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = NARROW_BOTH | FIELD_TOTAL, .width = 7 },
+	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = NARROW_BOTH | FIELD_TOTAL, .width = 6 },
 	{ "threads", "THR", "threads alive", field_u32, AT(threads), .unit = UNIT_COUNT,
 	  .metric = METRIC_GAUGE,
-	  .flags = FIELD_NARROW, .width = 4 },
+	  .flags = FIELD_WIDE, .width = 4 },
+	{ "members", "PROCS", "processes that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	{ "container", "CONTAINER", "container or pod that it is in", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of its cgroup", field_str, AT(cgroup), .flags = FIELD_WIDE | FIELD_ASC,
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of its cgroup", field_str, AT(cgroup),
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_TAIL | FIELD_ASC, .width = 24 },
+	{ "exe", "EXECUTABLE", "path of its program", field_str, AT(exe), .flags = FIELD_TAIL | FIELD_ASC,
 	  .width = 24 },
-	{ "exe", "EXECUTABLE", "path of its program", field_str, AT(exe), .flags = FIELD_ASC, .width = 24 },
 	{ "args", "ARGUMENTS", "command line, secrets masked", field_str, AT(args), .flags = FIELD_ASC,
 	  .width = 24 },
-	{ "members", "PROCS", "processes that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
-	  .flags = FIELD_WIDE, .width = 5 },
 	{ "gone", "GONE", "it has ended", get_proc_gone, .width = 4, .type = VAL_BOOL },
 };
 /* clang-format on */
@@ -152,6 +171,7 @@ static void get_now_since(const struct field *f, const void *row, struct val *ou
 	*out = (struct val){};
 	if (has_now(r))
 		val_set_u64(out, r->now_since_ns);
+	out->least = r->now_lower_bound;
 }
 
 /* One that never came to a CPU has none yet. */
@@ -171,33 +191,36 @@ static void get_now_lower_bound(const struct field *f, const void *row, struct v
 static const struct field thread_fields[] = {
 	{ "tid", "TID", "thread id, as the host counts", get_thread_tid,
 	  .flags = FIELD_KEY | FIELD_NARROW, .width = 7, .type = VAL_U64 },
-	{ "start_ns", "START", "when it started, ns since boot", field_u64, AT(start_ns), .unit = UNIT_NS,
-	  .flags = FIELD_KEY, .width = 7 },
+	{ "start_ns", "START", "when it started, ns since boot", field_u64, AT(start_ns), .unit = UNIT_BOOT,
+	  .flags = FIELD_KEY, .width = 6 },
 	{ "pid", "PID", "process that it belongs to", get_thread_pid, .flags = FIELD_WIDE, .width = 7,
 	  .type = VAL_U64 },
 	{ "comm", "COMMAND", "name of the thread, or of the group", field_str, AT(comm),
-	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	  .flags = FIELD_NARROW | FIELD_ASC, .width = 11 },
 	{ "process", "PROCESS", "name of its process", field_str, AT(proc_comm), .flags = FIELD_ASC,
 	  .width = 12 },
+	{ "members", "THRDS", "threads that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	{ "interval.time_ns", "STATES", "time by state, in the interval", field_states, AT(ivl),
-	  .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 8 },
+	  .unit = UNIT_NS, .flags = FIELD_NARROW | FIELD_IVL, .width = 7 },
 	{ "time_ns", "STATES", "time by state: it adds up to the ledger's age", field_states, AT(total),
-	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 8 },
+	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_NARROW | FIELD_TOTAL, .width = 7 },
 	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work", field_u64, AT(ivl_busy),
-	  .unit = UNIT_NS, .flags = NARROW_BOTH | FIELD_IVL, .width = 7 },
+	  .unit = UNIT_NS, .flags = NARROW_BOTH | FIELD_IVL, .width = 6 },
 	{ "busy_ns", "TOTAL", "time since start, without waits for work", field_u64, AT(total_busy),
-	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = NARROW_BOTH | FIELD_TOTAL, .width = 7 },
+	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = NARROW_BOTH | FIELD_TOTAL, .width = 6 },
 	{ "now.state", "NOW", "what it is doing right now", field_state_name, AT(now_state),
 	  .flags = FIELD_NARROW, .width = 8 },
-	{ "now.since_ns", "SINCE", "for how long it has been doing that", get_now_since, .unit = UNIT_NS,
+	{ "now.since_ns", "SINCE", "for how long it has been doing that; on screen > says: at least",
+	  get_now_since, .unit = UNIT_NS,
 	  .flags = FIELD_NARROW, .width = 7, .type = VAL_U64 },
 	{ "now.operation", "CALL", "call in progress", field_str, AT(now_name),
 	  .flags = FIELD_NARROW | FIELD_ASC,
-	  .width = 10 },
+	  .width = 9 },
 	{ "now.detail", "ON", "file, peer or lock, once the wait is slow", field_str, AT(now_detail),
-	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 15 },
-	{ "now.lower_bound", "LEAST", "it began before the capture: for at least so long",
-	  get_now_lower_bound, .width = 5,
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 10 },
+	{ "now.lower_bound", "AT LEAST", "it began before the capture: for at least so long",
+	  get_now_lower_bound, .width = 8,
 	  .type = VAL_BOOL },
 #define X(id, NAME, key, title, work, colour, help)                                      \
 	PCT("interval." key, id, title, work, help, get_thread_ivl_pct, AT(ivl), FIELD_IVL, 0) \
@@ -205,16 +228,15 @@ static const struct field thread_fields[] = {
 	HL_STATES(X)
 #undef X
 	{ "container", "CONTAINER", "container or pod that it is in", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of its cgroup", field_str, AT(cgroup), .flags = FIELD_ASC, .width = 24 },
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of its cgroup", field_str, AT(cgroup), .flags = FIELD_TAIL | FIELD_ASC,
+	  .width = 24 },
 	{ "switches", "SWITCHES", "times that it came onto a CPU, in its present ledger", field_u64,
 	  AT(switches),
 	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .width = 8 },
 	{ "begin_ns", "BEGIN", "when its present ledger began, ns since boot", get_thread_begin,
-	  .unit = UNIT_NS,
-	  .width = 7, .type = VAL_U64 },
-	{ "members", "THRDS", "threads that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
-	  .width = 5 },
+	  .unit = UNIT_BOOT,
+	  .width = 6, .type = VAL_U64 },
 };
 /* clang-format on */
 #undef ROW

@@ -48,6 +48,14 @@ static void get_op_state(const struct field *f, const void *row, struct val *out
 	val_set_str(out, r->op == HL_OP_WAIT ? hl_state_names[r->state] : NULL);
 }
 
+/* The state, or what the kinds that have none are called. */
+static void get_op_wait(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	val_set_str(out, r->op == HL_OP_WAIT ? hl_state_names[r->state] : op_kinds[r->op]);
+}
+
 static void get_op_pid(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
@@ -112,24 +120,28 @@ static void get_op_ivl_quantile(const struct field *f, const void *row, struct v
 /* clang-format off */
 #define QUANTILE(name, title, share, permille, flag)                                             \
 	{ "interval." name, title, share " of them took at most this long, in the interval",     \
-	  get_op_ivl_quantile, permille, UNIT_NS, METRIC_NONE, FIELD_IVL | (flag), 7, VAL_U64 }, \
+	  get_op_ivl_quantile, permille, UNIT_NS, METRIC_NONE, FIELD_IVL | (flag), 6, VAL_U64 }, \
 	{ name, title, share " of them took at most this long", get_op_quantile, permille,       \
-	  UNIT_NS, METRIC_NONE, FIELD_TOTAL | (flag), 7, VAL_U64 },
+	  UNIT_NS, METRIC_NONE, FIELD_TOTAL | (flag), 6, VAL_U64 },
 
 static const struct field operation_fields[] = {
 	{ "name", "CALL", "what was called; (user): waits outside any call", field_str, AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_op_kind,
-	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 8, .type = VAL_STR },
-	{ "state", "STATE", "what a wait was for", get_op_state,
-	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 8, .type = VAL_STR },
+	  .flags = FIELD_KEY | FIELD_ASC, .width = 8, .type = VAL_STR },
+	{ "wait", "STATE", "what a wait was for; syscall: the whole call, its waits included", get_op_wait,
+	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
+	{ "state", "STATE", "what a wait was for", get_op_state, .flags = FIELD_KEY | FIELD_ASC, .width = 8,
+	  .type = VAL_STR },
 	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | FIELD_NARROW, .width = 7,
 	  .type = VAL_U64 },
 	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
-	  .unit = UNIT_NS,
-	  .flags = FIELD_KEY, .width = 7 },
+	  .unit = UNIT_BOOT,
+	  .flags = FIELD_KEY, .width = 6 },
 	{ "comm", "COMMAND", "name of the process, or of the group", field_str, AT(comm),
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	{ "members", "PROCS", "processes that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	{ "interval.count", "COUNT", "how many, in the interval", field_u64, AT(ivl_count),
 	  .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_IVL, .width = 5 },
@@ -141,29 +153,32 @@ static const struct field operation_fields[] = {
 	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 5, .type = VAL_F64 },
 	{ "per_s", "PER-S", "how many a second since start", get_op_rate, .unit = UNIT_COUNT,
 	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 5, .type = VAL_F64 },
-	{ "interval.total_ns", "TIME", "time in all of them, in the interval", field_u64, AT(ivl_ns),
+	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work", field_u64,
+	  AT(ivl_busy_ns),
 	  .unit = UNIT_NS,
-	  .flags = NARROW_BOTH | FIELD_IVL, .width = 7 },
-	{ "total_ns", "TOTAL", "time in all of them since start", field_u64, AT(total_ns), .unit = UNIT_NS,
-	  .metric = METRIC_COUNTER,
-	  .flags = NARROW_BOTH | FIELD_TOTAL, .width = 7 },
-	{ "interval.busy_ns", "BUSY", "TIME without waits for work", field_u64, AT(ivl_busy_ns),
+	  .flags = NARROW_BOTH | FIELD_IVL, .width = 6 },
+	{ "busy_ns", "TOTAL", "time since start, without waits for work", field_u64, AT(busy_ns),
+	  .unit = UNIT_NS, .metric = METRIC_COUNTER,
+	  .flags = NARROW_BOTH | FIELD_TOTAL, .width = 6 },
+	{ "interval.total_ns", "TIME", "time in all of them, waits for work too, in the interval", field_u64,
+	  AT(ivl_ns),
 	  .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_IVL, .width = 7 },
-	{ "busy_ns", "BUSY", "TOTAL without waits for work", field_u64, AT(busy_ns), .unit = UNIT_NS,
+	  .flags = FIELD_WIDE | FIELD_IVL, .width = 6 },
+	{ "total_ns", "TIME", "time in all of them, waits for work too, since start", field_u64, AT(total_ns),
+	  .unit = UNIT_NS,
 	  .metric = METRIC_COUNTER,
-	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 7 },
+	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 6 },
 	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_op_ivl_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 7, .type = VAL_U64 },
+	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
 	{ "avg_ns", "AVG", "mean duration", get_op_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 7, .type = VAL_U64 },
+	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
 	QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)
 	QUANTILE("p90_ns", "P90", "90 %", 900, 0)
 	QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)
 	QUANTILE("p999_ns", "P99.9", "99.9 %", 999, FIELD_WIDE)
 	{ "max_ns", "MAX", "the longest since start", field_u64, AT(max_ns), .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE,
-	  .flags = FIELD_NARROW, .width = 7 },
+	  .flags = FIELD_NARROW, .width = 6 },
 	{ "interval.errors", "ERR", "how many failed, in the interval", field_u64, AT(ivl_errors),
 	  .unit = UNIT_COUNT,
 	  .flags = FIELD_WIDE | FIELD_IVL, .width = 5 },
@@ -176,11 +191,9 @@ static const struct field operation_fields[] = {
 	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(total),
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup), .flags = FIELD_ASC,
-	  .width = 24 },
-	{ "members", "ROWS", "processes that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
-	  .width = 5 },
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
+	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
 	{ "histogram", "DURATIONS", "how many took how long", field_hist, AT(hist), .unit = UNIT_NS,
 	  .metric = METRIC_HISTOGRAM, .width = 12 },
 };
@@ -246,9 +259,16 @@ static void get_slow_main_state(const struct field *f, const void *row, struct v
 static void get_slow_mark(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
-	const char *mark = r->in_progress ? "~" : r->flags & HL_SLOW_LOWER_BOUND ? ">" : "";
 
-	*out = (struct val){ .type = VAL_STR, .s = mark };
+	*out = (struct val){ .type = VAL_STR, .s = r->in_progress ? "~" : "" };
+}
+
+static void get_slow_duration(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	val_set_u64(out, r->duration_ns);
+	out->least = r->flags & HL_SLOW_LOWER_BOUND;
 }
 
 static void get_slow_in_progress(const struct field *f, const void *row, struct val *out)
@@ -322,13 +342,13 @@ static void get_waker(const struct field *f, const void *row, struct val *out)
 static const struct field slow_fields[] = {
 	{ "time", "TIME", "when it began; local time on screen", field_u64, AT(real_ns), .unit = UNIT_WALL,
 	  .flags = FIELD_NARROW, .width = 12 },
-	{ "begin_ns", "BEGIN", "when it began, ns since boot", field_u64, AT(begin_ns), .unit = UNIT_NS,
-	  .flags = FIELD_KEY, .width = 7 },
-	{ "mark", "", "~: still in progress; >: it began before the capture, so it took longer",
-	  get_slow_mark,
+	{ "begin_ns", "BEGIN", "when it began, ns since boot", field_u64, AT(begin_ns), .unit = UNIT_BOOT,
+	  .flags = FIELD_KEY, .width = 6 },
+	{ "mark", "", "~: it is still in progress, and TOOK is its age", get_slow_mark,
 	  .flags = FIELD_NARROW | FIELD_SCREEN, .width = 1, .type = VAL_STR },
-	{ "duration_ns", "TOOK", "how long it took, or its age", field_u64, AT(duration_ns), .unit = UNIT_NS,
-	  .flags = FIELD_NARROW, .width = 7 },
+	{ "duration_ns", "TOOK", "how long it took, or its age; on screen > says: at least",
+	  get_slow_duration, .unit = UNIT_NS,
+	  .flags = FIELD_NARROW, .width = 7, .type = VAL_U64 },
 	{ "name", "CALL", "what was called; (user): a wait outside any call", field_str, AT(name),
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_slow_kind,
@@ -344,13 +364,14 @@ static const struct field slow_fields[] = {
 	{ "pid", "PID", "process id", field_u32, AT(pid), .flags = FIELD_WIDE, .width = 7 },
 	{ "tid", "TID", "thread id", field_u32, AT(tid), .flags = FIELD_KEY | FIELD_NARROW, .width = 7 },
 	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
-	  .unit = UNIT_NS, .width = 7 },
+	  .unit = UNIT_BOOT, .width = 6 },
 	{ "detail.text", "ON", "file, peer, lock or descriptors", field_str, AT(detail_text),
-	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 14 },
-	{ "detail.kind", "KIND", "what it was on: file, peer, lock, fds", get_detail_kind, .flags = FIELD_ASC,
-	  .width = 5,
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 14 },
+	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds", get_detail_kind, .flags = FIELD_ASC,
+	  .width = 6,
 	  .type = VAL_STR },
-	{ "detail.path", "PATH", "path of the file", field_str, AT(path), .flags = FIELD_ASC, .width = 24 },
+	{ "detail.path", "PATH", "path of the file", field_str, AT(path), .flags = FIELD_TAIL | FIELD_ASC,
+	  .width = 24 },
 	{ "detail.deleted", "DELETED", "the file was deleted", get_file_flag, HL_SLOW_DELETED, .width = 7,
 	  .type = VAL_BOOL },
 	{ "detail.path_cut", "CUT", "the head of the path is missing", get_file_flag, HL_SLOW_PATH_CUT,
@@ -389,14 +410,14 @@ static const struct field slow_fields[] = {
 	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(time), .unit = UNIT_NS,
 	  .flags = FIELD_WIDE, .width = 12 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup), .flags = FIELD_ASC,
-	  .width = 24 },
-	{ "in_progress", "OPEN", "it has not ended: its duration is its age", get_slow_in_progress,
-	  .width = 4,
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
+	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	{ "in_progress", "ONGOING", "it has not ended: its duration is its age", get_slow_in_progress,
+	  .width = 7,
 	  .type = VAL_BOOL },
-	{ "lower_bound", "LEAST", "it began before the capture: it took at least so long", get_slow_flag,
-	  HL_SLOW_LOWER_BOUND, .width = 5, .type = VAL_BOOL },
+	{ "lower_bound", "AT LEAST", "it began before the capture: it took at least so long", get_slow_flag,
+	  HL_SLOW_LOWER_BOUND, .width = 8, .type = VAL_BOOL },
 	{ "restarted", "RESTARTED", "the call was interrupted and restarted", get_slow_flag,
 	  HL_SLOW_RESTARTED,
 	  .width = 9, .type = VAL_BOOL },

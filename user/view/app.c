@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "view/app.h"
 
+#define TEXT_WIDTH 120 /* columns of saved text, where the screen has fewer */
+
 static void app_first_view(struct app *a, const struct app_cfg *cfg)
 {
 	struct panel *p;
@@ -33,8 +35,7 @@ struct app *app_new(const struct app_cfg *cfg)
 	a->show_work_waits = cfg->show_work_waits;
 	a->show_kthreads = cfg->show_kthreads;
 	a->total = cfg->total;
-	a->w = 80;
-	a->h = 24;
+	app_resize(a, 80, 24);
 	for (size_t i = 0; i < nr_views(); i++)
 		level_init_top(&a->tops[i], &views[i]);
 	app_first_view(a, cfg);
@@ -130,8 +131,37 @@ unsigned int app_resize(struct app *a, int w, int h)
 {
 	a->w = MIN(MAX(w, 0), CANVAS_MAX);
 	a->h = MIN(MAX(h, 0), CANVAS_MAX);
+	a->chart_h = MAX(a->h / 2, 6);
 	app_place(a);
 	return ACTION_REDRAW | ACTION_REPAINT;
+}
+
+/* A copy of the app, which borrows all that the app holds, on a screen that is high enough. */
+void app_text(const struct app *a, struct str *out)
+{
+	struct app all = *a;
+	struct level *l = app_level(&all);
+	struct canvas none = {}, c = {};
+	int lines = NR_HEAD + 3;
+
+	all.mode = MODE_MAIN;
+	all.message = NULL;
+	all.w = MAX(a->w, TEXT_WIDTH);
+	l->scroll = 0;
+	for (int i = 0; i < l->nr_panels; i++) {
+		l->panels[i].top = 0;
+		lines += (int)MIN(l->panels[i].res.n, (size_t)CANVAS_MAX) + 4;
+	}
+	if (l->table) /* of a page that has tables the sheet gets a part, see layout.c */
+		lines += sheet_draw(&all, &none, l, (struct rect){ 0, 0, all.w, 0 }, 0) * 5 / 2;
+	all.h = MIN(lines, CANVAS_MAX);
+	canvas_resize(&c, all.w, all.h);
+	app_draw(&all, &c);
+	canvas_fill(&c, 0, all.h - 1, all.w, ATTR_NORMAL, " "); /* the keys */
+	canvas_text(&c, out);
+	canvas_free(&c);
+	while (out->len > 1 && out->s[out->len - 1] == '\n' && out->s[out->len - 2] == '\n')
+		out->s[--out->len] = 0;
 }
 
 unsigned int app_message(struct app *a, bool error, const char *text)

@@ -27,8 +27,9 @@ enum part_kind {
 
 struct part {
 	enum part_kind kind;
-	const char *table; /* for PART_TABLE */
-	bool same_name;    /* … filtered by the row's `name` */
+	const char *table; /* for PART_TABLE; NULL: the row's own, where the row is a group */
+	const char *title; /* … NULL: that of its view */
+	bool same;         /* … only rows of the same name, kind and state */
 };
 
 #define PAGE_PARTS  6
@@ -43,6 +44,7 @@ struct view {
 	int key;
 	const char *label;       /* fields that name a row in the breadcrumb */
 	const struct page *page; /* what Enter opens; NULL: page_row */
+	const struct page *grouped; /* … on a group; NULL: page_row */
 };
 
 #define NR_VIEWS 9
@@ -54,9 +56,9 @@ extern const struct page page_row, page_table;
 /* ---- one table on the screen: panel.c -------------------------------------- */
 
 struct panel {
-	const char *table;
+	const char *table, *title; /* title NULL: that of its view */
 	struct query q; /* sort, filter, scope, group; the app's switches are added when it runs */
-	struct str filter;
+	struct str filter, same[QUERY_SAME], in_name;
 	struct query_result res; /* of the app's snapshot; empty while the level is not shown */
 	struct str key;          /* of the row the user is on; "" until the first move */
 	size_t sel, top;         /* index of that row and of the first one visible */
@@ -93,8 +95,12 @@ struct column {
 	const struct field *f;
 	int x, w;
 };
-/* Columns of d that fit into width, in order; returns how many. */
-int columns_place(struct column *cols, const struct table_desc *d, const struct query *q, int width);
+/* As the header says it: that of a group's name is what grouped. */
+const char *column_title(const struct panel *p, const struct field *f);
+bool column_tail(const struct panel *p, const struct field *f); /* cut from the left */
+/* Columns of the panel's rows that fit into width, in order; returns how many. The one that
+ * ranks is among them. */
+int columns_place(struct column *cols, const struct app *a, const struct panel *p, int width);
 
 /* ---- a screen: level.c --------------------------------------------------------- */
 
@@ -140,6 +146,7 @@ struct app {
 
 	const struct snap *snap; /* held */
 	int w, h;
+	int chart_h; /* lines that a chart may take */
 	bool frozen;
 	bool show_work_waits, show_kthreads, total; /* for all tables */
 
@@ -184,12 +191,13 @@ int layout_rows(const struct layout *l, int panel);
 
 #define KEY_ALWAYS (1u << 0) /* its word stands at the right end, whatever the width */
 #define KEY_PANEL  (1u << 1) /* its word stands only where a table has the focus */
+#define KEY_WIDE   (1u << 2) /* … and only on a wide screen */
 
 struct key {
 	int codes[4];     /* 0: none */
 	const char *name; /* as the help writes it */
 	const char *word; /* for the bottom line; NULL: only in the help */
-	const char *help;
+	const char *help; /* NULL: the row before tells of this one too */
 	unsigned int (*act)(struct app *a, int arg);
 	int arg;
 	unsigned int flags;
@@ -207,10 +215,16 @@ unsigned int main_key(struct app *a, int key);
 int menu_count(const struct app *a);
 const struct field *menu_field(const struct app *a, int index); /* NULL: no more */
 int menu_current(const struct app *a);
+int menu_at(const struct app *a, int x, int y); /* the field drawn there; -1: none */
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
 void head_draw(const struct app *a, struct canvas *c, const struct layout *l);
+/* What the words in the head mean, for the help; ended by one without a word. */
+struct head_word {
+	const char *word, *help;
+};
+extern const struct head_word head_words[];
 void table_draw(const struct app *a, struct canvas *c, const struct level *l, int panel,
 		const struct layout *lay);
 /* The tab at column x of the tab line, or -1. */

@@ -8,6 +8,7 @@
 #define GAP       2 /* between columns */
 #define GAP_TIGHT 1
 #define BAR_MAX   40 /* a bar grows up to this before the flexible column gets the rest */
+#define BAR_SHARE 5  /* … and has one column of so many that the screen is wider than 80 */
 
 enum val_type field_type(const struct field *f)
 {
@@ -36,31 +37,71 @@ bool field_sortable(const struct field *f)
 	return field_type(f) != VAL_HIST && field_type(f) != VAL_STATES;
 }
 
-static bool field_shown(const struct field *f, const struct query *q, unsigned int flag)
+/* The fields that are columns, on their way there. */
+struct choice {
+	const struct panel *p;
+	const struct field *sort;
+	int width, gap, room;
+	bool in[MAX_COLUMNS];
+};
+
+static bool names_group(const struct panel *p, const struct field *f)
 {
-	if ((q->pid && !strcmp(f->name, "pid")) || (q->tid && !strcmp(f->name, "tid")))
-		return false; /* the same in every row */
-	return (f->flags & flag) && field_type(f) != VAL_HIST && field_fits_flavour(f, q->total);
+	return p->q.group > GROUP_PROCESS && !strcmp(f->name, "comm");
 }
 
-static int field_width(const struct field *f)
+const char *column_title(const struct panel *p, const struct field *f)
 {
+	static const char *const titles[NR_GROUPS] = {
+		[GROUP_COMM] = "COMMAND", [GROUP_CGROUP] = "CGROUP", [GROUP_CONTAINER] = "CONTAINER"
+	};
+
+	return names_group(p, f) ? titles[p->q.group] : f->title ? f->title : f->name;
+}
+
+bool column_tail(const struct panel *p, const struct field *f)
+{
+	return f->flags & FIELD_TAIL || (p->q.group == GROUP_CGROUP && names_group(p, f));
+}
+
+static bool field_shown(const struct panel *p, const struct field *f)
+{
+	const struct query *q = &p->q;
+	bool pid = !strcmp(f->name, "pid"), tid = !strcmp(f->name, "tid");
+
+	if ((q->pid && pid) || (q->tid && tid))
+		return false; /* the same in every row */
+	if ((q->group > GROUP_PROCESS && pid) || (q->group != GROUP_NONE && tid))
+		return false; /* of a group there are many */
+	return field_type(f) != VAL_HIST && field_fits_flavour(f, q->total) &&
+	       field_tells(f, p->res.rows, p->res.n, q->group != GROUP_NONE);
+}
+
+/* What the table is about gets more of a wide screen. */
+static int field_width(const struct choice *c, const struct field *f)
+{
+	int bar = MIN((c->width - 80) / BAR_SHARE, BAR_MAX - f->width);
+
+	if (field_type(f) == VAL_STATES && f->flags & FIELD_NARROW && bar > 0)
+		return f->width + bar;
 	return MAX(f->width, 1);
 }
 
-/* Mark in `in` the fields with `flag` that fit into the room, in order. */
-static int take_fields(const struct table_desc *d, const struct query *q, unsigned int flag, bool *in,
-		       int room, int gap)
+/* The fields with `flag` that fit into the room, in order; where flag is 0, the one that ranks. */
+static void take_fields(struct choice *c, unsigned int flag)
 {
+	const struct table_desc *d = c->p->res.desc;
+
 	for (size_t i = 0; i < MIN(d->nr_fields, MAX_COLUMNS); i++) {
 		const struct field *f = &d->fields[i];
+		int need = field_width(c, f) + c->gap;
 
-		if (in[i] || !field_shown(f, q, flag) || field_width(f) + gap > room)
+		if (c->in[i] || need > c->room || (flag ? !(f->flags & flag) : f != c->sort) ||
+		    !field_shown(c->p, f))
 			continue;
-		in[i] = true;
-		room -= field_width(f) + gap;
+		c->in[i] = true;
+		c->room -= need;
 	}
-	return room;
 }
 
 /* Hand out what is left: a part to the bars, up to a size, then all to the flexible column. */
@@ -83,25 +124,32 @@ static void stretch(struct column *cols, int n, int room)
 		flex->w += MAX(room, 0);
 }
 
-int columns_place(struct column *cols, const struct table_desc *d, const struct query *q, int width)
+int columns_place(struct column *cols, const struct app *a, const struct panel *p, int width)
 {
-	bool in[MAX_COLUMNS] = {};
-	int gap = width < 100 ? GAP_TIGHT : GAP, n = 0, x = 0;
-	int room = take_fields(d, q, FIELD_FLEX, in, width + gap, gap);
+	const struct table_desc *d = p->res.desc;
+	struct choice c = { .p = p, .width = width, .gap = width < 100 ? GAP_TIGHT : GAP };
+	int n = 0, x = 0;
 
-	room = take_fields(d, q, FIELD_NARROW, in, room, gap);
+	if (!d)
+		return 0;
+	c.sort = panel_sort(a, p);
+	c.room = width + c.gap;
+	take_fields(&c, FIELD_FLEX);
+	take_fields(&c, 0);
+	take_fields(&c, FIELD_NARROW);
 	/* some of the room goes into longer words instead of more columns */
-	take_fields(d, q, FIELD_WIDE, in, room - MAX(width - 80, 0) / 8, gap);
-	room = width + gap;
+	c.room -= MAX(width - 80, 0) / 8;
+	take_fields(&c, FIELD_WIDE);
+	c.room = width + c.gap;
 	for (size_t i = 0; i < MIN(d->nr_fields, MAX_COLUMNS); i++)
-		if (in[i])
-			cols[n++] = (struct column){ &d->fields[i], 0, field_width(&d->fields[i]) };
+		if (c.in[i])
+			cols[n++] = (struct column){ &d->fields[i], 0, field_width(&c, &d->fields[i]) };
 	for (int i = 0; i < n; i++)
-		room -= cols[i].w + gap;
-	stretch(cols, n, room);
+		c.room -= cols[i].w + c.gap;
+	stretch(cols, n, c.room);
 	for (int i = 0; i < n; i++) {
 		cols[i].x = x;
-		x += cols[i].w + gap;
+		x += cols[i].w + c.gap;
 	}
 	if (!n && d->nr_fields) /* a screen of a few columns still shows something */
 		cols[n++] = (struct column){ &d->fields[0], 0, width };

@@ -7,6 +7,8 @@
 #include "base/fmt.h"
 #include "view/app.h"
 
+#define WIDE 120 /* columns from which the less common keys stand at the bottom too */
+
 /* ---- tabs ------------------------------------------------------------------------ */
 
 static int tab_width(const struct app *a, const struct view *v)
@@ -31,7 +33,7 @@ static bool sort_shows(const struct app *a, const struct panel *p)
 {
 	const struct field *sort = panel_sort(a, p);
 	struct column cols[MAX_COLUMNS];
-	int n = p->res.desc ? columns_place(cols, p->res.desc, &p->q, a->w) : 0;
+	int n = columns_place(cols, a, p, a->w);
 
 	for (int i = 0; i < n; i++)
 		if (cols[i].f == sort)
@@ -127,7 +129,8 @@ static void bottom_keys(const struct app *a, struct pen *p)
 	if (!app_panel(a))
 		keycap(p, "Up Down", "scroll");
 	for (k = keys; k->name; k++)
-		if (k->word && (app_panel(a) || !(k->flags & KEY_PANEL)))
+		if (k->word && (app_panel(a) || !(k->flags & KEY_PANEL)) &&
+		    (a->w >= WIDE || !(k->flags & KEY_WIDE)))
 			keycap(k->flags & KEY_ALWAYS ? &last : p, k->name, k->word);
 }
 
@@ -143,6 +146,10 @@ static void bottom_draw(const struct app *a, struct canvas *c, int y)
 		pen_put(&pen, ATTR_INPUT, theme_glyph(&a->theme, GLYPH_CURSOR));
 		put_right(c, &a->theme, pen.x + 2, y, a->w - pen.x - 3, ATTR_INPUT,
 			  "Enter keeps it, Esc clears it");
+	} else if (a->mode == MODE_MENU) {
+		keycap(&pen, "Up Down", "choose");
+		keycap(&pen, "Enter", "sort by it");
+		keycap(&pen, "Esc", "leave it");
 	} else if (a->message) {
 		pen_put(&pen, ATTR_NORMAL, " ");
 		pen_put(&pen, a->message_error ? ATTR_BAD : ATTR_BOLD, a->message);
@@ -171,7 +178,7 @@ static void sheet_mark(const struct app *a, struct canvas *c, struct rect r, int
 
 static void help_page(const struct app *a, struct canvas *c)
 {
-	struct pen p = { c, &a->theme, 1, a->h - 1, a->w };
+	struct pen p = { c, &a->theme, 0, a->h - 1, a->w };
 	int lines;
 
 	canvas_clip(c, 0, 0, a->w, MAX(a->h - 1, 1));
@@ -180,9 +187,8 @@ static void help_page(const struct app *a, struct canvas *c)
 	sheet_mark(a, c, (struct rect){ 0, 0, a->w, a->h - 1 }, lines, a->scroll);
 	if (a->h < 2)
 		return;
-	pen_put(&p, ATTR_KEYCAP, " Up ");
-	pen_put(&p, ATTR_KEYCAP, " Down ");
-	pen_put(&p, ATTR_DIM, " scroll   any other key closes");
+	keycap(&p, "Up Down PgUp PgDn", "scroll");
+	pen_put(&p, ATTR_DIM, "any other key closes");
 }
 
 void app_draw(const struct app *a, struct canvas *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The lines at the top: where and when, pressure and own cost, the host's time by
  * state, and what was lost or is off. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,18 @@
 
 #define PRESSURE_WARN 10.0 /* percent of the time */
 #define PRESSURE_BAD  40.0
+#define LOSS_BAD      100 /* one of so many */
+
+/* clang-format off */
+const struct head_word head_words[] = {
+	{ "Pressure", "PSI of the last 10 s: in what part of the time some thread waited for it; full: all of them did" },
+	{ "hostlat", "its own CPU time, of one CPU, and its memory, with the kernel's maps" },
+	{ "Busy threads", "threads that on average did not just wait for work, and in which states they were" },
+	{ "lost", "events that were seen since start and could not be counted, and why; see below" },
+	{ "calls", "exact counting of every system call, which costs each of them a little: key c" },
+	{}
+};
+/* clang-format on */
 
 static struct pen head_pen(const struct app *a, struct canvas *c, int y)
 {
@@ -34,6 +47,13 @@ static char *fmt_step(char *buf, uint64_t ns)
 	return buf;
 }
 
+/* Whole seconds: how long it has been measuring. */
+static char *fmt_long(char *buf, uint64_t ns)
+{
+	ns = ns / NSEC_PER_SEC * NSEC_PER_SEC;
+	return ns < 60 * NSEC_PER_SEC ? fmt_step(buf, ns) : fmt_ns(buf, ns);
+}
+
 /* Right to left, so that the clock survives a narrow screen longest. Returns where it begins. */
 static int head_right(const struct app *a, struct canvas *c, int y)
 {
@@ -53,6 +73,21 @@ static int head_right(const struct app *a, struct canvas *c, int y)
 	return x;
 }
 
+/* All of it or nothing: half a number would be another one. */
+static void __printf(3, 4) head_whole(struct pen *p, unsigned int attr, const char *fmt, ...)
+{
+	char text[96];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (p->x + text_width(text) <= p->end)
+		pen_put(p, attr, text);
+	else
+		p->end = p->x; /* what follows would stand in its place */
+}
+
 static void head_host(const struct app *a, struct canvas *c, int y)
 {
 	const struct snap *s = a->snap;
@@ -69,9 +104,10 @@ static void head_host(const struct app *a, struct canvas *c, int y)
 		pen_put(&p, ATTR_TOP, "  ");
 		pen_raw(&p, ATTR_TOP, s->kernel ? s->kernel : "?");
 		if (s->cpus)
-			pen_printf(&p, ATTR_TOP, "  %u CPU%s", s->cpus, s->cpus == 1 ? "" : "s");
-		pen_printf(&p, ATTR_TOP, "  every %s",
+			head_whole(&p, ATTR_TOP, "  %u CPU%s", s->cpus, s->cpus == 1 ? "" : "s");
+		head_whole(&p, ATTR_TOP, "  every %s",
 			   fmt_step(buf, a->interval_ns ? a->interval_ns : s->interval_ns));
+		head_whole(&p, ATTR_TOP, "  for %s", fmt_long(buf, s->duration_ns));
 	}
 }
 
@@ -80,6 +116,7 @@ static unsigned int pressure_attr(double pct)
 	return pct >= PRESSURE_BAD ? ATTR_BAD : pct >= PRESSURE_WARN ? ATTR_WARN : ATTR_NORMAL;
 }
 
+/* `full` only where there is any: of the CPU there never is. */
 static void head_pressure_of(struct pen *p, const char *name, const struct snap_psi *psi)
 {
 	char buf[FMT_LEN];
@@ -90,21 +127,10 @@ static void head_pressure_of(struct pen *p, const char *name, const struct snap_
 		return;
 	}
 	pen_put(p, pressure_attr(psi->some_avg10), fmt_pct(buf, psi->some_avg10));
-	if (psi->full_avg10 < 0)
+	if (psi->full_avg10 <= 0)
 		return;
-	pen_put(p, ATTR_DIM, "/");
+	pen_put(p, ATTR_DIM, " full ");
 	pen_put(p, pressure_attr(psi->full_avg10), fmt_pct(buf, psi->full_avg10));
-}
-
-/* All of it or nothing: half a number would be another one. */
-static void head_counts(struct pen *p, const struct snap *s)
-{
-	char procs[FMT_LEN], thr[FMT_LEN], text[96];
-
-	snprintf(text, sizeof(text), "   %s processes, %s threads", fmt_count(procs, s->nr_processes),
-		 fmt_count(thr, s->nr_threads));
-	if (p->x + text_width(text) <= p->end)
-		pen_put(p, ATTR_DIM, text);
 }
 
 static void head_pressure(const struct app *a, struct canvas *c, int y)
@@ -112,7 +138,7 @@ static void head_pressure(const struct app *a, struct canvas *c, int y)
 	static const char *const names[] = { "cpu", "io", "mem" };
 	const struct snap *s = a->snap;
 	struct pen p = head_pen(a, c, y);
-	char buf[FMT_LEN];
+	char buf[FMT_LEN], other[FMT_LEN];
 
 	pen_put(&p, ATTR_LABEL, " Pressure");
 	if (!s)
@@ -127,7 +153,8 @@ static void head_pressure(const struct app *a, struct canvas *c, int y)
 	} else {
 		pen_put(&p, ATTR_DIM, "-");
 	}
-	head_counts(&p, s);
+	head_whole(&p, ATTR_DIM, "   %s processes, %s threads", fmt_count(buf, s->nr_processes),
+		   fmt_count(other, s->nr_threads));
 }
 
 /* Threads that were not just waiting for work, on average over the interval. */
@@ -135,8 +162,8 @@ static void head_busy(const struct app *a, struct pen *p, uint64_t sum)
 {
 	double n = a->snap->interval_ns ? (double)sum / (double)a->snap->interval_ns : 0;
 
-	pen_put(p, ATTR_LABEL, " Active");
-	pen_printf(p, ATTR_BOLD, n < 100 ? "%6.1f " : "%6.0f ", n);
+	pen_put(p, ATTR_LABEL, a->show_work_waits ? " All threads" : " Busy threads");
+	pen_printf(p, ATTR_BOLD, n < 100 ? "%*.1f " : "%*.0f ", a->show_work_waits ? 7 : 6, n);
 }
 
 static void head_time(const struct app *a, struct canvas *c, int y)
@@ -198,15 +225,18 @@ static void head_loss(struct pen *p, const struct snap *s)
 	}
 	if (!loss.lost) {
 		pen_put(p, ATTR_GOOD, "nothing lost");
-		pen_printf(p, ATTR_DIM, " of %s events", fmt_count(seen, loss.seen));
+		pen_printf(p, ATTR_DIM, " of %s", fmt_count(seen, loss.seen));
 		return;
 	}
-	pen_printf(p, ATTR_BAD, "lost %s", fmt_count(lost, loss.lost));
+	pen_printf(p, loss.lost >= loss.seen / LOSS_BAD ? ATTR_BAD : ATTR_WARN, "lost %s",
+		   fmt_count(lost, loss.lost));
 	pen_printf(p, ATTR_WARN, " of %s", fmt_count(seen, loss.seen));
 	for (int k = 0; k < NR_HL_LOSSES; k++) {
 		if (!loss.by[k])
 			continue;
-		pen_printf(p, ATTR_WARN, "%s%s %s", sep, causes[k], fmt_count(lost, loss.by[k]));
+		pen_printf(p, ATTR_WARN, "%s%s", sep, causes[k]);
+		if (loss.by[k] < loss.lost)
+			pen_printf(p, ATTR_WARN, " %s", fmt_count(lost, loss.by[k]));
 		sep = ", ";
 	}
 }
@@ -230,7 +260,7 @@ static void head_collector(struct pen *p, const struct snap_collector *col)
 	pen_put(p, attrs[state], states[state]);
 	if (!why)
 		return;
-	pen_put(p, ATTR_DIM, ": ");
+	pen_put(p, ATTR_DIM, ", ");
 	pen_raw(p, ATTR_DIM, col->reason);
 }
 

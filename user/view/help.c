@@ -6,34 +6,43 @@
 
 #include "view/app.h"
 
-#define LEFT_W 14
+#define LEFT_W      14
+#define COLUMN_MIN  74 /* columns of the screen for each of two columns of text */
+#define COLUMN_MAX  100
 
 struct page_text {
 	const struct app *a;
 	struct canvas *c;
-	int y;
+	int x, y, w;
 };
 
 static void help_section(struct page_text *t, const char *title)
 {
 	t->y++;
-	canvas_put(t->c, 1, t->y, ATTR_SECTION, title);
-	t->y++;
+	t->y += put_wrapped(t->c, t->x, t->y, t->w, ATTR_SECTION, title);
 }
 
 static void help_line(struct page_text *t, unsigned int attr, const char *left, const char *text)
 {
-	put_cut(t->c, &t->a->theme, 3, t->y, LEFT_W - 1, attr, left);
-	t->y += put_wrapped(t->c, 3 + LEFT_W, t->y, MAX(t->a->w - LEFT_W - 4, 8), ATTR_NORMAL, text);
+	put_cut(t->c, &t->a->theme, t->x + 2, t->y, LEFT_W - 1, attr, left);
+	t->y += put_wrapped(t->c, t->x + 2 + LEFT_W, t->y, MAX(t->w - LEFT_W - 3, 8), ATTR_NORMAL, text);
 }
 
 static void help_keys(struct page_text *t)
 {
 	help_section(t, "Keys");
 	for (const struct key *k = keys; k->name; k++)
-		help_line(t, ATTR_BOLD, k->name, k->help);
+		if (k->help)
+			help_line(t, ATTR_BOLD, k->name, k->help);
 	help_line(t, ATTR_BOLD, "Mouse",
 		  "click selects, again opens, on a header sorts, on a tab shows; the wheel scrolls");
+}
+
+static void help_head(struct page_text *t)
+{
+	help_section(t, "The lines at the top");
+	for (const struct head_word *w = head_words; w->word; w++)
+		help_line(t, ATTR_BOLD, w->word, w->help);
 }
 
 static void help_views(struct page_text *t)
@@ -73,7 +82,7 @@ static void help_columns(struct page_text *t)
 		if (f != ivl && f->title && ivl->title && !strcmp(f->title, ivl->title))
 			str_addf(&text, ", %s", ivl->name);
 		str_addc(&text, ']');
-		help_line(t, ATTR_BOLD, f->title ? f->title : f->name, str_get(&text));
+		help_line(t, ATTR_BOLD, f->title && *f->title ? f->title : f->name, str_get(&text));
 		str_free(&text);
 	}
 }
@@ -107,12 +116,21 @@ static void help_losses(struct page_text *t)
 
 int help_draw(const struct app *a, struct canvas *c, int scroll)
 {
-	struct page_text t = { a, c, -scroll };
+	bool two = a->w >= 2 * COLUMN_MIN;
+	int w = two ? a->w / 2 : a->w;
+	struct page_text t = { a, c, 1, -scroll, MIN(w, COLUMN_MAX) - 2 };
+	int end;
 
 	help_keys(&t);
+	help_head(&t);
 	help_states(&t);
+	end = t.y;
+	if (two) {
+		t.x += w;
+		t.y = -scroll;
+	}
 	help_views(&t);
 	help_columns(&t);
 	help_losses(&t);
-	return t.y + scroll;
+	return MAX(t.y, end) + scroll;
 }

@@ -112,28 +112,44 @@ unsigned int help_key(struct app *a, int key)
 
 /* ---- menu of columns ----------------------------------------------------------------- */
 
+static unsigned int menu_take(struct app *a)
+{
+	panel_sort_by(a, app_panel(a), menu_field(a, a->menu));
+	a->mode = MODE_MAIN;
+	app_refresh(a);
+	return ACTION_REDRAW;
+}
+
 unsigned int menu_key(struct app *a, int key)
 {
-	int n = menu_count(a);
+	int n = menu_count(a), lines = scroll_step(a, key);
 
 	if (!n) { /* the table went with its snapshot */
 		a->mode = MODE_MAIN;
 		return ACTION_REDRAW;
 	}
 	a->menu = MIN(a->menu, n - 1);
-	if (key == '\r' || key == '\n' || key == APP_KEY_ENTER) {
-		panel_sort_by(a, app_panel(a), menu_field(a, a->menu));
-		a->mode = MODE_MAIN;
-		app_refresh(a);
-		return ACTION_REDRAW;
-	}
-	if (key == APP_KEY_UP || key == APP_KEY_DOWN)
-		a->menu = (a->menu + n + (key == APP_KEY_UP ? -1 : 1)) % n;
-	else if (key == APP_KEY_HOME || key == APP_KEY_END)
-		a->menu = key == APP_KEY_HOME ? 0 : n - 1;
+	if (key == '\r' || key == '\n' || key == APP_KEY_ENTER)
+		return menu_take(a);
+	if (lines == 1 || lines == -1) /* one by one it goes round */
+		a->menu = (a->menu + n + lines) % n;
+	else if (lines)
+		a->menu = MIN(MAX(a->menu + lines, 0), n - 1);
 	else
 		a->mode = MODE_MAIN;
 	return ACTION_REDRAW;
+}
+
+static unsigned int menu_mouse(struct app *a, int what, int x, int y)
+{
+	int at = menu_at(a, x, y);
+
+	if (what == APP_MOUSE_UP || what == APP_MOUSE_DOWN)
+		return menu_key(a, what == APP_MOUSE_UP ? APP_KEY_UP : APP_KEY_DOWN);
+	if (at < 0)
+		return menu_key(a, 27);
+	a->menu = at;
+	return menu_take(a);
 }
 
 /* ---- mouse ------------------------------------------------------------------------------ */
@@ -142,7 +158,7 @@ unsigned int menu_key(struct app *a, int key)
 static unsigned int click_header(struct app *a, struct panel *p, int x)
 {
 	struct column cols[MAX_COLUMNS];
-	int n = p->res.desc ? columns_place(cols, p->res.desc, &p->q, a->w) : 0;
+	int n = columns_place(cols, a, p, a->w);
 
 	for (int i = n - 1; i >= 0; i--) {
 		if (x < cols[i].x - 1 && i) /* the mark may stand in the gap */
@@ -217,7 +233,7 @@ unsigned int mouse_key(struct app *a, int key)
 	if (a->mode == MODE_HELP)
 		return wheel ? help_scroll(a, lines) : 0;
 	if (a->mode == MODE_MENU)
-		return menu_key(a, wheel ? (lines < 0 ? APP_KEY_UP : APP_KEY_DOWN) : 27);
+		return menu_mouse(a, what, x, y);
 	if (!wheel) {
 		a->mode = MODE_MAIN;
 		return click(a, what, x, y);

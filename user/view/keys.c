@@ -104,7 +104,7 @@ static unsigned int act_sort_move(struct app *a, int arg)
 	struct panel *p = app_panel(a);
 	const struct field *sort = p ? panel_sort(a, p) : NULL, *can[MAX_COLUMNS];
 	struct column cols[MAX_COLUMNS];
-	int n = p && p->res.desc ? columns_place(cols, p->res.desc, &p->q, a->w) : 0, m = 0, at = -1;
+	int n = p ? columns_place(cols, a, p, a->w) : 0, m = 0, at = -1;
 
 	for (int i = 0; i < n; i++) {
 		if (!field_sortable(cols[i].f))
@@ -171,13 +171,19 @@ static unsigned int act_group(struct app *a, int arg)
 	struct panel *p = app_panel(a);
 	char text[64];
 
-	if (!p)
+	if (!p || !p->res.desc)
 		return 0;
-	p->q.group = (p->q.group + 1) % NR_GROUPS;
+	do
+		p->q.group = (p->q.group + 1) % NR_GROUPS;
+	while (!group_merges(p->res.desc, p->q.group));
 	str_reset(&p->key);
 	p->sel = 0;
 	snprintf(text, sizeof(text), "grouped by %s", group_names[p->q.group]);
-	say(a, p->q.group == GROUP_NONE ? "not grouped" : text);
+	if (!group_merges(p->res.desc, GROUP_COMM))
+		snprintf(text, sizeof(text), "these are single events: nothing to group");
+	else if (p->q.group == GROUP_NONE)
+		snprintf(text, sizeof(text), "not grouped");
+	say(a, text);
 	return changed(a);
 }
 
@@ -249,32 +255,32 @@ static unsigned int act_help(struct app *a, int arg)
 
 /* clang-format off */
 const struct key keys[] = {
-	{ { '\r', '\n', APP_KEY_ENTER, APP_KEY_RIGHT }, "Enter", "open", "open the row: its threads, calls, chart or detail", act_open, 0, KEY_PANEL },
+	{ { '\r', '\n', APP_KEY_ENTER, APP_KEY_RIGHT }, "Enter", "open", "open the row: its threads and calls, histogram and heatmap, or detail", act_open, 0, KEY_PANEL },
 	{ { APP_KEY_BACKSPACE, 127, 8, APP_KEY_LEFT }, "Backspace", NULL, "back, to where it was", act_back, 0, 0 },
 	{ { '/' }, "/", "filter", "filter as you type: rows in which every word occurs", act_filter, 0, KEY_PANEL },
 	{ { 27 }, "Esc", NULL, "clear the filter, or go back", act_escape, 0, 0 },
 	{ { 's' }, "s", "sort", "choose the column to sort by", act_menu, 0, KEY_PANEL },
-	{ { '<', ',' }, "<", NULL, "sort by the column to the left", act_sort_move, -1, KEY_PANEL },
-	{ { '>', '.' }, ">", NULL, "sort by the column to the right", act_sort_move, 1, KEY_PANEL },
-	{ { 'r' }, "r", NULL, "reverse the order", act_reverse, 0, KEY_PANEL },
+	{ { '<', ',' }, "< >", NULL, "sort by the column to the left, to the right", act_sort_move, -1, KEY_PANEL },
+	{ { '>', '.' }, ">", NULL, NULL, act_sort_move, 1, KEY_PANEL },
+	{ { 'r' }, "r", "reverse", "reverse the order", act_reverse, 0, KEY_PANEL | KEY_WIDE },
 	{ { 't' }, "t", "total", "rank by the last interval or by the total since start", act_total, 0, KEY_PANEL },
 	{ { 'i' }, "i", "idle", "show or hide waiting for work: poll, idle, park, sleep, child", act_work_waits, 0, KEY_PANEL },
-	{ { 'k' }, "k", NULL, "show or hide kernel threads", act_kthreads, 0, 0 },
-	{ { 'g' }, "g", "group", "group by process, command, cgroup, container", act_group, 0, KEY_PANEL },
+	{ { 'k' }, "k", "kernel threads", "show or hide kernel threads", act_kthreads, 0, KEY_WIDE },
+	{ { 'g' }, "g", "group", "group by process, command, cgroup or container; Enter lists what is in a group", act_group, 0, KEY_PANEL },
 	{ { ' ', 'f' }, "Space", "freeze", "freeze the screen; measuring goes on", act_freeze, 0, 0 },
 	{ { 'n' }, "n", NULL, "of a recording, the next interval, and stay there", act_return, ACTION_STEP, 0 },
-	{ { '+', '=' }, "+", NULL, "longer interval", act_interval, 1, 0 },
-	{ { '-', '_' }, "-", NULL, "shorter interval", act_interval, -1, 0 },
-	{ { ']' }, "]", NULL, "raise the threshold of slow operations", act_slow, 1, 0 },
-	{ { '[' }, "[", NULL, "lower the threshold of slow operations", act_slow, -1, 0 },
+	{ { '+', '=' }, "+ -", "interval", "longer, shorter interval", act_interval, 1, KEY_WIDE },
+	{ { '-', '_' }, "-", NULL, NULL, act_interval, -1, 0 },
+	{ { ']' }, "] [", NULL, "raise, lower the threshold of slow operations", act_slow, 1, 0 },
+	{ { '[' }, "[", NULL, NULL, act_slow, -1, 0 },
 	{ { 'c' }, "c", "calls", "exact system calls: auto, on, off", act_return, ACTION_CALLS, 0 },
-	{ { 'w' }, "w", "save", "save what is shown, as text and as JSON", act_return, ACTION_SAVE, 0 },
-	{ { APP_KEY_UP }, "Up", NULL, "one row up", act_move, -1, 0 },
-	{ { APP_KEY_DOWN }, "Down", NULL, "one row down", act_move, 1, 0 },
-	{ { APP_KEY_PGUP }, "PgUp", NULL, "one page up", act_page, -1, 0 },
-	{ { APP_KEY_PGDN }, "PgDn", NULL, "one page down", act_page, 1, 0 },
-	{ { APP_KEY_HOME }, "Home", NULL, "first row", act_move, -FAR, 0 },
-	{ { APP_KEY_END }, "End", NULL, "last row", act_move, FAR, 0 },
+	{ { 'w' }, "w", "save", "save to files: what is shown, as text, and all that is known, as JSON", act_return, ACTION_SAVE, 0 },
+	{ { APP_KEY_UP }, "Up Down", NULL, "one row up, down", act_move, -1, 0 },
+	{ { APP_KEY_DOWN }, "Down", NULL, NULL, act_move, 1, 0 },
+	{ { APP_KEY_PGUP }, "PgUp PgDn", NULL, "one page up, down", act_page, -1, 0 },
+	{ { APP_KEY_PGDN }, "PgDn", NULL, NULL, act_page, 1, 0 },
+	{ { APP_KEY_HOME }, "Home End", NULL, "first row, last row", act_move, -FAR, 0 },
+	{ { APP_KEY_END }, "End", NULL, NULL, act_move, FAR, 0 },
 	{ { '\t' }, "Tab", NULL, "next view; on a page, the next part", act_next, 1, 0 },
 	{ { APP_KEY_BACKTAB }, "Shift-Tab", NULL, "the one before", act_next, -1, 0 },
 	{ { CTRL('l') }, "Ctrl-L", NULL, "paint the screen anew", act_return, ACTION_REDRAW | ACTION_REPAINT, 0 },

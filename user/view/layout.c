@@ -5,6 +5,7 @@
 
 #define BODY_MIN     8  /* lines that the tables should have before the head gets more */
 #define TABLE_MIN    5  /* lines of the tables below a page that is read */
+#define PANELS_ROOMY 24 /* with fewer lines than this the panel with the focus gets more of them */
 #define TABLE_BESIDE 24 /* with fewer lines than this a page is read alone */
 
 /* Head lines in the order in which they are given up, last one first. */
@@ -27,11 +28,13 @@ static int panel_want(const struct panel *p)
 
 static void layout_panels(struct layout *l, const struct level *lev, struct rect r)
 {
-	int first = r.h;
+	int first = r.h, share = (r.h + 1) / 2;
 
+	if (r.h < PANELS_ROOMY && lev->focus < 2) /* one that can be used, one to be seen */
+		share = lev->focus ? r.h / 3 : r.h - r.h / 3;
 	if (lev->nr_panels == 2)
 		first = MIN(panel_want(&lev->panels[0]),
-			    MAX((r.h + 1) / 2, r.h - panel_want(&lev->panels[1])));
+			    MAX(share, r.h - panel_want(&lev->panels[1])));
 	l->panels[0] = (struct rect){ r.x, r.y, r.w, MAX(first, 0) };
 	l->panels[1] = (struct rect){ r.x, r.y + first, r.w, MAX(r.h - first, 0) };
 }

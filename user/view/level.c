@@ -17,27 +17,61 @@ void level_init_top(struct level *l, const struct view *v)
 static uint32_t row_number(const struct table_desc *d, const void *row, const char *name)
 {
 	const struct field *f = table_field(d, name);
-	struct val v = { VAL_NONE, { 0 } };
+	struct val v = {};
 
 	if (f)
 		v = field_get(f, row);
 	return v.type == VAL_U64 ? (uint32_t)v.u : 0;
 }
 
-static void level_add_panel(struct level *l, const struct app *a, const struct part *part,
-			    const struct table_desc *d, const void *row)
+/* Only rows of what the row is: the same call, kind and state, as far as it has them. */
+static void panel_same(struct panel *p, const struct table_desc *d, const void *row)
+{
+	static const char *const names[QUERY_SAME] = { "name", "kind", "state" };
+
+	for (size_t i = 0; i < QUERY_SAME; i++) {
+		const struct field *f = table_field(d, names[i]);
+		struct val v = {};
+
+		if (f)
+			v = field_get(f, row);
+		if (v.type != VAL_STR || !v.s)
+			continue;
+		str_add(&p->same[i], v.s);
+		p->q.same[i] = (struct query_same){ names[i], str_get(&p->same[i]) };
+	}
+}
+
+/* Only rows of the group that the row is, which is known by its name. */
+static void panel_in(struct panel *p, enum group group, const struct table_desc *d, const void *row)
+{
+	const struct field *comm = table_field(d, "comm");
+	struct val v = {};
+
+	if (comm)
+		v = field_get(comm, row);
+	p->q.in = group;
+	if (v.type != VAL_STR || !strcmp(v.s, GROUP_NAMELESS))
+		return;
+	str_add(&p->in_name, v.s);
+	p->q.in_name = str_get(&p->in_name);
+}
+
+static void level_add_panel(struct level *l, const struct part *part, const struct table_desc *d,
+			    const void *row)
 {
 	struct panel *p = &l->panels[l->nr_panels++];
-	const struct field *name = part->same_name ? table_field(d, "name") : NULL;
-	struct val v = { VAL_NONE, { 0 } };
 
-	panel_init(p, part->table);
-	p->q.pid = row_number(d, row, "pid");
-	p->q.tid = row_number(d, row, "tid");
-	if (name)
-		v = field_get(name, row);
-	if (v.type == VAL_STR)
-		panel_filter(p, v.s);
+	panel_init(p, part->table ? part->table : d->name);
+	p->title = part->title;
+	if (l->group <= GROUP_PROCESS)
+		p->q.pid = row_number(d, row, "pid");
+	if (l->group == GROUP_NONE)
+		p->q.tid = row_number(d, row, "tid");
+	if (part->same)
+		panel_same(p, d, row);
+	if (l->group > GROUP_PROCESS)
+		panel_in(p, l->group, d, row);
 }
 
 /* A brief sheet is only looked at; others may be longer than the screen. */
@@ -49,16 +83,16 @@ static bool level_reads(const struct level *l)
 void level_init_page(struct level *l, struct app *a, const struct panel *p, const void *row)
 {
 	const struct view *v = view_of_table(p->table);
-	/* many processes in one row have no threads or calls of their own to list */
-	bool own = v && v->page && p->q.group == GROUP_NONE;
+	bool grouped = p->q.group != GROUP_NONE && group_merges(p->res.desc, p->q.group);
+	const struct page *page = !v ? NULL : grouped ? v->grouped : v->page;
 
-	*l = (struct level){ .page = own ? v->page : &page_row, .view = v, .table = p->table };
+	*l = (struct level){ .page = page ? page : &page_row, .view = v, .table = p->table };
 	l->group = p->q.group;
 	row_key(&l->key, p->res.desc, row, p->q.group);
 	row_label(&l->label, a, p->res.desc, row, v ? v->label : "name comm pid");
 	for (size_t i = 0; i < PAGE_PARTS; i++)
 		if (l->page->parts[i].kind == PART_TABLE && l->nr_panels < PAGE_PANELS)
-			level_add_panel(l, a, &l->page->parts[i], p->res.desc, row);
+			level_add_panel(l, &l->page->parts[i], p->res.desc, row);
 	if (level_reads(l))
 		l->focus = l->nr_panels;
 }

@@ -21,6 +21,9 @@ void panel_drop(struct panel *p)
 void panel_free(struct panel *p)
 {
 	panel_drop(p);
+	for (size_t i = 0; i < QUERY_SAME; i++)
+		str_free(&p->same[i]);
+	str_free(&p->in_name);
 	str_free(&p->filter);
 	str_free(&p->key);
 }
@@ -120,7 +123,8 @@ void panel_refresh(struct app *a, struct panel *p)
 
 	panel_drop(p);
 	p->q.filter = p->filter.len ? p->filter.s : NULL;
-	p->q.show_work_waits = a->show_work_waits;
+	/* who asks for this one kind means it */
+	p->q.show_work_waits = a->show_work_waits || p->q.same[0].value;
 	p->q.show_kthreads = a->show_kthreads;
 	p->q.total = a->total;
 	if (!t)

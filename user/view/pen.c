@@ -54,6 +54,18 @@ int put_cut(struct canvas *c, const struct theme *t, int x, int y, int w, unsign
 	return n + canvas_putn(c, x + n, y, attr, theme_glyph(t, GLYPH_ELLIPSIS), w - n);
 }
 
+int put_tail(struct canvas *c, const struct theme *t, int x, int y, int w, unsigned int attr, const char *s)
+{
+	int n;
+
+	if (w <= 0)
+		return 0;
+	if (text_width(s) <= w)
+		return canvas_putn(c, x, y, attr, s, w);
+	n = canvas_putn(c, x, y, attr, theme_glyph(t, GLYPH_ELLIPSIS), w);
+	return n + canvas_putn(c, x + n, y, attr, s + str_tail(s, strlen(s), w - n), w - n);
+}
+
 int put_right(struct canvas *c, const struct theme *t, int x, int y, int w, unsigned int attr, const char *s)
 {
 	int width = text_width(s);

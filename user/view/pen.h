@@ -21,7 +21,9 @@ void pen_printf(struct pen *p, unsigned int attr, const char *fmt, ...) __printf
 void pen_raw(struct pen *p, unsigned int attr, const char *s);
 /* Cut to w columns with an ellipsis; returns the columns written. */
 int put_cut(struct canvas *c, const struct theme *t, int x, int y, int w, unsigned int attr, const char *s);
-/* The same at the right end of the w columns. */
+/* Its end where it is too long: a path tells more by that. */
+int put_tail(struct canvas *c, const struct theme *t, int x, int y, int w, unsigned int attr, const char *s);
+/* As put_cut, at the right end of the w columns. */
 int put_right(struct canvas *c, const struct theme *t, int x, int y, int w, unsigned int attr, const char *s);
 /* Broken into lines of w columns, at spaces where there are any; returns the lines. */
 int put_wrapped(struct canvas *c, int x, int y, int w, unsigned int attr, const char *s);

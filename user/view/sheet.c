@@ -47,6 +47,21 @@ static bool said_before(const struct sheet *s, const struct field *f, const char
 	return false;
 }
 
+/* Does a later field begin with it, as a command line with its program? */
+static bool said_after(const struct sheet *s, const struct field *f, const char *text)
+{
+	const struct field *end = s->d->fields + s->d->nr_fields;
+	size_t n = strlen(text);
+
+	for (const struct field *g = f + 1; n && g < end; g++) {
+		struct val v = field_get(g, s->l->row);
+
+		if (v.type == VAL_STR && v.s && !strncmp(v.s, text, n) && v.s[n] == ' ')
+			return true;
+	}
+	return false;
+}
+
 /* Does the field say something that the page does not say better elsewhere? */
 static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
 {
@@ -54,10 +69,11 @@ static bool fact_tells(const struct sheet *s, const struct field *f, const struc
 		return false;
 	if (v->type == VAL_BOOL)
 		return v->b;
-	if (f->flags & FIELD_KEY && f->unit == UNIT_NS)
-		return false; /* tells namesakes apart, not more */
+	if (f->unit == UNIT_BOOT || (f->flags & FIELD_GROUPED && s->l->group == GROUP_NONE))
+		return false; /* tells namesakes apart, or is one: not more */
 	if (v->type == VAL_STR)
-		return v->s[0] && !(f->flags & FIELD_SCREEN) && !said_before(s, f, v->s);
+		return v->s[0] && !(f->flags & FIELD_SCREEN) && !said_before(s, f, v->s) &&
+		       !said_after(s, f, v->s);
 	return !(f->unit == UNIT_PCT && f->flags & FIELD_SCREEN); /* the bars do */
 }
 
@@ -160,20 +176,15 @@ static bool in_twins(const struct sheet *s, const struct field *f)
 	return n >= TWINS_MIN && (twin_of(s, f) || twin_of(s, field_twin(s->d, f, false)));
 }
 
-/* Words first, they say what it is. */
 static void draw_facts(struct sheet *s)
 {
-	int n;
+	int n, slot = 0;
 
-	for (int pass = 0; pass < 2; pass++) {
-		int slot = 0;
-
-		for (size_t i = 0; i < s->d->nr_fields; i++)
-			if (is_text(&s->d->fields[i]) == !pass && !in_twins(s, &s->d->fields[i]))
-				slot = fact_put(s, &s->d->fields[i], slot);
-		if (slot)
-			s->y++;
-	}
+	for (size_t i = 0; i < s->d->nr_fields; i++)
+		if (!in_twins(s, &s->d->fields[i]))
+			slot = fact_put(s, &s->d->fields[i], slot);
+	if (slot)
+		s->y++;
 	twins_width(s, true, &n);
 	if (n >= TWINS_MIN)
 		draw_twins(s);
@@ -196,6 +207,18 @@ static void brief_states(struct sheet *s)
 	}
 }
 
+/* Does the breadcrumb say it? */
+static bool in_label(const struct sheet *s, const struct field *f)
+{
+	const char *label = s->l->view ? s->l->view->label : "";
+	size_t n = strlen(f->name);
+
+	for (; *label; label += strcspn(label, " "), label += strspn(label, " "))
+		if (strcspn(label, " ") == n && !strncmp(label, f->name, n))
+			return true;
+	return false;
+}
+
 static void draw_brief(struct sheet *s)
 {
 	struct pen p = { s->c, &s->a->theme, s->r.x + 1, s->y, s->r.x + s->r.w };
@@ -205,7 +228,7 @@ static void draw_brief(struct sheet *s)
 		struct val v = field_get(f, s->l->row);
 		struct str text = {};
 
-		if (!fact_tells(s, f, &v))
+		if (in_label(s, f) || !fact_tells(s, f, &v))
 			continue;
 		val_text(&text, f, &v, !s->a->theme.utf8);
 		if (p.x > s->r.x + 1 && p.x + text_width(str_get(&text)) + text_width(f->title) + 1 > p.end) {
@@ -256,7 +279,7 @@ static struct rect chart_begin(struct sheet *s, const char *title, const struct 
 	s->r = r;
 	chart_title(s, title, f);
 	s->r = all;
-	return (struct rect){ r.x, s->y, r.w, MAX(s->a->h / 2, 6) };
+	return (struct rect){ r.x, s->y, r.w, s->a->chart_h };
 }
 
 static void chart_end(struct sheet *s, int lines)
@@ -282,7 +305,7 @@ static void draw_states(struct sheet *s)
 static void draw_hists(struct sheet *s, bool recent)
 {
 	const struct field *max = table_field(s->d, "max_ns");
-	struct val m = { VAL_NONE, { 0 } };
+	struct val m = {};
 
 	if (max)
 		m = field_get(max, s->l->row);

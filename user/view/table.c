@@ -17,7 +17,7 @@ static void table_title(const struct app *a, struct canvas *c, const struct pane
 	canvas_fill(c, r.x, r.y, r.w, ATTR_RULE, theme_glyph(&a->theme, GLYPH_HLINE));
 	pen.x += 1;
 	pen_put(&pen, focus ? ATTR_TAB_ON : ATTR_SECTION, " ");
-	pen_put(&pen, focus ? ATTR_TAB_ON : ATTR_SECTION, v ? v->title : p->table);
+	pen_put(&pen, focus ? ATTR_TAB_ON : ATTR_SECTION, p->title ? p->title : v ? v->title : p->table);
 	pen_put(&pen, focus ? ATTR_TAB_ON : ATTR_SECTION, " ");
 	pen_printf(&pen, ATTR_DIM, " %s ", fmt_count(buf, p->res.matched));
 	if (p->filter.len) {
@@ -27,12 +27,12 @@ static void table_title(const struct app *a, struct canvas *c, const struct pane
 	}
 }
 
-static void header_cell(const struct app *a, struct canvas *c, int y, int x0, const struct column *col,
-			const char *mark)
+static void header_cell(const struct app *a, struct canvas *c, int y, int x0, const struct panel *p,
+			const struct column *col, const char *mark)
 {
 	const struct field *f = col->f;
 	unsigned int attr = mark ? ATTR_SORT : ATTR_HEADER;
-	const char *title = f->title ? f->title : f->name;
+	const char *title = column_title(p, f);
 	int width = MIN(text_width(title), col->w), x = x0 + col->x;
 
 	canvas_fill(c, x, y, col->w, attr, " ");
@@ -56,10 +56,10 @@ static void table_header(const struct app *a, struct canvas *c, const struct pan
 
 	canvas_fill(c, r.x, r.y, r.w, ATTR_HEADER, " ");
 	for (int i = 0; i < n; i++)
-		header_cell(a, c, r.y, r.x, &cols[i], NULL);
+		header_cell(a, c, r.y, r.x, p, &cols[i], NULL);
 	for (int i = 0; i < n; i++)
 		if (cols[i].f == sort)
-			header_cell(a, c, r.y, r.x, &cols[i], mark);
+			header_cell(a, c, r.y, r.x, p, &cols[i], mark);
 }
 
 /* The colour of a word that is a state; ATTR_NORMAL for any other. */
@@ -77,11 +77,16 @@ static bool val_is_nothing(const struct val *v)
 	       (v->type == VAL_F64 && v->f == 0);
 }
 
+/* How a row is drawn. */
+#define CELL_SORTED   (1u << 0)
+#define CELL_SELECTED (1u << 1)
+#define CELL_TAIL     (1u << 2)
+
 static void table_cell(const struct app *a, struct canvas *c, int x, int y, const struct column *col,
-		       const void *row, bool sorted)
+		       const void *row, unsigned int how)
 {
 	struct val v = field_get(col->f, row);
-	unsigned int attr = word_attr(&v);
+	unsigned int attr = how & CELL_SELECTED ? ATTR_NORMAL : word_attr(&v);
 	struct str text = {};
 
 	if (v.type == VAL_STATES) {
@@ -90,10 +95,12 @@ static void table_cell(const struct app *a, struct canvas *c, int x, int y, cons
 	}
 	val_text(&text, col->f, &v, !a->theme.utf8);
 	if (val_is_nothing(&v))
-		attr = ATTR_DIM;
-	else if (sorted && attr == ATTR_NORMAL)
+		attr = ATTR_ZERO;
+	else if (how & CELL_SORTED && attr == ATTR_NORMAL)
 		attr = ATTR_BOLD;
-	if (field_left(col->f))
+	if (how & CELL_TAIL)
+		put_tail(c, &a->theme, x, y, col->w, attr, str_get(&text));
+	else if (field_left(col->f))
 		put_cut(c, &a->theme, x, y, col->w, attr, str_get(&text));
 	else
 		put_right(c, &a->theme, x, y, col->w, attr, str_get(&text));
@@ -108,9 +115,13 @@ static void table_rows(const struct app *a, struct canvas *c, const struct panel
 	for (int y = 0; y < r.h && p->top + (size_t)y < p->res.n; y++) {
 		const void *row = p->res.rows[p->top + (size_t)y];
 
+		bool selected = focus && p->top + (size_t)y == p->sel;
+
 		for (int i = 0; i < n; i++)
-			table_cell(a, c, r.x + cols[i].x, r.y + y, &cols[i], row, cols[i].f == sort);
-		if (focus && p->top + (size_t)y == p->sel)
+			table_cell(a, c, r.x + cols[i].x, r.y + y, &cols[i], row,
+				   (cols[i].f == sort ? CELL_SORTED : 0) | (selected ? CELL_SELECTED : 0) |
+					   (column_tail(p, cols[i].f) ? CELL_TAIL : 0));
+		if (selected)
 			canvas_select(c, r.x, r.y + y, r.w);
 	}
 }
@@ -133,7 +144,7 @@ static void table_empty(const struct app *a, struct canvas *c, const struct pane
 		pen_put(&pen, ATTR_DIM, "   ");
 		pen_put(&pen, ATTR_KEYCAP, " Esc ");
 		pen_put(&pen, ATTR_DIM, " shows all");
-	} else if (t->n && !a->show_work_waits) {
+	} else if (t->n && !p->q.show_work_waits) {
 		pen_put(&pen, ATTR_DIM, "nothing but waiting for work   ");
 		pen_put(&pen, ATTR_KEYCAP, " i ");
 		pen_put(&pen, ATTR_DIM, " shows it");
@@ -149,7 +160,7 @@ void table_draw(const struct app *a, struct canvas *c, const struct level *l, in
 	struct rect r = lay->panels[panel];
 	bool focus = panel == l->focus;
 	struct column cols[MAX_COLUMNS];
-	int n = 0;
+	int n = columns_place(cols, a, p, r.w);
 
 	if (r.h <= 0)
 		return;
@@ -159,8 +170,6 @@ void table_draw(const struct app *a, struct canvas *c, const struct level *l, in
 		r.y++;
 		r.h--;
 	}
-	if (p->res.desc)
-		n = columns_place(cols, p->res.desc, &p->q, r.w);
 	if (p->res.desc && r.h > 1) {
 		table_header(a, c, p, r, cols, n);
 		r.y++;

@@ -65,7 +65,7 @@ static unsigned int state_shade(unsigned int state)
 }
 
 /* From cold to hot. */
-static const short heat256[HEAT_LEVELS] = { 236, 17, 19, 26, 37, 72, 178, 208, 197 };
+static const short heat256[HEAT_LEVELS] = { 236, 24, 31, 37, 72, 143, 178, 208, 197 };
 static const short heat8[HEAT_LEVELS] = { -1, 4, 4, 6, 6, 2, 3, 3, 1 };
 
 static struct style state_style(const struct theme *t, unsigned int state)
@@ -111,16 +111,11 @@ struct style theme_style(const struct theme *t, unsigned int attr, bool selected
 		s = heat_style(t, attr - ATTR_HEAT);
 	else
 		s = element_style(t, &elements[attr]);
-	if (!selected)
+	if (!selected || !plain) /* a bar keeps its own colours */
 		return s;
-	if (t->colors >= 256) {
-		s.bg = 24;
-		if (attr == ATTR_DIM || attr == ATTR_NORMAL)
-			s.fg = attr == ATTR_DIM ? 250 : 231;
-	} else if (plain) {
-		s = (struct style){ -1, -1, STYLE_REVERSE };
-	}
-	return s;
+	if (t->colors >= 256)
+		return (struct style){ attr == ATTR_DIM || attr == ATTR_ZERO ? 250 : 231, 24, s.flags };
+	return (struct style){ -1, -1, STYLE_REVERSE };
 }
 
 char theme_state_letter(unsigned int state)

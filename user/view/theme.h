@@ -29,6 +29,7 @@ struct theme {
 	X(FROZEN, 'f', 231, 130, 0, 3, STYLE_BOLD, STYLE_BOLD | STYLE_UNDERLINE)        \
 	X(LABEL, 'l', 67, -1, 6, -1, 0, 0)                                              \
 	X(DIM, 'd', 244, -1, -1, -1, STYLE_DIM, STYLE_DIM)                              \
+	X(ZERO, 'p', 239, -1, -1, -1, STYLE_DIM, STYLE_DIM)                             \
 	X(BOLD, 'm', -1, -1, -1, -1, STYLE_BOLD, STYLE_BOLD)                            \
 	X(GOOD, 'g', 71, -1, 2, -1, 0, 0)                                               \
 	X(WARN, 'w', 214, -1, 3, -1, STYLE_BOLD, STYLE_BOLD)                            \
@@ -48,6 +49,7 @@ struct theme {
 	X(MARK, 'x', 221, -1, 3, -1, STYLE_BOLD, STYLE_BOLD)                            \
 	X(HIST, 'q', 74, -1, 4, -1, 0, 0)                                               \
 	X(MENU, 'v', 252, 236, 7, 0, 0, 0)                                              \
+	X(MENU_MARK, '!', 221, 236, 3, 0, STYLE_BOLD, STYLE_BOLD)                       \
 	X(MENU_ON, 'z', 231, 31, 0, 6, STYLE_BOLD, STYLE_REVERSE)
 /* clang-format on */
 

@@ -15,7 +15,7 @@ struct app;
 /* What the caller has to do after app_key, app_snap, app_resize or app_message. */
 #define ACTION_REDRAW   (1u << 0) /* app_draw would draw something else now */
 #define ACTION_QUIT     (1u << 1)
-#define ACTION_SAVE     (1u << 2) /* write app_shown with app_query to files, then app_message where */
+#define ACTION_SAVE     (1u << 2) /* write app_text and app_shown to files, then app_message where */
 #define ACTION_INTERVAL (1u << 3) /* app_interval_ns has changed */
 #define ACTION_CALLS    (1u << 4) /* set the calls tier to what comes next: auto, on, off */
 #define ACTION_SLOW     (1u << 5) /* app_slow_ns has changed */
@@ -76,6 +76,9 @@ unsigned int app_message(struct app *a, bool error, const char *text);
 
 /* Draw everything; c should have the size last given to app_resize. Changes nothing. */
 void app_draw(const struct app *a, struct canvas *c);
+
+/* What is shown, as text, but whole: all rows, and all of a page that is longer than the screen. */
+void app_text(const struct app *a, struct str *out);
 
 uint64_t app_interval_ns(const struct app *a);
 uint64_t app_slow_ns(const struct app *a);

@@ -11,24 +11,37 @@
 /* clang-format off */
 #define PART(what)         { .kind = PART_##what }
 #define TABLE(name)        { .kind = PART_TABLE, .table = name }
-#define TABLE_OF_NAME(name) { .kind = PART_TABLE, .table = name, .same_name = true }
+#define TABLE_TITLED(name, title_) { .kind = PART_TABLE, .table = name, .title = title_ }
+#define TABLE_SAME(name, title_)   { .kind = PART_TABLE, .table = name, .title = title_, .same = true }
 
 /* Anything without a page of its own. */
 const struct page page_row = { .parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT) } };
 const struct page page_table = { .parts = { PART(TABLE) } };
 
 static const struct page page_process = { .parts = { PART(BRIEF), TABLE("threads"), TABLE("operations") } };
-static const struct page page_thread = { .parts = { PART(FACTS), PART(STATES), TABLE("slow") } };
-static const struct page page_operation = {
-	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), PART(STATES), TABLE_OF_NAME("slow") },
+static const struct page page_thread = {
+	.parts = { PART(FACTS), PART(STATES), TABLE_TITLED("slow", "Slow of this thread"),
+		   TABLE_TITLED("operations", "Operations of its process") },
 };
-static const struct page page_slow = { .parts = { PART(FACTS), PART(STATES) } };
+static const struct page page_operation = {
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), PART(STATES),
+		   TABLE_SAME("slow", "Slow ones") },
+};
+static const struct page page_group = {
+	.parts = { PART(BRIEF), TABLE(NULL), TABLE("operations") },
+};
+static const struct page page_operations = {
+	.parts = { PART(FACTS), PART(HIST), PART(RECENT), PART(STATES), TABLE_SAME(NULL, "Process by process") },
+};
+static const struct page page_slow = {
+	.parts = { PART(FACTS), PART(STATES), TABLE_SAME("operations", "All of its kind in this process") },
+};
 
 const struct view views[] = {
-	{ "Processes", "processes", '1', "comm pid", &page_process },
-	{ "Threads", "threads", '2', "comm tid", &page_thread },
-	{ "Operations", "operations", '3', "name comm", &page_operation },
-	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow },
+	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group },
+	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group },
+	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations },
+	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL },
 	{}
 };
 /* clang-format on */
