@@ -28,8 +28,9 @@ def restart():
         f.same(len(slow), 3, "slow reads")
         f.check(all(s["restarted"] and s["result"] == 1 for s in slow), f"not restarted: {slow}")
         slow = r.doc.slow(napper["pid"], "syscall", "nanosleep")
-        f.same(len(slow), 3, "slow sleeps")
-        f.check(all(s["restarted"] and s["result"] == 0 for s in slow), f"not restarted: {slow}")
+        # a nap that was over before anybody came to stop it is taken again
+        f.same(len(slow), napper["returned"]["nanosleep"], "slow sleeps")
+        f.same([s["result"] for s in slow if s["restarted"]], [0] * 3, "stopped sleeps")
 
 
 @test("pairing: EINTR ends a call, as an error; the program's next try is another call")

@@ -81,38 +81,44 @@ static void interrupter(struct w_thread *t, void *arg)
 			CALL(t, TGKILL, r->pid, r->tid, SIGUSR1);
 		}
 		w_sleep(t, part);
+		w_until_in(t, r, C_READ);
 		c = w_more(t->w, ++n) ? 'y' : 'n';
 		CALL(t, WRITE, x->wfd, L(&c), 1);
 	}
 	w_extra(t->w, "read_restarts", (double)(n * o->signals));
 }
 
-/* number[0]: time stopped as the parent sees it; number[1]: rounds begun by the child. */
+/* number[0]: time stopped as the parent sees it; number[1]: rounds begun by the child;
+ * number[2]: stops. A nap that was over before it could be stopped is taken again. */
 static void napper(struct w_thread *t, void *unused)
 {
-	uint64_t *stopped = &t->w->sh->number[0], *begun = &t->w->sh->number[1];
+	uint64_t *stopped = &t->w->sh->number[0], *begun = &t->w->sh->number[1], *stops = &t->w->sh->number[2];
 
 	for (uint64_t n = 0; w_more(t->w, n); n++) {
 		__atomic_add_fetch(begun, 1, __ATOMIC_RELEASE);
-		w_sleep(t, t->w->opt.hold_ns);
+		do
+			w_sleep(t, t->w->opt.hold_ns);
+		while (__atomic_load_n(stops, __ATOMIC_ACQUIRE) <= n);
 	}
 	t->state_ns[HL_STATE_SLEEP] -= __atomic_load_n(stopped, __ATOMIC_ACQUIRE);
 	t->state_ns[HL_STATE_STOPPED] += *stopped;
 }
 
 /* Stops the child once in each of its sleeps: returns 0 when it is gone. */
-static int stop_once(struct w_thread *t, long pid, uint64_t part)
+static int stop_once(struct w_thread *t, struct w_thread *c, long pid, uint64_t part)
 {
 	uint64_t since;
 	int status;
 
 	w_sleep(t, part);
+	w_until_in(t, c, C_NANOSLEEP);
 	CALL(t, KILL, pid, SIGSTOP);
 	if (WAIT(t, CHILD, WAIT4, pid, L(&status), WUNTRACED | __WALL, 0) < 0 || !WIFSTOPPED(status))
 		return 0;
 	since = w_now();
 	w_sleep(t, part);
 	__atomic_add_fetch(&t->w->sh->number[0], w_now() - since, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&t->w->sh->number[2], 1, __ATOMIC_RELEASE);
 	CALL(t, KILL, pid, SIGCONT);
 	return 1;
 }
@@ -127,8 +133,7 @@ static void nap_stopper(struct w_thread *t, void *unused)
 	while (pid > 0 && w_more(w, n)) {
 		while (__atomic_load_n(&w->sh->number[1], __ATOMIC_ACQUIRE) == n)
 			w_sleep(t, MS / 10);
-		w_until_in(t, c, C_NANOSLEEP);
-		if (!stop_once(t, pid, w->opt.hold_ns / 3))
+		if (!stop_once(t, c, pid, w->opt.hold_ns / 3))
 			break;
 		n++;
 	}

@@ -102,6 +102,7 @@ static void interrupter(struct w_thread *t, void *arg)
 		for (uint64_t i = 0; i < t->w->opt.signals; i++)
 			interrupt_once(t, x, r, ++nr);
 		w_sleep(t, t->w->opt.hold_ns);
+		w_until_in(t, r, C_READ); /* else the last signal would find it with its byte */
 		c = w_more(t->w, ++n) ? 'y' : 'n';
 		CALL(t, WRITE, x->wfd, L(&c), 1);
 	}

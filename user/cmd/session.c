@@ -303,6 +303,8 @@ int session_open(const struct session_cfg *cfg, struct session **out)
 
 	*out = s;
 	s->cfg = *cfg;
+	if (!cfg->recording)
+		s->cfg.recording = cfg->opts->beside;
 	filter.target = cfg->in->rest != NULL;
 	if (filter_init(&s->filter, &filter))
 		return EXIT_USAGE;

@@ -20,6 +20,7 @@ struct session_opts {
 	uint64_t slow_ns, memory;
 	uint64_t ring; /* bytes; this and what follows: for tests */
 	unsigned int slots, cells;
+	const char *beside; /* a recording of what another command shows */
 };
 
 #define SESSION_DEFAULTS \
@@ -46,7 +47,9 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	{ .type = OPT_UINT, .long_name = "slots", .arg = "N", .help = "threads", .hidden = true, \
 	  .offset = offsetof(where, m.slots) }, \
 	{ .type = OPT_UINT, .long_name = "cells", .arg = "N", .help = "cells", .hidden = true, \
-	  .offset = offsetof(where, m.cells) }
+	  .offset = offsetof(where, m.cells) }, \
+	{ .type = OPT_STR, .long_name = "beside", .arg = "FILE", .help = "recording", .hidden = true, \
+	  .offset = offsetof(where, m.beside) }
 /* clang-format on */
 
 struct session;
