@@ -259,4 +259,44 @@ def plain_terminals():
             t.ended()
 
 
+@test
+def keys_that_the_terminal_has_not():
+    # a vt100 has no PgDn: what one sends is neither Esc nor the commands that its letters would be
+    with Terminal("-i 0.3", env="LANG=C LC_ALL=C TERM=vt100") as t:
+        t.see("PID +COMMAND")
+        t.keys("3", "Enter")
+        t.see("Operations > ")
+        tmux("send-keys", "-l", "\x1b[6~")
+        tmux("send-keys", "-l", "\x1b[15~")
+        time.sleep(0.4)
+        check("Operations > " in t.text(), "still on the page")
+        t.keys("Escape")
+        tap.wait_for("the way back", lambda: "Operations > " not in t.text())
+        t.keys("q")
+        t.ended()
+
+
+@test
+def what_it_is_filtered_by():
+    with Terminal(f"-i 0.3 -p {os.getpid()}") as t:
+        t.see(f"only --pid={os.getpid()}")
+        t.see("calls on, of the target")
+
+
+@test
+def a_group_opens():
+    with Terminal("-i 0.3", w=80, h=24) as t:
+        t.see("PID +COMMAND")
+        t.keys("g")
+        t.see("by command")
+        t.see("PROCS")
+        t.keys("Enter")
+        t.see("Processes › ")
+        t.see("PID +COMMAND")
+        t.keys("BSpace")
+        t.see("by command")
+        t.keys("q")
+        t.ended()
+
+
 tap.main()

@@ -8,6 +8,7 @@
 #define GAP       2 /* between columns */
 #define GAP_TIGHT 1
 #define BAR_MAX   40 /* a bar grows up to this before the flexible column gets the rest */
+#define LONG_TEXT 24 /* columns of a text that is rather a path than a word */
 #define BAR_SHARE 5  /* … and has one column of so many that the screen is wider than 80 */
 
 enum val_type field_type(const struct field *f)
@@ -104,7 +105,22 @@ static void take_fields(struct choice *c, unsigned int flag)
 	}
 }
 
-/* Hand out what is left: a part to the bars, up to a size, then all to the flexible column. */
+/* What is left when the bars have theirs: the flexible column gets it all, or some where
+ * others have longer texts. */
+static void stretch_text(struct column *cols, int n, struct column *flex, int room)
+{
+	int longer = 0, some;
+
+	for (int i = 0; i < n; i++)
+		longer += &cols[i] != flex && cols[i].f->width >= LONG_TEXT;
+	some = longer && flex->f->width < LONG_TEXT ? MIN(room, LONG_TEXT) : room;
+	flex->w += some;
+	for (int i = 0; i < n && some < room; i++)
+		if (&cols[i] != flex && cols[i].f->width >= LONG_TEXT)
+			cols[i].w += (room - some) / longer;
+}
+
+/* Hand out what is left: a part to the bars, up to a size, then all to the texts. */
 static void stretch(struct column *cols, int n, int room)
 {
 	struct column *flex = NULL;
@@ -120,8 +136,8 @@ static void stretch(struct column *cols, int n, int room)
 			room -= more;
 		}
 	}
-	if (flex)
-		flex->w += MAX(room, 0);
+	if (flex && room > 0)
+		stretch_text(cols, n, flex, room);
 }
 
 int columns_place(struct column *cols, const struct app *a, const struct panel *p, int width)

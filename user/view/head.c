@@ -103,6 +103,11 @@ static void head_host(const struct app *a, struct canvas *c, int y)
 		pen_raw(&p, ATTR_BRAND, s->hostname ? s->hostname : "?");
 		pen_put(&p, ATTR_TOP, "  ");
 		pen_raw(&p, ATTR_TOP, s->kernel ? s->kernel : "?");
+		/* the rows are not of the whole host */
+		for (size_t i = 0; s->filters && s->filters[i]; i++) {
+			pen_put(&p, ATTR_TOP, i ? " " : "  only ");
+			pen_raw(&p, ATTR_BRAND, s->filters[i]);
+		}
 		if (s->cpus)
 			head_whole(&p, ATTR_TOP, "  %u CPU%s", s->cpus, s->cpus == 1 ? "" : "s");
 		head_whole(&p, ATTR_TOP, "  every %s",

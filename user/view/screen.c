@@ -311,6 +311,37 @@ static int special_key(struct screen *s, wint_t code)
 	return 0;
 }
 
+/*
+ * After an Esc: the rest of a key that the terminal's description does not know, which comes
+ * with it. Its letters are no commands. The usual ones are known; 0: none of ours.
+ */
+static int escaped_key(void)
+{
+	static const struct {
+		char end;
+		int number, key;
+	} keys[] = {
+		{ 'A', 0, APP_KEY_UP },   { 'B', 0, APP_KEY_DOWN },   { 'C', 0, APP_KEY_RIGHT },
+		{ 'D', 0, APP_KEY_LEFT }, { 'H', 0, APP_KEY_HOME },   { 'F', 0, APP_KEY_END },
+		{ '~', 1, APP_KEY_HOME }, { '~', 3, APP_KEY_DELETE }, { '~', 4, APP_KEY_END },
+		{ '~', 5, APP_KEY_PGUP }, { '~', 6, APP_KEY_PGDN },   { '~', 7, APP_KEY_HOME },
+		{ '~', 8, APP_KEY_END },  { 'Z', 0, APP_KEY_BACKTAB },
+	};
+	int number = 0;
+	wint_t c;
+
+	if (get_wch(&c) != OK)
+		return 27; /* nothing came with it: the key Esc */
+	if (c != '[' && c != 'O')
+		return 0; /* Alt and a key */
+	while (get_wch(&c) == OK && c < '@')
+		number = c >= '0' && c <= '9' && number < 1000 ? number * 10 + (int)(c - '0') : 1000;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if ((wint_t)keys[i].end == c && keys[i].number == number)
+			return keys[i].key;
+	return 0;
+}
+
 int screen_key(struct screen *s)
 {
 	wint_t c;
@@ -319,6 +350,8 @@ int screen_key(struct screen *s)
 	for (;;) {
 		switch (get_wch(&c)) {
 		case OK:
+			if (c == 27)
+				return escaped_key();
 			return c < APP_KEY_UP ? (int)c : 0;
 		case KEY_CODE_YES:
 			key = special_key(s, c);
