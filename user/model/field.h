@@ -61,6 +61,7 @@ enum metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
 #define FIELD_TAIL    (1u << 10) /* too long for its column its end is shown: paths, peers */
 #define FIELD_RARE    (1u << 11) /* no column where no row has a value */
 #define FIELD_GROUPED (1u << 12) /* how many a row stands for: a column of grouped rows only */
+#define FIELD_DIM     (1u << 13) /* where it is true, the row is of the past */
 
 /* A quantity that is known for the last interval and since start is two fields, twins:
  * "interval.count" is the twin of "count". */

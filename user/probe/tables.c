@@ -109,7 +109,7 @@ static const struct field process_fields[] = {
 	  .width = 24 },
 	{ "args", "ARGUMENTS", "command line, secrets masked", field_str, AT(args), .flags = FIELD_ASC,
 	  .width = 24 },
-	{ "gone", "GONE", "it has ended", get_proc_gone, .width = 4, .type = VAL_BOOL },
+	{ "gone", "GONE", "it has ended", get_proc_gone, .flags = FIELD_DIM, .width = 4, .type = VAL_BOOL },
 };
 /* clang-format on */
 #undef ROW

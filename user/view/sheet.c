@@ -35,12 +35,24 @@ static void section(struct sheet *s, const char *title)
 	s->y++;
 }
 
-/* Has an earlier field said this already? */
+/* Are both of the row itself, or of the same part of it ("detail.path", "detail.text")? */
+static bool same_part(const struct field *f, const struct field *g)
+{
+	const char *dot = strchr(f->name, '.'), *other = strchr(g->name, '.');
+
+	if (!dot || !other)
+		return !dot && !other;
+	return dot - f->name == other - g->name && !strncmp(f->name, g->name, (size_t)(dot - f->name));
+}
+
+/* Has an earlier field said this of the same thing? */
 static bool said_before(const struct sheet *s, const struct field *f, const char *text)
 {
 	for (const struct field *g = s->d->fields; g < f; g++) {
-		struct val v = field_get(g, s->l->row);
+		struct val v = {};
 
+		if (same_part(f, g))
+			v = field_get(g, s->l->row);
 		if (v.type == VAL_STR && v.s && !strcmp(v.s, text))
 			return true;
 	}

@@ -81,6 +81,7 @@ static bool val_is_nothing(const struct val *v)
 #define CELL_SORTED   (1u << 0)
 #define CELL_SELECTED (1u << 1)
 #define CELL_TAIL     (1u << 2)
+#define CELL_DIM      (1u << 3)
 
 static void table_cell(const struct app *a, struct canvas *c, int x, int y, const struct column *col,
 		       const void *row, unsigned int how)
@@ -96,6 +97,8 @@ static void table_cell(const struct app *a, struct canvas *c, int x, int y, cons
 	val_text(&text, col->f, &v, !a->theme.utf8);
 	if (val_is_nothing(&v))
 		attr = ATTR_ZERO;
+	else if (how & CELL_DIM)
+		attr = ATTR_DIM;
 	else if (how & CELL_SORTED && attr == ATTR_NORMAL)
 		attr = ATTR_BOLD;
 	if (how & CELL_TAIL)
@@ -107,6 +110,20 @@ static void table_cell(const struct app *a, struct canvas *c, int x, int y, cons
 	str_free(&text);
 }
 
+/* Is the row of something that has ended? */
+static bool row_is_past(const struct table_desc *d, const void *row)
+{
+	for (size_t i = 0; i < d->nr_fields; i++) {
+		struct val v = {};
+
+		if (d->fields[i].flags & FIELD_DIM)
+			v = field_get(&d->fields[i], row);
+		if (v.type == VAL_BOOL && v.b)
+			return true;
+	}
+	return false;
+}
+
 static void table_rows(const struct app *a, struct canvas *c, const struct panel *p, struct rect r,
 		       const struct column *cols, int n, bool focus)
 {
@@ -116,10 +133,12 @@ static void table_rows(const struct app *a, struct canvas *c, const struct panel
 		const void *row = p->res.rows[p->top + (size_t)y];
 
 		bool selected = focus && p->top + (size_t)y == p->sel;
+		unsigned int how = (selected ? CELL_SELECTED : 0) |
+				   (row_is_past(p->res.desc, row) ? CELL_DIM : 0);
 
 		for (int i = 0; i < n; i++)
 			table_cell(a, c, r.x + cols[i].x, r.y + y, &cols[i], row,
-				   (cols[i].f == sort ? CELL_SORTED : 0) | (selected ? CELL_SELECTED : 0) |
+				   how | (cols[i].f == sort ? CELL_SORTED : 0) |
 					   (column_tail(p, cols[i].f) ? CELL_TAIL : 0));
 		if (selected)
 			canvas_select(c, r.x, r.y + y, r.w);
