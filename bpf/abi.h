@@ -389,6 +389,7 @@ enum hl_life_what {
 	HL_LIFE_EXEC = 2,
 	HL_LIFE_RENAME = 3,
 	HL_LIFE_EXIT = 4, /* the whole process: its last thread is gone */
+	HL_LIFE_MOVE = 5, /* to another cgroup */
 };
 
 /* From the kernel's lifecycle ring only: the live source turns it into PROCESS,

@@ -27,8 +27,8 @@ __hot __u32 key_hash(__u64 key, __u64 start)
 __hot __u32 cell_take(void)
 {
 	struct hl_ctl *ctl = ctl_get();
-	__u32 head, at, cell;
-	__u64 *got;
+	__u32 at;
+	__u64 *got, head;
 
 	if (!ctl)
 		return 0;
@@ -40,9 +40,9 @@ __hot __u32 cell_take(void)
 		got = bpf_map_lookup_elem(&hl_free, &at);
 		if (!got)
 			break;
-		cell = (__u32)*got;
+		/* the exchange orders what is read after it behind free_tail, on every machine */
 		if (__sync_val_compare_and_swap(&ctl->free_head, head, head + 1) == head)
-			return cell;
+			return (__u32)*got;
 	}
 	if (ctl->pool_next >= cfg.nr_cells)
 		return 0;

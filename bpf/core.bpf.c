@@ -85,7 +85,8 @@ int sched_switch(__u64 *ctx)
 	return 0;
 }
 
-/* Leaves nothing but who woke it: the scheduler keeps the time itself. */
+/* Leaves who woke it, and what its group was out of quota until now: that is no part of its wait
+ * for a CPU. The scheduler keeps the time itself. */
 SEC("tp_btf/sched_waking")
 int sched_waking(__u64 *ctx)
 {
@@ -102,6 +103,8 @@ int sched_waking(__u64 *ctx)
 	} else {
 		s->waker = HL_WAKER_INTERRUPT;
 	}
+	if (s->flags & HL_SLOT_WAS_ASLEEP)
+		s->throttled = throttled_total(p);
 	return 0;
 }
 
@@ -167,6 +170,14 @@ int task_rename(__u64 *ctx)
 	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), (void *)ctx[1]);
 	bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));
 	return 0;
+}
+
+/* A process has just moved to another cgroup, as most do between their fork and their exec. */
+SEC("?tp_btf/cgroup_attach_task")
+int cgroup_attach_task(__u64 *ctx)
+{
+	targets_moved();
+	return life_send((struct task_struct *)ctx[2], HL_LIFE_MOVE);
 }
 
 SEC("?tp_btf/sys_enter")

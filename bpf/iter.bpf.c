@@ -30,6 +30,13 @@ struct {
 	__type(value, struct slow_raw);
 } scratch SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hl_slot);
+} copies SEC(".maps");
+
 char LICENSE[] SEC("license") = "GPL";
 
 /* Now on the run queue's clock: from the pair that sched_switch keeps, for the clock of a
@@ -86,6 +93,16 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 		s->flags |= HL_SLOT_OFF_CPU | HL_SLOT_LOWER_BOUND | (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
 }
 
+/* It ended meanwhile, and its last switch-out may not have found its home: nobody would give
+ * that back. */
+__hot bool found_dead(struct task_struct *p, struct hl_slot *s)
+{
+	if (!p->exit_state)
+		return false;
+	__sync_val_compare_and_swap(&s->owner, owner_of(p), 0);
+	return true;
+}
+
 __hot int found(struct bpf_iter__task *ctx)
 {
 	struct task_struct *p = ctx->task;
@@ -102,6 +119,8 @@ __hot int found(struct bpf_iter__task *ctx)
 		if (s) {
 			found_state(p, s, clock_now());
 			slot_own(s, p);
+			if (found_dead(p, s))
+				return 0;
 		} else {
 			__sync_fetch_and_add(&cpu->threads_lost, 1);
 		}
@@ -131,7 +150,7 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	struct task_struct *p = ctx->task;
 	struct hl_ctl *ctl = ctl_get();
 	struct slow_what w = {};
-	__u32 zero = 0, switches;
+	__u32 zero = 0, seq;
 	struct path_walk walk = {};
 	struct slow_raw *raw;
 	struct hl_slot *s;
@@ -140,7 +159,11 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	if (!p || !p->pid || !ctl)
 		return 0;
 	s = slot_find(p);
-	if (!s || !(s->flags & HL_SLOT_OFF_CPU))
+	if (!s)
+		return 0;
+	seq = s->seq;
+	barrier_compiler();
+	if (!(s->flags & HL_SLOT_OFF_CPU))
 		return 0;
 	now = clock_now();
 	since = s->since;
@@ -153,7 +176,6 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	}
 	if (!since || now < since || now - since < ctl->slow_ns || (work_waits & 1u << (w.state & 31)))
 		return 0;
-	switches = s->switches;
 	raw = bpf_map_lookup_elem(&scratch, &zero);
 	if (!raw)
 		return 0;
@@ -174,21 +196,38 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	if (w.detail == HL_DETAIL_FILE && w.object)
 		raw->r.path_len = path_of(w.object, &raw->path, &walk);
 	raw->r.flags |= walk.flags;
-	if (s->switches == switches) /* else it went on meanwhile, and the object may be gone */
+	barrier_compiler();
+	if (!(seq & 1) && s->seq == seq) /* else it went on meanwhile, and the object may be gone */
 		bpf_seq_write(ctx->meta->seq, raw, sizeof(*raw));
 	return 0;
+}
+
+/* A whole copy of a slot that another CPU may be writing; false: it will not hold still. */
+__hot bool slot_copy(struct hl_slot *to, struct hl_slot *s)
+{
+	__u32 seq;
+
+	for (int i = 0; i < 16; i++) {
+		seq = s->seq;
+		barrier_compiler();
+		if (!(seq & 1) && !bpf_probe_read_kernel(to, sizeof(*to), s) && s->seq == seq)
+			return true;
+	}
+	return false;
 }
 
 SEC("iter/task")
 int hl_homed(struct bpf_iter__task *ctx)
 {
 	struct task_struct *p = ctx->task;
-	struct hl_slot *s;
+	struct hl_slot *s, *copy;
+	__u32 zero = 0;
 
 	if (!p || !p->pid)
 		return 0;
 	s = bpf_task_storage_get(&hl_homes, p, NULL, 0);
-	if (s && s->owner)
-		bpf_seq_write(ctx->meta->seq, s, sizeof(*s));
+	copy = bpf_map_lookup_elem(&copies, &zero);
+	if (s && copy && s->owner > HL_BUSY && slot_copy(copy, s))
+		bpf_seq_write(ctx->meta->seq, copy, sizeof(*copy));
 	return 0;
 }

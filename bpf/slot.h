@@ -46,7 +46,7 @@ struct hl_slot {
 
 	__u64 state_ns[NR_HL_STATES];
 
-	__u64 throttled; /* the run queue's throttled time at switch-out … */
+	__u64 throttled; /* the run queue's throttled time at switch-out, or sched_waking's … */
 	__u64 object;    /* file or socket that is waited on; valid while off the CPU in a call */
 	__u64 arg;       /* futex word, or number of descriptors */
 	__u64 cfs_rq;    /* … and which run queue that was */
@@ -151,6 +151,7 @@ struct hl_cpu {
 #define HL_CFG_PREV_STATE (1u << 0) /* sched_switch passes prev_state (v5.18, fa2c3254d7cf) */
 #define HL_CFG_PREEMPT    (1u << 1) /* hooks run preemptible: hold preemption off (bpf_preempt_disable) */
 #define HL_CFG_CAST       (1u << 2) /* bpf_rdonly_cast exists: typed loads instead of a helper */
+#define HL_CFG_CGROUPS    (1u << 3) /* it has cgroups: tells when a process moves to another */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */
@@ -174,10 +175,10 @@ struct hl_ctl {
 	__u32 filter;
 	__u32 nr_comms, nr_cgroups;
 	__u32 pool_next; /* first cell that was never handed out */
-	__u32 free_head; /* kernel takes here … */
-	__u32 free_tail; /* … user space gives back there */
 	__u32 look; /* the calls tier only counts how many there are */
 	__u32 found; /* all threads that were there before have their homes */
+	__u64 free_head; /* kernel takes here … */
+	__u64 free_tail; /* … user space gives back there: never to wrap, for the ring's size is no power of two */
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 };

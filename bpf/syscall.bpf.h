@@ -22,6 +22,7 @@
 #define HL_ERESTARTNOHAND 514
 #define HL_ERESTARTBLOCK  516
 #define HL_MAX_ERRNO      4095
+#define HL_CGROUP_DEPTH   32 /* containers within containers have a dozen */
 
 #if defined(__TARGET_ARCH_x86)
 #define HL_NR_SIGRETURN      15
@@ -55,7 +56,7 @@ static __noinline bool target_matches(struct task_struct *p, struct hl_ctl *ctl)
 	if (!ctl->nr_cgroups)
 		return false;
 	cg = BPF_CORE_READ(p, cgroups, dfl_cgrp);
-	for (int depth = 0; depth < 12 && cg; depth++) {
+	for (int depth = 0; depth < HL_CGROUP_DEPTH && cg; depth++) {
 		id = BPF_CORE_READ(cg, kn, id);
 		for (__u32 i = 0; i < HL_MAX_CGROUPS && i < ctl->nr_cgroups; i++)
 			if (ctl->cgroups[i] == id)
@@ -108,6 +109,15 @@ __hot void target_renamed(struct task_struct *p)
 	struct hl_ctl *ctl = ctl_get();
 
 	if (ctl && ctl->nr_comms && p->pid == p->tgid)
+		__sync_fetch_and_add(&ctl->filter_gen, 1);
+}
+
+/* Some threads are in other cgroups from now on. */
+__hot void targets_moved(void)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	if (ctl && ctl->nr_cgroups)
 		__sync_fetch_and_add(&ctl->filter_gen, 1);
 }
 

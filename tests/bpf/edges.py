@@ -89,6 +89,81 @@ def io_worker():
             f.same(r.doc.acct("threads")["lost"], 0, "threads without a ledger")
 
 
+# ---- targets -----------------------------------------------------------------------------------------
+
+CALLS = """
+import os, sys
+def calls(n):
+    for _ in range(n): os.getppid()
+calls(300)
+print("READY", file=sys.stderr, flush=True)
+for line in sys.stdin:
+    calls(int(line))
+    print("DONE", flush=True)
+"""
+
+
+def cgroup2():
+    root = next((line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"), None)
+    path = f"/hostlat-edges-{os.getpid()}"
+    try:
+        os.mkdir(f"{root}{path}")
+    except (OSError, TypeError) as e:
+        live.lacks(f"no cgroup2 that we may write to: {e}")
+    return root, path
+
+
+@test("targets: a process that comes into the cgroup while it runs, and one deep below it")
+def cgroup_joined():
+    root, path = cgroup2()
+    deep = path + "/d" * 16
+    try:
+        os.makedirs(f"{root}{deep}")
+        with live.Load(sys.executable, "-c", CALLS, ready="READY") as load:
+            with live.Record("--cgroup", path, calls="on") as rec:
+                for where, n in ((None, 100), (path, 2000), (deep, 500)):
+                    if where is not None:
+                        with open(f"{root}{where}/cgroup.procs", "w") as f:
+                            f.write(str(load.pid))
+                    load.say(str(n))
+                    same(load.p.stdout.readline(), "DONE\n", "answer")
+        with Facts() as f:
+            f.same(rec.doc.process(load.pid)["cgroup"], deep, "cgroup of the process")
+            f.same(rec.doc.count(load.pid, "syscall", "getppid"), 2500, "calls made in the cgroup")
+            f.same(rec.doc.acct("calls")["lost"], 0, "lost calls")
+    finally:
+        while len(deep) >= len(path):
+            live.wait_for("empty cgroup", lambda: not open(f"{root}{deep}/cgroup.procs").read())
+            os.rmdir(f"{root}{deep}")
+            deep = os.path.dirname(deep)
+
+
+# ---- the CPU -------------------------------------------------------------------------------------------
+
+
+@test("throttled: not of a thread that slept while its group was, and then waits for a CPU")
+def slept_through():
+    root = next((r for r in ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup") if os.path.exists(r + "/cgroup.procs")), None)
+    group = f"{root}/hostlat-edges-{os.getpid()}"
+    os.mkdir(group)
+    try:
+        for name, value in (("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "20000"), ("cpu.max", "20000 100000")):
+            if os.path.exists(f"{group}/{name}"):
+                with open(f"{group}/{name}", "w") as f:
+                    f.write(value)
+        if not any(os.path.exists(f"{group}/{name}") for name in ("cpu.cfs_quota_us", "cpu.max")):
+            live.lacks("no CPU quota")
+        r = live.record([*LOADS, "sleep-through", f"{group}/cgroup.procs"])
+    finally:
+        os.rmdir(group)
+    truth = told(r)
+    with Facts() as f:
+        ns, spinner = r.doc.thread(truth["sleeper"])["time_ns"], r.doc.thread(truth["spinner"])["time_ns"]
+        f.check(spinner.get("throttled", 0) > 200 * MS, f"the group was hardly throttled: {spinner}")
+        f.check(ns["runqueue"] > 50 * MS, f"the sleeper hardly waited for a CPU: {ns}")
+        f.check(ns.get("throttled", 0) < MS, f"throttled of the sleeper: {ns}")
+
+
 # ---- states --------------------------------------------------------------------------------------------
 
 

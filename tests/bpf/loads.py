@@ -364,6 +364,55 @@ def load_io_worker(hold_ms):
     tell(pid=os.getpid(), worker=worker, wall_ns=wall)
 
 
+# ---- a group out of quota --------------------------------------------------------------------------
+
+
+def load_sleep_through(procs):
+    """In each second: a spinner uses up its group's quota for a quarter of it; later a sleeper of the
+    same group wakes where a stronger program outside has the CPU."""
+    begin, rounds = time.monotonic() + 0.2, 4
+
+    def at(second):
+        time.sleep(max(0, begin + second - time.monotonic()))
+
+    def until(second):
+        while time.monotonic() < begin + second:
+            pass
+
+    def join(nice):
+        with open(procs, "w") as f:
+            f.write("0")
+        os.nice(nice)
+
+    def spinner(i):
+        at(i)
+        until(i + 0.25)
+
+    def stronger(i):
+        at(i + 0.6)
+        until(i + 0.7)
+
+    def sleeper(i):
+        at(i + 0.62)
+        until(time.monotonic() - begin + 0.002)
+
+    def strong():
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+    os.sched_setaffinity(0, {0})
+    pids = {}
+    for body, start in ((spinner, lambda: join(0)), (stronger, strong), (sleeper, lambda: join(10))):
+        pids[body.__name__] = os.fork()
+        if not pids[body.__name__]:
+            start()
+            for i in range(rounds):
+                body(i)
+            os._exit(0)
+    for pid in pids.values():
+        os.waitpid(pid, 0)
+    tell(**pids)
+
+
 # ---- servers that take their time -------------------------------------------------------------
 
 

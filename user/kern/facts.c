@@ -190,7 +190,8 @@ static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64
 /* Hooks of which each run is one record. */
 static uint64_t skipped_life(struct live *l)
 {
-	return skipped(l, "task_newtask") + skipped(l, "sched_process_exec") + skipped(l, "task_rename");
+	return skipped(l, "task_newtask") + skipped(l, "sched_process_exec") + skipped(l, "task_rename") +
+	       skipped(l, "cgroup_attach_task");
 }
 
 /* `before` was read before the drain, so that what is seen was drained too. */

@@ -84,6 +84,7 @@ struct kproc {
 	char comm[HL_COMM_LEN];
 	char *exe, *args, *cgroup;
 	bool dirty; /* to be sent before the next tick */
+	bool moved; /* its cgroup is another one than `cgroup` */
 	bool gone;  /* all threads ended; freed when its cells were drained */
 };
 

@@ -198,6 +198,20 @@ void life_found(struct live *l, const void *item)
 		proc_ask(l, t->proc);
 }
 
+static void proc_moved(struct kproc *p, uint64_t cgroup_id)
+{
+	p->cgroup_id = cgroup_id;
+	p->moved = p->dirty = true;
+}
+
+static void on_move(struct live *l, const struct hl_rec_life *r)
+{
+	struct kthread *t = thread_get(l, r);
+
+	if (t->tid == t->pid)
+		proc_moved(t->proc, r->cgroup_id);
+}
+
 static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 {
 	struct kthread *t = thread_get(l, r);
@@ -214,6 +228,8 @@ static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 	memcpy(t->comm, r->comm, HL_COMM_LEN);
 	t->proc->dirty = t->dirty = true;
+	if (t->proc->cgroup_id != r->cgroup_id)
+		proc_moved(t->proc, r->cgroup_id);
 }
 
 static void on_rename(struct live *l, const struct hl_rec_life *r)
@@ -234,8 +250,10 @@ static void send_process(struct live *l, struct kproc *p)
 	struct hl_rec_process *r;
 
 	p->dirty = false;
-	if (!p->cgroup && !cgroups_path(l->life.cgroups, p->cgroup_id, p->gone ? 0 : (pid_t)p->pid, path))
-		p->cgroup = xstrdup(path);
+	if ((!p->cgroup || p->moved) &&
+	    !cgroups_path(l->life.cgroups, p->cgroup_id, p->gone ? 0 : (pid_t)p->pid, path))
+		set_str(&p->cgroup, path);
+	p->moved = false;
 	r = LIVE_BEGIN(l, PROCESS, process);
 	r->h.ts = l->last_tick;
 	r->h.pid = r->h.tid = p->pid;
@@ -302,6 +320,8 @@ void life_record(struct live *l, const struct hl_rec *rec, size_t n)
 		on_exec(l, r, n);
 	else if (r->what == HL_LIFE_RENAME)
 		on_rename(l, r);
+	else if (r->what == HL_LIFE_MOVE)
+		on_move(l, r);
 }
 
 void life_send(struct live *l)

@@ -150,6 +150,11 @@ static int set_targets(struct live *l)
 	return 0;
 }
 
+static void autoload(struct live *l, const char *prog)
+{
+	bpf_program__set_autoload(bpf_object__find_program_by_name(l->core.bpf, prog), true);
+}
+
 static int open_core(struct live *l)
 {
 	struct hl_cfg sizing = l->kcfg;
@@ -165,9 +170,10 @@ static int open_core(struct live *l)
 	err = shared_size(&l->core, &l->cfg, &sizing);
 	if (err)
 		return err;
-	for (size_t i = 0; i < 2; i++)
-		bpf_program__set_autoload(
-			bpf_object__find_program_by_name(l->core.bpf, i ? "sys_enter" : "sys_exit"), true);
+	autoload(l, "sys_enter");
+	autoload(l, "sys_exit");
+	if (l->kcfg.flags & HL_CFG_CGROUPS)
+		autoload(l, "cgroup_attach_task");
 	err = object_load(&l->core, false);
 	if (err)
 		return err;
@@ -267,6 +273,12 @@ int live_start(struct live *l)
 	facts_meta(l);
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
 		err = object_attach(&l->core, always[i], &l->links[l->nr_links]);
+		if (err)
+			return err;
+		l->nr_links++;
+	}
+	if (l->kcfg.flags & HL_CFG_CGROUPS) {
+		err = object_attach(&l->core, "cgroup_attach_task", &l->links[l->nr_links]);
 		if (err)
 			return err;
 		l->nr_links++;

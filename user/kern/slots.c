@@ -88,7 +88,7 @@ void slots_drain(struct live *l)
 			rd.missing++;
 			continue;
 		}
-		if (read_slot(s, &copy) && copy.tid == t->tid && copy.begin)
+		if (read_slot(s, &copy) && copy.tid == t->tid && copy.start == t->start && copy.begin)
 			send(l, &copy, rd.boot);
 	}
 	if (rd.missing && l->iter_works)
