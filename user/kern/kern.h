@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "bpf/slot.h"
+#include "host/ask.h"
 #include "host/cgroup.h"
 #include "host/proc.h"
 #include "host/system.h"
@@ -85,6 +86,7 @@ struct kproc {
 	char *exe, *args, *cgroup;
 	bool dirty; /* to be sent before the next tick */
 	bool moved; /* its cgroup is another one than `cgroup` */
+	bool execed; /* its command line came from its exec */
 	bool gone;  /* all threads ended; freed when its cells were drained */
 };
 
@@ -102,12 +104,14 @@ struct life {
 	struct hash *procs;   /* pid -> kproc */
 	struct hash *gone; /* {pid, start} -> kproc whose cells are still to be drained */
 	struct cgroups *cgroups;
+	struct asker *asker; /* NULL: nothing is asked any more */
 };
 
 void life_init(struct life *f);
 void life_fini(struct life *f);
 void life_found(struct live *l, const void *item);                   /* from hl_found */
 void life_record(struct live *l, const struct hl_rec *rec, size_t n); /* from the lifecycle ring */
+void life_asked(struct live *l, uint64_t until_ns); /* command lines of processes that were there before */
 void life_send(struct live *l); /* PROCESS and THREAD of what is new or changed */
 void life_forget(struct live *l); /* processes whose end was sent with their last cells */
 struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: not known */

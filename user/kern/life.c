@@ -14,8 +14,6 @@
 #include "kern/kern.h"
 #include "kern/path.h"
 
-#define MAX_ARGS 512
-
 struct identity {
 	uint64_t start;
 	uint32_t pid, pad;
@@ -51,6 +49,7 @@ void life_fini(struct life *f)
 	hash_free(f->threads);
 	hash_free(f->procs);
 	cgroups_free(f->cgroups);
+	asker_free(f->asker);
 	memset(f, 0, sizeof(*f));
 }
 
@@ -174,18 +173,37 @@ static void masked(struct kproc *p, const char *raw, size_t n)
 	str_free(&s);
 }
 
-/* What /proc tells about a process that was there before. */
+/* What /proc tells about a process that was there before; its command line comes later. */
 static void proc_ask(struct live *l, struct kproc *p)
 {
 	char buf[4096];
-	ssize_t n;
 
 	if (p->flags & HL_PROC_KTHREAD)
 		return;
-	n = proc_exe(p->pid, buf, sizeof(buf));
-	set_str(&p->exe, n > 0 ? buf : NULL);
-	n = proc_cmdline(p->pid, buf, MAX_ARGS);
-	masked(p, buf, n > 0 ? n : 0);
+	set_str(&p->exe, proc_exe(p->pid, buf, sizeof(buf)) > 0 ? buf : NULL);
+	if (l->life.asker)
+		asker_put(l->life.asker, (pid_t)p->pid);
+}
+
+static void on_answer(void *arg, pid_t pid, const char *buf, ssize_t n)
+{
+	struct live *l = arg;
+	uint32_t key = (uint32_t)pid;
+	struct kproc *p = hash_get(l->life.procs, &key);
+
+	/* meanwhile it may be another program, or another process */
+	if (!p || p->execed || !(p->flags & HL_PROC_EXISTED) || n <= 0)
+		return;
+	masked(p, buf, n);
+	p->dirty = true;
+}
+
+void life_asked(struct live *l, uint64_t until_ns)
+{
+	if (!l->life.asker || asker_take(l->life.asker, until_ns, on_answer, l))
+		return;
+	asker_free(l->life.asker);
+	l->life.asker = NULL;
 }
 
 void life_found(struct live *l, const void *item)
@@ -225,6 +243,7 @@ static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 	set_str(&t->proc->exe, path.len ? path.s : NULL);
 	str_free(&path);
 	masked(t->proc, tail + PATH_ROOM, r->args_len);
+	t->proc->execed = true;
 	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 	memcpy(t->comm, r->comm, HL_COMM_LEN);
 	t->proc->dirty = t->dirty = true;

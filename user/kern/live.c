@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "kern/kern.h"
 
+/* At the start, for the command lines of who is there; what comes later comes with a tick. */
+#define ASK_NS (100 * NSEC_PER_MSEC)
+
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	__free char *line = NULL;
@@ -205,8 +208,10 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	system_info(&l->sys);
 	life_init(&l->life);
 	err = check_host(l, status);
-	if (!err)
+	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
+		l->life.asker = asker_new(proc_cmdline);
 		err = open_core(l);
+	}
 	if (!err)
 		err = ring_open(l);
 	if (!err) {
@@ -293,6 +298,7 @@ int live_start(struct live *l)
 		}
 	}
 	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
+	life_asked(l, clock_mono_ns() + ASK_NS);
 	l->started = true;
 	return tier_init(l);
 }
@@ -324,6 +330,7 @@ int live_tick(struct live *l, bool final)
 	facts_before(l, &before);
 	read_clocks(l);
 	live_drain(l);
+	life_asked(l, 0);
 	life_send(l);
 	cells_drain(l);
 	cells_reclaim(l);
