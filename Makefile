@@ -53,16 +53,28 @@ UNIT_OBJ := $(UNIT_SRC:%.c=$(O)/%.o) $(O)/tests/run.o
 WORK_SRC := $(wildcard tests/work/*.c)
 EMBED    := $(BPF_OBJ) $(wildcard user/export/*.json user/export/*.html)
 
+ifneq ($(words $(O)),1)
+$(error O must be one path without spaces)
+endif
+
 all: $(O)/hostlat
+
+# How everything is built; other flags, another compiler or version build it anew.
+HOW := $(CC) $(CFLAGS) $(HLFLAGS) $(LDFLAGS) $(CLANG) $(BPFFLAGS)
+$(O)/how: export HOW := $(HOW)
+$(O)/how: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$HOW" | cmp -s - $@ || printf '%s\n' "$$HOW" > $@
+FORCE:
 
 $(O)/hostlat: $(O)/user/main.o $(LIB_OBJ)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(if $(STATIC),$(filter-out -lcjson,$(LIBS)) -lzstd -lpthread,$(LIBS))
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c $(O)/how
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS) $(HLFLAGS) -c $< -o $@
 
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/how
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -c $< -o $@.tmp -MF $@.d -MT $@ && $(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 

@@ -156,7 +156,7 @@ def a_file_size_limit():
 def nobody_reads_any_more():
     path = tap.recording()
     for words in (f"report {path}", f"export {path} --format json", f"top -r {path} --batch --json"):
-        p = subprocess.run(["bash", "-c", f"{tap.HOSTLAT} {words} | head -c 10 >/dev/null; exit ${{PIPESTATUS[0]}}"],
+        p = subprocess.run(["bash", "-c", f"'{tap.HOSTLAT}' {words} | head -c 10 >/dev/null; exit ${{PIPESTATUS[0]}}"],
                            capture_output=True, timeout=30)
         same((p.returncode, p.stderr), (0, b""), words)
 
@@ -164,7 +164,7 @@ def nobody_reads_any_more():
 @test
 def nobody_reads_any_more_live():
     with tap.Clean():
-        p = subprocess.run(["bash", "-c", f"{tap.HOSTLAT} top --batch -i 0.2 | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}"],
+        p = subprocess.run(["bash", "-c", f"'{tap.HOSTLAT}' top --batch -i 0.2 | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}"],
                            capture_output=True, timeout=30)
         same((p.returncode, p.stderr), (0, b""), "top --batch | head -1")
 
