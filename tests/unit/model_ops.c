@@ -172,6 +172,30 @@ void test_model_ops_full_ended_first(void)
 	feed_free(f);
 }
 
+/* While calls are not counted, their history has holes, not zeros; that of waits has neither. */
+void test_model_op_heat_blind(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct feed_op call = { .pid = 10, .nr = NR_READ, .op = HL_OP_SYSCALL, .count = 3, .ns_each = 300 };
+	struct feed_op wait = { .pid = 10, .nr = NR_FUTEX, .count = 3, .ns_each = 300 };
+	const struct snap *s;
+	struct heat h;
+
+	feed_collector(f, "calls", HL_COLLECTOR_ON);
+	feed_op(f, call);
+	feed_op(f, wait);
+	feed_tick(f, SEC);
+	feed_collector(f, "calls", HL_COLLECTOR_OFF);
+	feed_tick(f, SEC);
+	feed_op(f, call); /* before it went off */
+	s = feed_tick(f, SEC);
+	ASSERT(model_heat(f->m, find_op(s, 10, NR_READ), &h));
+	ASSERT(!h.blind[HEAT_SLICES - 3] && h.blind[HEAT_SLICES - 2] && !h.blind[HEAT_SLICES - 1]);
+	ASSERT(model_heat(f->m, find_op(s, 10, NR_FUTEX), &h));
+	ASSERT(!h.blind[HEAT_SLICES - 2]);
+	feed_free(f);
+}
+
 void test_model_op_heat(void)
 {
 	struct feed *f = feed_new(NULL, NULL);

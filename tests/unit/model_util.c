@@ -71,6 +71,16 @@ int feed_meta(struct feed *f, const char *key, const char *value)
 	return finish(f);
 }
 
+int feed_collector(struct feed *f, const char *name, enum hl_collector_state state)
+{
+	struct hl_rec_collector *r = begin(f, HL_KIND_COLLECTOR, 0, 0);
+
+	r->state = state;
+	rec_add_str(&f->b, name);
+	rec_add_str(&f->b, "");
+	return finish(f);
+}
+
 static void process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags)
 {
 	struct hl_rec_process *r = begin(f, HL_KIND_PROCESS, pid, pid);

@@ -31,6 +31,7 @@ void test_view_screens_80(void)
 		{ "slow-one-80", "4\n", 80, 24, true },  { "idle-kernel-total-80", "ikt", 80, 24, false },
 		{ "group-80", "gg", 80, 24, false },     { "menu-80", "s^d", 80, 24, true },
 		{ "filter-80", "/post", 80, 24, true },  { "frozen-80", " ", 80, 24, true },
+		{ "syscall-120", "3/pwrite64\n\n", 120, 45, false },
 		{ "help-80", "?", 80, 24, true },        { "help-end-80", "?^e", 80, 24, false },
 	};
 

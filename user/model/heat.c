@@ -95,8 +95,12 @@ bool model_heat(const struct model *m, const struct op_row *row, struct heat *ou
 	if (!o || !m->seq)
 		return false;
 	*out = (struct heat){};
-	for (uint64_t age = 0; age < HEAT_SLICES && age <= last; age++)
-		out->slice_ns[HEAT_SLICES - 1 - age] = m->slice_ns[(last - age) % HEAT_SLICES];
+	for (uint64_t age = 0; age < HEAT_SLICES && age <= last; age++) {
+		size_t at = (last - age) % HEAT_SLICES;
+
+		out->slice_ns[HEAT_SLICES - 1 - age] = m->slice_ns[at];
+		out->blind[HEAT_SLICES - 1 - age] = row->op == HL_OP_SYSCALL && m->calls_off[at];
+	}
 	for (uint32_t i = 0; i < o->heat.n; i++) {
 		const struct heat_cell *c = &o->heat.cells[i];
 		uint32_t age = (uint32_t)last - c->tick;
@@ -104,6 +108,7 @@ bool model_heat(const struct model *m, const struct op_row *row, struct heat *ou
 		if (age >= HEAT_SLICES)
 			continue;
 		out->counts[HEAT_SLICES - 1 - age][c->octave] = c->count;
+		out->blind[HEAT_SLICES - 1 - age] = false; /* it was for a part of it */
 		any = true;
 	}
 	return any;

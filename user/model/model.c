@@ -184,6 +184,15 @@ static void roll(struct model *m)
 	}
 }
 
+/* Are the system calls not counted, as far as the source said? */
+static bool calls_are_off(const struct model *m)
+{
+	for (size_t i = 0; i < m->colls.n; i++)
+		if (!strcmp(m->colls.v[i].name, "calls"))
+			return m->colls.v[i].state != HL_COLLECTOR_ON;
+	return false;
+}
+
 static int tick_apply(struct model *m, const struct hl_rec *rec)
 {
 	if (m->seq && rec->ts < m->ts)
@@ -191,6 +200,7 @@ static int tick_apply(struct model *m, const struct hl_rec *rec)
 	tick_times(m, (const void *)rec);
 	slow_tick(m);
 	m->slice_ns[m->seq % HEAT_SLICES] = m->interval_ns;
+	m->calls_off[m->seq % HEAT_SLICES] = calls_are_off(m);
 	for (size_t i = 0; i < m->ops.n; i++)
 		heat_log_add(m, m->ops.v[i]);
 	m->seq++;

@@ -132,6 +132,7 @@ void query_free(struct query_result *r);
 #define HEAT_OCTAVES 32 /* octave o: [2^(o+7), 2^(o+8)) ns; 0 holds what is shorter, 31 what is longer */
 struct heat {
 	uint64_t slice_ns[HEAT_SLICES]; /* length of each slice; the newest is last; 0: not there yet */
+	bool blind[HEAT_SLICES]; /* such operations were not looked at then: none is not zero */
 	uint32_t counts[HEAT_SLICES][HEAT_OCTAVES];
 };
 

@@ -148,6 +148,7 @@ struct model {
 	VEC(struct slow) now;
 
 	uint64_t slice_ns[HEAT_SLICES]; /* by tick modulo HEAT_SLICES */
+	bool calls_off[HEAT_SLICES];    /* … at whose end no calls were counted */
 	size_t heat_cells;
 	uint64_t refused;
 

@@ -98,6 +98,8 @@ int heat_draw(const struct app *a, struct canvas *c, struct rect r, const struct
 		for (int s = 0; s < ar.n; s++) {
 			unsigned int level = heat_level(area_count(h, &ar, ar.from + s, o), ar.most);
 
+			if (h->blind[ar.from + s]) /* left empty: nothing is not known to be zero */
+				continue;
 			canvas_fill(c, r.x + AXIS_W + s * ar.wide, y, ar.wide, ATTR_HEAT + level,
 				    theme_heat_glyph(&a->theme, level));
 		}
