@@ -54,16 +54,31 @@ __hot __u32 switch_prev_state(__u64 *ctx, struct task_struct *prev)
 	return prev->__state;
 }
 
-/* v6.12 (152e11f6df29) leaves a sleeper on the queue until its lag is spent. */
+/* on_cpu and on_rq are bytes by v7.2 and were ints: read in whatever size they have. */
+__hot bool is_on_cpu(struct task_struct *task)
+{
+	return BPF_CORE_READ_BITFIELD(task, on_cpu);
+}
+
+/*
+ * Was p taken off its queue for a sleep? v6.12 (152e11f6df29) leaves a sleeper there until its
+ * lag is spent; by v7.2 the kernel keeps book of it in is_blocked.
+ */
 struct sched_entity___delayed {
 	unsigned char sched_delayed;
 } __attribute__((preserve_access_index));
+struct task_struct___blocked {
+	unsigned char is_blocked;
+} __attribute__((preserve_access_index));
 
-__hot bool sched_delayed(struct task_struct *p)
+__hot bool is_dequeued(struct task_struct *task)
 {
-	struct sched_entity___delayed *se = (void *)&p->se;
+	struct task_struct___blocked *b = (void *)task;
+	struct sched_entity___delayed *se = (void *)&task->se;
 
-	return bpf_core_field_exists(se->sched_delayed) && se->sched_delayed;
+	if (bpf_core_field_exists(b->is_blocked))
+		return b->is_blocked;
+	return !BPF_CORE_READ_BITFIELD(task, on_rq) || (bpf_core_field_exists(se->sched_delayed) && se->sched_delayed);
 }
 
 /* v6.18 (e1fad12dcb66) throttles each task at its return to user mode, before that the group at once. */

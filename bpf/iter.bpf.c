@@ -67,8 +67,8 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 	struct hl_wait w = {};
 
 	w.f.task_state = p->__state;
-	w.f.asleep = w.f.task_state && !(p->on_rq && !sched_delayed(p));
-	if (p->on_cpu)
+	w.f.asleep = w.f.task_state && is_dequeued(p);
+	if (is_on_cpu(p))
 		return;
 	s->object = (__u64)p; /* in and out of memory: then it is a number to the verifier */
 	barrier_compiler();
@@ -89,7 +89,7 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 	s->state = hl_classify(&w.f);
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
-	if (!p->on_cpu && p->nvcsw + p->nivcsw == switches)
+	if (!is_on_cpu(p) && p->nvcsw + p->nivcsw == switches)
 		s->flags |= HL_SLOT_OFF_CPU | HL_SLOT_LOWER_BOUND | (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
 }
 

@@ -312,7 +312,7 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	struct hl_wait w = { .task = s->owner };
 
 	w.f.task_state = state;
-	w.f.asleep = !preempt && state && !(p->on_rq && !sched_delayed(p));
+	w.f.asleep = !preempt && state && is_dequeued(p);
 	w.f.throttled = !w.f.asleep && is_throttled(p);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, state);
