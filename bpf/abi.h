@@ -79,6 +79,7 @@ enum hl_abi {
 #define HL_NR_NONE    0xffff /* no call in progress: user mode or a page fault */
 #define HL_NR_KTHREAD 0xfffe /* a kernel thread or an io_uring worker */
 #define HL_NR_OTHER   0xfffd /* the "(other)" row: no cell was left for the key */
+#define HL_NR_UNKNOWN 0xff00 /* any number from here on: no table has it, such as -1 */
 #define HL_NR_WAKEUP  0xfffc /* from wake-up to running, all waits of the process */
 
 /* ---- accounting: every class of event has one row ------------------------ */
@@ -88,7 +89,7 @@ enum hl_abi {
 	X(0, WAITS, "waits", "one time off the CPU, switch-out to switch-in")    \
 	X(1, CALLS, "calls", "one system call that was entered and left")        \
 	X(2, SLOW, "slow", "record of one slow operation")                       \
-	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename or exit")   \
+	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename, move or exit")   \
 	X(4, THREADS, "threads", "one thread whose ledger was to be kept")       \
 	X(5, RECORDED, "recorded", "record handed to the recording")
 
@@ -390,6 +391,7 @@ enum hl_life_what {
 	HL_LIFE_RENAME = 3,
 	HL_LIFE_EXIT = 4, /* the whole process: its last thread is gone */
 	HL_LIFE_MOVE = 5, /* to another cgroup */
+	HL_LIFE_END = 6,
 };
 
 /* From the kernel's lifecycle ring only: the live source turns it into PROCESS,

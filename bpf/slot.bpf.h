@@ -63,8 +63,6 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	__builtin_memset(s->state_ns, 0, sizeof(s->state_ns));
 }
 
-#define HL_BUSY 1 /* owner while a slot is being filled */
-
 /*
  * Take the place in the array for p, filled but for its owner; off the hot path. now: the
  * clock. NULL: taken. Two threads may want one place at the same moment on two CPUs.

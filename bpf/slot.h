@@ -22,6 +22,8 @@
 #define HL_SLOT_KTHREAD     (1u << 2)
 #define HL_SLOT_WAS_ASLEEP  (1u << 3) /* the time off the CPU began as a sleep */
 
+#define HL_BUSY 1 /* owner while a slot is being filled; 0: it is free */
+
 /* States that one call can touch before the rest is booked as `other`. */
 #define HL_CALL_STATES 7
 

@@ -61,7 +61,7 @@ struct hl_pollfd {
 #endif
 
 /* Numbers beyond any table are kept as they are, up to here. */
-#define HL_NR_LIMIT 0xff00
+#define HL_NR_LIMIT HL_NR_UNKNOWN
 
 /* What is learned about a wait beside its state. */
 struct hl_wait {

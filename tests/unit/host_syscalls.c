@@ -37,6 +37,8 @@ void test_host_syscall_names(void)
 		{ HL_ABI_IA32, HL_NR_KTHREAD, "(kernel)", "(kernel)" },
 		{ HL_ABI_IA32, HL_NR_OTHER, "(other)", "(other)" },
 		{ HL_ABI_ARM64, HL_NR_WAKEUP, "(wakeup)", "(wakeup)" },
+		{ HL_ABI_X86_64, HL_NR_UNKNOWN, "(unknown)", "(unknown)" },
+		{ HL_ABI_X86_64, HL_NR_UNKNOWN - 1, "syscall_65279", "syscall_65279" },
 	};
 	char buf[SYSCALL_NAME_LEN];
 
@@ -78,6 +80,7 @@ void test_host_syscall_number(void)
 	ASSERT_EQ(syscall_number(HL_ABI_X86_64, "syscall_1x"), -ENOENT);
 	ASSERT_EQ(syscall_number(HL_ABI_X86_64, "syscall_-1"), -ENOENT);
 	ASSERT_EQ(syscall_number(HL_ABI_X86_64, "syscall_65535"), -ENOENT);
+	ASSERT_EQ(syscall_number(HL_ABI_X86_64, "syscall_65280"), -ENOENT);
 	ASSERT_EQ(syscall_number(HL_ABI_X86_64, "syscall_99999999999999999999999"), -ENOENT);
 	ASSERT_EQ(syscall_number(HL_ABI_X86_64, ""), -ENOENT);
 	ASSERT_EQ(syscall_number(HL_ABI_X86_64, "(user)"), -ENOENT);

@@ -118,8 +118,8 @@ void test_rec_check_numbers(void)
 	/* 32-bit numbers are compared whole */
 	expect_byte(HL_KIND_ACCT, offsetof(struct hl_rec_acct, class_id) + 3, 128, -EOPNOTSUPP, __LINE__);
 	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), 0, -EINVAL, __LINE__);
-	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), HL_LIFE_EXIT, 0, __LINE__);
-	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), HL_LIFE_EXIT + 1, -EOPNOTSUPP,
+	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), HL_LIFE_MOVE, 0, __LINE__);
+	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), HL_LIFE_END, -EOPNOTSUPP,
 		    __LINE__);
 }
 

@@ -43,6 +43,7 @@ static const struct {
 	{ HL_NR_KTHREAD, "(kernel)" },
 	{ HL_NR_OTHER, "(other)" },
 	{ HL_NR_WAKEUP, "(wakeup)" },
+	{ HL_NR_UNKNOWN, "(unknown)" },
 };
 
 static const char *pseudo_name(unsigned int nr)
@@ -92,7 +93,7 @@ static int numbered(const char *name)
 		return -ENOENT;
 	errno = 0;
 	nr = strtoul(name, &end, 10);
-	if (*end || errno || nr >= HL_NR_WAKEUP)
+	if (*end || errno || nr >= HL_NR_UNKNOWN)
 		return -ENOENT;
 	return (int)nr;
 }

@@ -80,6 +80,8 @@ static void drain_one(struct live *l, uint32_t at)
 		was = l->cells.last[at] = xcalloc(1, sizeof(*was));
 	if (was->count == seen(&c->count))
 		return;
+	if (HL_KEY_PID(key) && !l->mute && !life_proc(l, HL_KEY_PID(key), c->start))
+		life_meet(l, HL_KEY_PID(key), c->start);
 	r = LIVE_BEGIN(l, OP, op);
 	r->count = add_buckets(l, r, c, was);
 	was->count += r->count;

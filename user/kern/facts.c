@@ -143,7 +143,7 @@ static uint64_t skipped(struct live *l, const char *prog)
 
 static bool in_call(const struct hl_slot *s)
 {
-	return s->owner > 1 && s->call_begin && s->call_gen;
+	return s->owner > HL_BUSY && s->call_begin && s->call_gen;
 }
 
 static void count_homed(struct live *l, const void *item)
@@ -160,7 +160,7 @@ static uint64_t open_calls(struct live *l)
 	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));) {
 		const struct hl_slot *s = &l->sh.slots[t->tid & l->kcfg.slot_mask];
 
-		if (s->tid == t->tid && s->owner > 1)
+		if (s->tid == t->tid && s->owner > HL_BUSY)
 			n += in_call(s);
 		else
 			missing++;

@@ -114,6 +114,9 @@ void life_record(struct live *l, const struct hl_rec *rec, size_t n); /* from th
 void life_asked(struct live *l, uint64_t until_ns); /* command lines of processes that were there before */
 void life_send(struct live *l); /* PROCESS and THREAD of what is new or changed */
 void life_forget(struct live *l); /* processes whose end was sent with their last cells */
+/* A process whose fork was not told (its record was lost, the iterator did not see it): as /proc
+ * has it, if that is still the same one. */
+void life_meet(struct live *l, uint32_t pid, uint64_t start);
 struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: not known */
 
 /* ---- cells.c ------------------------------------------------------------------- */

@@ -246,6 +246,8 @@ static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 	t->proc->execed = true;
 	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 	memcpy(t->comm, r->comm, HL_COMM_LEN);
+	t->proc->ppid = r->ppid;
+	t->proc->uid = r->uid;
 	t->proc->dirty = t->dirty = true;
 	if (t->proc->cgroup_id != r->cgroup_id)
 		proc_moved(t->proc, r->cgroup_id);
@@ -305,6 +307,50 @@ static void send_thread(struct live *l, struct kthread *t)
 	r->proc_start = t->proc->start;
 	memcpy(r->comm, t->comm, HL_COMM_LEN);
 	live_emit(l);
+}
+
+struct meeting {
+	struct live *l;
+	struct hl_rec_life r; /* what its threads have in common */
+};
+
+/* A thread's start in all digits stands in its slot; the leader's is the process's. */
+static int meet_thread(void *arg, pid_t tid)
+{
+	struct meeting *m = arg;
+	const struct hl_slot *s = &m->l->sh.slots[(uint32_t)tid & m->l->kcfg.slot_mask];
+	struct hl_rec_life r = m->r;
+
+	r.h.tid = (uint32_t)tid;
+	if (r.h.tid == r.h.pid)
+		r.start = r.proc_start;
+	else if (s->tid == r.h.tid && s->pid == r.h.pid && s->owner > HL_BUSY)
+		r.start = s->start;
+	else
+		return 0;
+	if (!proc_comm((pid_t)r.h.pid, tid, r.comm))
+		send_thread(m->l, thread_get(m->l, &r));
+	return 0;
+}
+
+void life_meet(struct live *l, uint32_t pid, uint64_t start)
+{
+	struct meeting m = { .l = l, .r = { .h.pid = pid, .proc_start = start, .flags = HL_PROC_EXISTED } };
+	struct kproc *p;
+	struct proc_info info;
+
+	if (proc_read((pid_t)pid, &info) || !proc_same_start(start, info.start))
+		return;
+	m.r.ppid = (uint32_t)info.ppid;
+	m.r.uid = info.uid;
+	m.r.flags |= info.kthread ? HL_PROC_KTHREAD : 0;
+	proc_each_thread((pid_t)pid, meet_thread, &m);
+	p = life_proc(l, pid, start);
+	if (!p)
+		return;
+	memcpy(p->comm, info.comm, HL_COMM_LEN);
+	proc_ask(l, p);
+	send_process(l, p);
 }
 
 static void on_end(struct live *l, const struct hl_rec_thread_end *r)

@@ -84,7 +84,7 @@ void slots_drain(struct live *l)
 	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));) {
 		const struct hl_slot *s = &l->sh.slots[t->tid & l->kcfg.slot_mask];
 
-		if (s->owner <= 1 || s->tid != t->tid || s->start != t->start) {
+		if (s->owner <= HL_BUSY || s->tid != t->tid || s->start != t->start) {
 			rd.missing++;
 			continue;
 		}

@@ -81,7 +81,7 @@ static const struct field collector_fields[] = {
 static const struct field psi_fields[] = { BELOW(psi, resource, 3), PAD(psi, pad), PAD(psi, pad2), END };
 static const struct field self_fields[] = { PAD(self, pad), END };
 static const struct field life_fields[] = {
-	BELOW(life, what, HL_LIFE_EXIT + 1),
+	BELOW(life, what, HL_LIFE_END),
 	COMM(life, comm),
 	PAD(life, pad),
 	END,
