@@ -16,6 +16,7 @@
 #define __global __attribute__((noinline))
 #define barrier_compiler() asm volatile("" ::: "memory")
 
+#define HL_TASK_DEAD_BIT  0x80u
 #define HL_PF_EXITING     0x00000004u
 #define HL_PF_SIGNALED    0x00000400u
 #define HL_PF_IO_WORKER   0x00000010u
@@ -148,6 +149,12 @@ __hot bool has_no_calls(struct task_struct *p)
 	if (bpf_core_type_exists(struct vhost_task))
 		mask |= HL_PF_USER_WORKER;
 	return p->flags & mask;
+}
+
+/* Its last switch-out is over. */
+__hot bool is_over(struct task_struct *p)
+{
+	return (p->__state & HL_TASK_DEAD_BIT) && !p->on_cpu;
 }
 
 /* On its way out, by itself or by a signal, with its core to be written: what it sleeps for is

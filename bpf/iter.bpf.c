@@ -2,8 +2,8 @@
 /*
  * Task iterators, read by user space like files.
  *
- * hl_found    every thread, at start: gives it a home with the state it is in now, and says
- *             who it is.
+ * hl_found    every thread, at start and when lifecycle records were lost: gives it a home with
+ *             the state it is in now, and says who it is.
  * hl_blocked  at each refresh: what is blocked, on what, for how long, while it blocks.
  * hl_homed    slots in task storage, which user space cannot map.
  */
@@ -103,30 +103,38 @@ __hot bool found_dead(struct task_struct *p, struct hl_slot *s)
 	return true;
 }
 
+/* Gives p a home if it has none; whether it has. */
+__hot bool found_home(struct task_struct *p, struct hl_cpu *cpu)
+{
+	struct hl_slot *s;
+
+	if (slot_find(p))
+		return true;
+	__sync_fetch_and_add(&cpu->threads_seen, 1);
+	s = slot_take(p, clock_now());
+	if (!s) {
+		__sync_fetch_and_add(&cpu->threads_lost, 1);
+		return true;
+	}
+	found_state(p, s, clock_now());
+	slot_own(s, p);
+	return !found_dead(p, s);
+}
+
 __hot int found(struct bpf_iter__task *ctx)
 {
 	struct task_struct *p = ctx->task;
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_rec_life r;
-	struct hl_slot *s;
+	bool ending;
 
-	if (!p || !p->pid || !cpu || p->exit_state)
+	if (!p || !p->pid || !cpu)
 		return 0;
-	__sync_fetch_and_add(&cpu->threads_seen, 1);
-	s = slot_find(p);
-	if (!s) {
-		s = slot_take(p, clock_now());
-		if (s) {
-			found_state(p, s, clock_now());
-			slot_own(s, p);
-			if (found_dead(p, s))
-				return 0;
-		} else {
-			__sync_fetch_and_add(&cpu->threads_lost, 1);
-		}
-	}
+	ending = p->exit_state;
+	if (ending ? is_over(p) : !found_home(p, cpu))
+		return 0;
 	life_fill(&r, p, HL_LIFE_FORK, sizeof(r));
-	r.flags |= HL_PROC_EXISTED;
+	r.flags |= HL_PROC_EXISTED | (ending ? HL_PROC_ENDING : 0);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

@@ -4,11 +4,13 @@
 threads that nobody forked, states that are told by more than the call in progress."""
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import live
-from live import MS, Facts, check, same, test
+from live import MS, Facts, S, check, same, test
 
 LOADS = [sys.executable, os.path.join(os.path.dirname(os.path.realpath(__file__)), "loads.py")]
 
@@ -87,6 +89,31 @@ def io_worker():
             f.near(ns.get("idle", 0), truth["wall_ns"], f"idle of the worker: {ns}", slack=20 * MS)
             f.check(r.doc.count(truth["pid"], name="(kernel)") >= 1, "waits of the worker")
             f.same(r.doc.acct("threads")["lost"], 0, "threads without a ledger")
+
+
+# ---- lost records ----------------------------------------------------------------------------------
+
+
+@test("lost lifecycle records: who began meanwhile is found afterwards, and who ended is missed")
+def recovered():
+    old = live.Load(live.WORK, "threads", "--threads", "3", "--seconds", "60", ready="BLOCKED")
+    with old, live.Record("--memory", "16M", "-i", "1", seconds=60, may_lose=("lifecycle", "waits", "slow")) as h:
+        h.p.send_signal(signal.SIGSTOP)
+        subprocess.run([live.WORK, "tiny", "--threads", "2", "--each", "3000"], capture_output=True, timeout=60)
+        new = live.Load(live.WORK, "threads", "--threads", "5", "--seconds", "60", ready="BLOCKED")
+        os.killpg(old.pid, signal.SIGKILL)
+        old.p.wait(20)
+        with new:
+            h.p.send_signal(signal.SIGCONT)
+            time.sleep(3.5)
+            h.stop()
+    with Facts() as f:
+        f.check(h.doc.acct("lifecycle")["lost"] > 1000, f"too few were lost: {h.doc.acct('lifecycle')}")
+        f.same(h.doc.process(old.pid)["threads"], 0, "threads of a process that ended")
+        f.check(h.doc.process(old.pid)["gone"], "it is not gone")
+        p = h.doc.process(new.pid)
+        f.same((p["threads"], p.get("comm"), p["gone"]), (6, "work", False), "threads and name of one that began")
+        f.check(p["time_ns"].get("park", 0) > 5 * S, f"its ledger: {p['time_ns']}")
 
 
 # ---- targets -----------------------------------------------------------------------------------------

@@ -194,6 +194,11 @@ static uint64_t skipped_life(struct live *l)
 	       skipped(l, "cgroup_attach_task");
 }
 
+uint64_t facts_life_lost(struct live *l)
+{
+	return sum_cpus(l).life_lost + skipped_life(l);
+}
+
 /* `before` was read before the drain, so that what is seen was drained too. */
 static void accounting(struct live *l, const struct hl_cpu *before)
 {

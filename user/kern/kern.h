@@ -96,6 +96,7 @@ struct kthread {
 	struct kproc *proc;
 	char comm[HL_COMM_LEN];
 	uint64_t begin_clock, begin_boot; /* of its ledger: mapped once, so that it stays the same */
+	uint32_t round; /* in which it was found last */
 	bool dirty;
 };
 
@@ -105,13 +106,17 @@ struct life {
 	struct hash *gone; /* {pid, start} -> kproc whose cells are still to be drained */
 	struct cgroups *cgroups;
 	struct asker *asker; /* NULL: nothing is asked any more */
+	uint64_t lost;  /* records that we know of */
+	uint32_t round; /* of looking for every thread */
 };
 
 void life_init(struct life *f);
 void life_fini(struct life *f);
-void life_found(struct live *l, const void *item);                   /* from hl_found */
 void life_record(struct live *l, const struct hl_rec *rec, size_t n); /* from the lifecycle ring */
 void life_asked(struct live *l, uint64_t until_ns); /* command lines of processes that were there before */
+/* Look for every thread: at start, and again when records were lost. 0 or -errno. */
+int life_find(struct live *l);
+void life_recover(struct live *l);
 void life_send(struct live *l); /* PROCESS and THREAD of what is new or changed */
 void life_forget(struct live *l); /* processes whose end was sent with their last cells */
 /* A process whose fork was not told (its record was lost, the iterator did not see it): as /proc
@@ -163,6 +168,7 @@ int tier_set(struct live *l, enum calls_mode mode);
 void tier_tick(struct live *l); /* the governor */
 
 void facts_meta(struct live *l);
+uint64_t facts_life_lost(struct live *l);
 /* before: the counters, read before the drain. */
 void facts_before(struct live *l, struct hl_cpu *before);
 void facts_tick(struct live *l, const struct hl_cpu *before, bool final);

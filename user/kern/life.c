@@ -157,6 +157,7 @@ static struct kthread *thread_get(struct live *l, const struct hl_rec_life *r)
 	t->start = r->start;
 	t->proc = proc_get(l, r);
 	t->proc->alive++;
+	t->round = l->life.round;
 	t->dirty = true;
 	memcpy(t->comm, r->comm, sizeof(t->comm));
 	hash_put(l->life.threads, &t->tid, t);
@@ -206,14 +207,25 @@ void life_asked(struct live *l, uint64_t until_ns)
 	l->life.asker = NULL;
 }
 
-void life_found(struct live *l, const void *item)
+static void found(struct live *l, const void *item)
 {
 	const struct hl_rec_life *r = item;
 	struct kproc *before = hash_get(l->life.procs, &r->h.pid);
-	struct kthread *t = thread_get(l, r);
+	struct kthread *t = hash_get(l->life.threads, &r->h.tid);
 
+	if (!(r->flags & HL_PROC_ENDING))
+		t = thread_get(l, r);
+	if (!t || t->start != r->start)
+		return;
+	t->round = l->life.round;
 	if (t->proc != before)
 		proc_ask(l, t->proc);
+}
+
+int life_find(struct live *l)
+{
+	l->life.round++;
+	return object_iterate(&l->iter, "hl_found", sizeof(struct hl_rec_life), found, l);
 }
 
 static void proc_moved(struct kproc *p, uint64_t cgroup_id)
@@ -367,6 +379,47 @@ static void on_end(struct live *l, const struct hl_rec_thread_end *r)
 	live_emit(l);
 	if (t && t->start == r->start)
 		thread_gone(l, t);
+}
+
+/* Its end was told in a record that was lost. Its slot may still hold its last clocks. */
+static void end_unseen(struct live *l, struct kthread *t)
+{
+	const struct hl_slot *s = &l->sh.slots[t->tid & l->kcfg.slot_mask];
+	struct hl_rec_thread_end r = { .h = { .kind = HL_KIND_THREAD_END, .size = sizeof(r) } };
+
+	r.h.ts = clock_boot_ns();
+	r.h.pid = t->pid;
+	r.h.tid = t->tid;
+	r.start = t->start;
+	r.proc_start = t->proc->start;
+	r.begin = r.h.ts;
+	if (s->tid == t->tid && s->start == t->start && !s->owner) {
+		r.begin -= s->begin ? s->since - s->begin : 0;
+		memcpy(r.state_ns, s->state_ns, sizeof(r.state_ns));
+	}
+	on_end(l, &r);
+}
+
+/* Records were lost: who began meanwhile is found, who ended is missed. */
+void life_recover(struct live *l)
+{
+	uint64_t lost = facts_life_lost(l);
+	__free struct kthread **gone = NULL;
+	struct kthread *t;
+	size_t n = 0;
+
+	if (lost == l->life.lost || !l->iter_works)
+		return;
+	l->life.lost = lost;
+	if (life_find(l))
+		return;
+	ring_buffer__consume(l->ring); /* who ended while we looked has told */
+	gone = xcalloc(hash_count(l->life.threads) + 1, sizeof(*gone));
+	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));)
+		if (t->round != l->life.round)
+			gone[n++] = t;
+	while (n)
+		end_unseen(l, gone[--n]);
 }
 
 void life_record(struct live *l, const struct hl_rec *rec, size_t n)

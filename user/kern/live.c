@@ -291,7 +291,7 @@ int live_start(struct live *l)
 	usleep(1000); /* every CPU that does anything has left a pair of clocks */
 	read_clocks(l);
 	if (l->iter_works) {
-		err = object_iterate(&l->iter, "hl_found", sizeof(struct hl_rec_life), life_found, l);
+		err = life_find(l);
 		if (err) {
 			l->iter_works = false;
 			snprintf(l->iter_reason, sizeof(l->iter_reason), "task iterators: %s", err_str(err));
@@ -330,6 +330,7 @@ int live_tick(struct live *l, bool final)
 	facts_before(l, &before);
 	read_clocks(l);
 	live_drain(l);
+	life_recover(l);
 	life_asked(l, 0);
 	life_send(l);
 	cells_drain(l);
