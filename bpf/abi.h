@@ -53,13 +53,14 @@ enum hl_state {
 
 #define HL_OPS(X) /* X(id, NAME, "key") */ \
 	X(0, WAIT, "wait")                 \
-	X(1, SYSCALL, "syscall")
+	X(1, SYSCALL, "syscall")           \
+	X(2, BLOCK, "block")
 
 enum hl_op {
 #define X(id, NAME, key) HL_OP_##NAME = id,
 	HL_OPS(X)
 #undef X
-		NR_HL_OPS = 2,
+		NR_HL_OPS = 3,
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
@@ -82,6 +83,35 @@ enum hl_abi {
 #define HL_NR_UNKNOWN 0xff00 /* any number from here on: no table has it, such as -1 */
 #define HL_NR_WAKEUP  0xfffc /* from wake-up to running, all waits of the process */
 
+/* What a block request does: nr of an operation of kind BLOCK. */
+#define HL_BLOCK_OPS(X) /* X(id, NAME, "key") */ \
+	X(0, ELSE, "other")                      \
+	X(1, READ, "read")                       \
+	X(2, WRITE, "write")                     \
+	X(3, FLUSH, "flush")                     \
+	X(4, DISCARD, "discard")
+
+enum hl_block_op {
+#define X(id, NAME, key) HL_BLOCK_##NAME = id,
+	HL_BLOCK_OPS(X)
+#undef X
+		NR_HL_BLOCK_OPS = 5,
+};
+
+#define HL_BLOCK_SYNC 0x10 /* added to the nr: somebody waits for it */
+
+/* The two parts of a request's life, each a histogram per disk. */
+#define HL_BLOCK_PHASES(X) /* X(id, NAME, "key") */ \
+	X(0, QUEUE, "queue")   /* made, not yet given to the device */ \
+	X(1, DEVICE, "device") /* given to the device, not yet done */
+
+enum hl_block_phase {
+#define X(id, NAME, key) HL_BLOCK_##NAME = id,
+	HL_BLOCK_PHASES(X)
+#undef X
+		NR_HL_BLOCK_PHASES = 2,
+};
+
 /* ---- accounting: every class of event has one row ------------------------ */
 
 /* X(id, NAME, "key", "what one event is") */
@@ -91,13 +121,14 @@ enum hl_abi {
 	X(2, SLOW, "slow", "record of one slow operation")                       \
 	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename, move or exit")   \
 	X(4, THREADS, "threads", "one thread whose ledger was to be kept")       \
-	X(5, RECORDED, "recorded", "record handed to the recording")
+	X(5, RECORDED, "recorded", "record handed to the recording")             \
+	X(6, BLOCK, "block", "one block request that was issued and completed")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 6,
+		NR_HL_CLASSES = 7,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -201,13 +232,16 @@ struct hl_rec {
 	X(11, COLLECTOR, collector, 32)   \
 	X(12, PSI, psi, 64)               \
 	X(13, SELF, self, 80)             \
-	X(14, LIFE, life, 104)
+	X(14, LIFE, life, 104)            \
+	X(15, DISK, disk, 112)            \
+	X(16, DISK_OP, disk_op, 96)       \
+	X(17, OP_IO, op_io, 64)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 15,
+		HL_KIND_MAX = 18,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -299,6 +333,55 @@ struct hl_rec_op {
 	__u64 state_ns[NR_HL_STATES];
 	__u32 first;
 	__u32 nr_buckets;
+};
+
+/* More of the OP before it, where that is of a `disk` wait or a block request. */
+struct hl_rec_op_io {
+	struct hl_rec h;
+	__u64 proc_start;
+	__u16 nr;
+	__u8 op, state, abi;
+	__u8 pad[3];
+	__u64 queue_ns, device_ns; /* time that requests were queued, and in the device */
+	__u64 bytes;
+};
+
+/* A disk or partition, with the kernel's own figures, absolute. Tail: name, and the names
+ * of the devices below it, separated by blanks (two strings). */
+struct hl_rec_disk {
+	struct hl_rec h; /* pid and tid 0 */
+	__u32 dev;       /* as detail_dev */
+	__u32 whole;     /* the disk that a partition is of; dev itself for a disk */
+	__u64 size_bytes;
+	__u64 merged[2];  /* reads, writes */
+	__u64 busy_ns;    /* with any request in flight, in steps of a jiffy */
+	__u64 weighted_ns; /* requests in flight, integrated over time */
+	__u32 in_flight;
+	__u32 flags; /* HL_DISK_* */
+	__u64 requeues;
+	__u64 pad[3];
+};
+
+#define HL_DISK_ROTATES (1u << 0)
+#define HL_DISK_STACKED (1u << 1) /* has no requests of its own: bios pass through */
+
+/* What was added to one phase of one (disk, operation) since the record before it. Tail
+ * as of OP. */
+struct hl_rec_disk_op {
+	struct hl_rec h; /* pid and tid 0 */
+	__u32 dev;
+	__u16 nr;   /* enum hl_block_op, with HL_BLOCK_SYNC */
+	__u8 phase; /* enum hl_block_phase */
+	__u8 pad;
+	__u64 count;
+	__u64 errors;
+	__u64 bytes;
+	__u64 sequential; /* began where the one before it on this disk had ended */
+	__u64 total_ns;
+	__u64 max_ns; /* since start */
+	__u32 first;
+	__u32 nr_buckets;
+	__u64 pad2;
 };
 
 #define HL_SLOW_LOWER_BOUND (1u << 0) /* began before hostlat did: duration is a lower bound */

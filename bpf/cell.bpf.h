@@ -13,7 +13,7 @@
 /* Cells 1 .. nr_cpus and on are the "(other)" cells: one per CPU and kind of operation. */
 __hot __u32 cell_other(__u32 cpu, __u32 op)
 {
-	return 1 + cpu * NR_HL_OPS + op;
+	return 1 + cpu * NR_HL_CELL_KINDS + op;
 }
 
 __hot __u32 key_hash(__u64 key, __u64 start)
@@ -55,18 +55,25 @@ __global int cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
 {
 	struct hl_cell *c;
 	__u32 cell, at;
+	__u64 was;
 
 	for (int i = 0; i < HL_KEY_PROBES; i++) {
 		struct hl_key *k;
 
 		at = base + ((hash + i) & cfg.key_mask);
 		k = bpf_map_lookup_elem(&hl_keys, &at);
-		if (!k || (k->key && k->key != HL_KEY_GONE))
+		if (!k)
+			continue;
+		was = k->key;
+		/* an interrupt may look for a place of its own meanwhile */
+		if ((was && was != HL_KEY_GONE) || __sync_val_compare_and_swap(&k->key, was, HL_KEY_BUSY) != was)
 			continue;
 		cell = cell_take();
 		c = bpf_map_lookup_elem(&hl_cells, &cell);
-		if (!cell || !c)
+		if (!cell || !c) {
+			k->key = was;
 			return 0;
+		}
 		c->start = start;
 		c->key = key;
 		k->start = start;

@@ -104,6 +104,7 @@ struct hl_slot {
 #define HL_KEY_ABI(k)   ((__u8)((k) >> 56 & 0xf))
 #define HL_KEY_OP(k)    ((__u8)((k) >> 60))
 #define HL_KEY_GONE     (~0ull) /* an entry that was given back */
+#define HL_KEY_BUSY     (~1ull) /* one that is being filled */
 
 /* One cell: one (process, operation) on one CPU, written by that CPU only. */
 struct hl_cell {
@@ -113,7 +114,16 @@ struct hl_cell {
 	__u64 state_ns[NR_HL_STATES];
 	__u32 hist[HL_HIST_CELLS];
 	__u32 pad[2];
+	/* block requests, and `disk` waits: time that requests were queued, and in the device */
+	__u64 queue, device;
+	__u64 bytes, sequential;
+	__u64 pad2[4];
 };
+
+/* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
+ * block operation, phase). */
+#define HL_CELL_DISK    NR_HL_OPS
+#define NR_HL_CELL_KINDS (NR_HL_OPS + 1)
 
 /* Key tables: one open-addressed region per CPU. */
 struct hl_key {
@@ -145,7 +155,10 @@ struct hl_cpu {
 	__u64 missed; /* switch-outs that no tracepoint told of */
 	__u64 id;     /* which CPU this is; set by user space */
 	__u64 targets_lost; /* children of targets that are none, for want of room */
-	__u64 pad[4];
+	__u64 block_seen, block_full, block_unpaired, block_clock, block_requeued;
+	/* the request that this CPU completed last: whom its interrupt wakes waited for it */
+	__u64 done_queue, done_device;
+	__u64 pad[5];
 };
 
 /* ---- fixed at load, and what may change while running ------------------------ */

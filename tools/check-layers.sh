@@ -12,7 +12,7 @@ proto: base bpf
 rec: base bpf
 model: base sym rec bpf
 kern: base host rec bpf
-probe: base host proto model bpf
+probe: base host proto rec model bpf
 export: base model bpf
 view: base model bpf
 cmd: base host sym proto rec model kern probe export view bpf

@@ -67,6 +67,14 @@ void disk_names_free(struct disk_names *d); /* NULL is fine */
  */
 const char *disk_name(struct disk_names *d, uint32_t dev);
 
+/* From how the kernel writes a device number inside (12 bits, 20 bits). */
+static inline uint32_t dev_of_kernel(uint32_t dev)
+{
+	uint32_t major = dev >> 20, minor = dev & 0xfffff;
+
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
 static inline uint32_t dev_major(uint32_t dev)
 {
 	return (dev & 0xfff00) >> 8;

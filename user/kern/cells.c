@@ -12,12 +12,13 @@
 struct cell_last {
 	uint64_t count, errors, total;
 	uint64_t state_ns[NR_HL_STATES];
+	uint64_t queue, device, bytes, sequential;
 	uint32_t hist[HL_HIST_CELLS];
 };
 
 static uint32_t nr_reserved(const struct cells *c)
 {
-	return 1 + c->nr_cpus * NR_HL_OPS;
+	return 1 + c->nr_cpus * NR_HL_CELL_KINDS;
 }
 
 void cells_init(struct cells *c, const struct hl_cfg *cfg)
@@ -41,10 +42,19 @@ static uint64_t seen(const __u64 *at)
 	return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
-/* The buckets that moved, as the record's tail; returns how many events they hold. */
-static uint64_t add_buckets(struct live *l, struct hl_rec_op *r, const struct hl_cell *c, struct cell_last *was)
+/* What was added since it was last looked at. */
+static uint64_t take(const __u64 *at, uint64_t *was)
 {
-	uint32_t diff[HL_HIST_CELLS], now, first = HL_HIST_CELLS, last = 0;
+	uint64_t now = seen(at), diff = now - *was;
+
+	*was = now;
+	return diff;
+}
+
+/* The buckets that moved, as the record's tail; returns how many events they hold. */
+static uint64_t add_buckets(struct live *l, const struct hl_cell *c, struct cell_last *was, __u32 *first, __u32 *nr)
+{
+	uint32_t diff[HL_HIST_CELLS], now, low = HL_HIST_CELLS, high = 0;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < HL_HIST_CELLS; i++) {
@@ -54,25 +64,89 @@ static uint64_t add_buckets(struct live *l, struct hl_rec_op *r, const struct hl
 		if (!diff[i])
 			continue;
 		sum += diff[i];
-		first = MIN(first, i);
-		last = i;
+		low = MIN(low, i);
+		high = i;
 	}
 	if (!sum)
 		return 0;
-	r->first = first;
-	r->nr_buckets = last - first + 1;
-	rec_add_bytes(&l->buf, diff + first, r->nr_buckets * sizeof(diff[0]));
+	*first = low;
+	*nr = high - low + 1;
+	rec_add_bytes(&l->buf, diff + low, *nr * sizeof(diff[0]));
 	return sum;
+}
+
+static void send_io(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	struct hl_rec_op_io *r = LIVE_BEGIN(l, OP_IO, op_io);
+
+	r->h.ts = l->last_tick;
+	r->h.pid = r->h.tid = HL_KEY_PID(c->key);
+	r->proc_start = c->start;
+	r->nr = HL_KEY_NR(c->key);
+	r->op = HL_KEY_OP(c->key);
+	r->state = HL_KEY_STATE(c->key);
+	r->abi = HL_KEY_ABI(c->key);
+	r->queue_ns = take(&c->queue, &was->queue);
+	r->device_ns = take(&c->device, &was->device);
+	r->bytes = take(&c->bytes, &was->bytes);
+	live_emit(l);
+}
+
+static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	struct hl_rec_op *r;
+	uint64_t n;
+
+	if (HL_KEY_PID(c->key) && !l->mute && !life_proc(l, HL_KEY_PID(c->key), c->start))
+		life_meet(l, HL_KEY_PID(c->key), c->start);
+	r = LIVE_BEGIN(l, OP, op);
+	r->count = add_buckets(l, c, was, &r->first, &r->nr_buckets);
+	r->h.ts = l->last_tick;
+	r->h.pid = r->h.tid = HL_KEY_PID(c->key);
+	r->proc_start = c->start;
+	r->nr = HL_KEY_NR(c->key);
+	r->op = HL_KEY_OP(c->key);
+	r->state = HL_KEY_STATE(c->key);
+	r->abi = HL_KEY_ABI(c->key);
+	r->max_ns = seen(&c->max);
+	r->errors = take(&c->errors, &was->errors);
+	r->total_ns = take(&c->total, &was->total);
+	for (int i = 0; i < NR_HL_STATES; i++)
+		r->state_ns[i] = take(&c->state_ns[i], &was->state_ns[i]);
+	n = r->count;
+	live_emit(l);
+	if (seen(&c->device) != was->device || seen(&c->bytes) != was->bytes)
+		send_io(l, c, was);
+	return n;
+}
+
+static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	struct hl_rec_disk_op *r = LIVE_BEGIN(l, DISK_OP, disk_op);
+	uint64_t n;
+
+	r->count = add_buckets(l, c, was, &r->first, &r->nr_buckets);
+	r->h.ts = l->last_tick;
+	r->dev = dev_of_kernel(HL_KEY_PID(c->key));
+	r->nr = HL_KEY_NR(c->key);
+	r->phase = HL_KEY_STATE(c->key);
+	r->max_ns = seen(&c->max);
+	r->errors = take(&c->errors, &was->errors);
+	r->total_ns = take(&c->total, &was->total);
+	r->bytes = take(&c->bytes, &was->bytes);
+	r->sequential = take(&c->sequential, &was->sequential);
+	n = r->count;
+	live_emit(l);
+	return n;
 }
 
 static void drain_one(struct live *l, uint32_t at)
 {
 	const struct hl_cell *c = &l->sh.cells[at];
 	struct cell_last *was = l->cells.last[at];
-	uint64_t key = seen(&c->key), now;
-	struct hl_rec_op *r;
+	uint64_t key = seen(&c->key), n;
 
-	if (!key || key == HL_KEY_GONE)
+	if (!key || key == HL_KEY_GONE || key == HL_KEY_BUSY)
 		return;
 	if (!was && !seen(&c->count))
 		return;
@@ -80,47 +154,26 @@ static void drain_one(struct live *l, uint32_t at)
 		was = l->cells.last[at] = xcalloc(1, sizeof(*was));
 	if (was->count == seen(&c->count))
 		return;
-	if (HL_KEY_PID(key) && !l->mute && !life_proc(l, HL_KEY_PID(key), c->start))
-		life_meet(l, HL_KEY_PID(key), c->start);
-	r = LIVE_BEGIN(l, OP, op);
-	r->count = add_buckets(l, r, c, was);
-	was->count += r->count;
-	r->h.ts = l->last_tick;
-	r->h.pid = r->h.tid = HL_KEY_PID(key);
-	r->proc_start = c->start;
-	r->nr = HL_KEY_NR(key);
-	r->op = HL_KEY_OP(key);
-	r->state = HL_KEY_STATE(key);
-	r->abi = HL_KEY_ABI(key);
-	r->max_ns = seen(&c->max);
-	now = seen(&c->errors);
-	r->errors = now - was->errors;
-	was->errors = now;
-	now = seen(&c->total);
-	r->total_ns = now - was->total;
-	was->total = now;
-	for (int i = 0; i < NR_HL_STATES; i++) {
-		now = seen(&c->state_ns[i]);
-		r->state_ns[i] = now - was->state_ns[i];
-		was->state_ns[i] = now;
-	}
-	*(r->op == HL_OP_SYSCALL ? &l->cells.calls : &l->cells.waits) += r->count;
-	live_emit(l);
+	n = HL_KEY_OP(key) == HL_CELL_DISK ? send_disk(l, c, was) : send_op(l, c, was);
+	was->count += n;
+	/* a request is in a cell for each of its phases: it is counted once */
+	if (HL_KEY_OP(key) != HL_CELL_DISK || HL_KEY_STATE(key) == HL_BLOCK_DEVICE)
+		l->cells.counted[HL_KEY_OP(key)] += n;
 }
 
 /* Forget what system calls were counted since the last drain; how many those are. */
 uint64_t cells_skip_calls(struct live *l)
 {
 	uint32_t used = MIN(__atomic_load_n(&l->sh.ctl->pool_next, __ATOMIC_RELAXED), l->cells.nr_cells);
-	uint64_t before = l->cells.calls, n;
+	uint64_t *counted = &l->cells.counted[HL_OP_SYSCALL], before = *counted, n;
 
 	l->mute = true;
 	for (uint32_t i = 1; i < used; i++)
 		if (HL_KEY_OP(l->sh.cells[i].key) == HL_OP_SYSCALL)
 			drain_one(l, i);
 	l->mute = false;
-	n = l->cells.calls - before;
-	l->cells.calls = before;
+	n = *counted - before;
+	*counted = before;
 	return n;
 }
 
@@ -173,7 +226,7 @@ void cells_reclaim(struct live *l)
 		struct hl_cell *c = &l->sh.cells[i];
 		uint32_t pid = HL_KEY_PID(c->key);
 
-		if (!c->key || c->key == HL_KEY_GONE)
+		if (!c->key || c->key == HL_KEY_GONE || HL_KEY_OP(c->key) == HL_CELL_DISK)
 			continue;
 		p = hash_get(l->life.procs, &pid);
 		if (p && p->start == c->start)

@@ -174,6 +174,13 @@ static void collector(struct checks *c, const char *name, bool works, const char
 	snprintf(r->what, sizeof(r->what), "%.150s", works ? gives : why);
 }
 
+/* A part says itself what became of it; without it there is less, and nothing is fatal. */
+static void part(struct checks *c, const struct part *p)
+{
+	collector(c, p->name, p->state == HL_COLLECTOR_ON, p->gives, p->reason);
+	c->rows[c->n - 1].state = p->state;
+}
+
 static void collectors(struct checks *c)
 {
 	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC, .memory_bytes = 64 << 20, .calls = CALLS_OFF };
@@ -190,6 +197,8 @@ static void collectors(struct checks *c)
 	collector(c, "waits", !err, "the ledger of every thread, every wait, slow waits whole", c->last_line);
 	c->rows[c->n - 1].fatal = !!err;
 	collector(c, "calls", !calls, "every system call, for a target or while the host can afford it", c->last_line);
+	for (unsigned int i = 0; l && i < NR_PARTS; i++)
+		part(c, &l->parts[i]);
 	collector(c, "blocked", l && l->iter_works, "what is blocked now, on what, since when",
 		  l ? l->iter_reason : c->last_line);
 	if (l && !l->iter_works) {

@@ -89,6 +89,8 @@ static void collectors(struct live *l)
 	collector(l, "waits", HL_COLLECTOR_ON, "");
 	collector(l, "calls", l->tier.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF,
 		  calls_reason(l, reason, sizeof(reason)));
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		collector(l, l->parts[i].name, l->parts[i].state, l->parts[i].reason);
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 
@@ -209,7 +211,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_RECURSION] = skipped(l, "sched_switch");
 	lost[HL_LOSS_UNPAIRED] = c.missed;
 	lost[HL_LOSS_MAP_FULL] = c.homeless;
-	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.missed + c.homeless, l->cells.waits, lost);
+	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.missed + c.homeless, l->cells.counted[HL_OP_WAIT], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_CLOCK] = c.calls_clock;
 	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
@@ -217,7 +219,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_RECURSION] = skipped(l, "sys_enter"); /* a skipped sys_exit is one that was unpaired */
 	calls = c.call_enter + lost[HL_LOSS_RECURSION] + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
 	calls -= MIN(calls, l->tier.skipped + open_calls(l));
-	send_acct(l, HL_CLASS_CALLS, calls, l->cells.calls, lost);
+	send_acct(l, HL_CLASS_CALLS, calls, l->cells.counted[HL_OP_SYSCALL], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.slow_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;
@@ -226,6 +228,11 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_RECURSION] = skipped_life(l);
 	lost[HL_LOSS_DAMAGED] = 0;
 	send_acct(l, HL_CLASS_LIFECYCLE, c.life_seen + lost[HL_LOSS_RECURSION], l->life_delivered, lost);
+	memset(lost, 0, sizeof(lost));
+	lost[HL_LOSS_CLOCK] = c.block_clock;
+	lost[HL_LOSS_UNPAIRED] = c.block_unpaired;
+	lost[HL_LOSS_MAP_FULL] = c.block_full;
+	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full, l->cells.counted[HL_CELL_DISK], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);

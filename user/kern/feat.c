@@ -49,3 +49,15 @@ int feat_flags(uint32_t *flags)
 	btf__free(btf);
 	return 0;
 }
+
+uint32_t feat_tracepoints(const char *const *names)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	uint32_t have = 0;
+
+	for (unsigned int i = 0; btf && names[i]; i++)
+		if (tp_params(btf, names[i]) >= 0)
+			have |= 1u << i;
+	btf__free(btf);
+	return have;
+}

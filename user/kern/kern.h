@@ -10,6 +10,8 @@
  *   slots.c    clocks of the living threads -> LEDGER
  *   slow.c     raw slow records -> SLOW, NOW
  *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
+ *   parts.c    collectors beside the core, each an object of its own that may not load
+ *   disks.c    the disks' own figures -> DISK
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
  */
@@ -45,6 +47,8 @@ int object_load(struct object *o, bool quiet);
 void object_close(struct object *o);
 /* 0 and *link, or -errno after a printed line. */
 int object_attach(struct object *o, const char *prog, struct bpf_link **link);
+/* About what the kernel holds for the maps that are the object's own. */
+size_t object_map_bytes(const struct object *o);
 struct bpf_map *object_map(struct object *o, const char *name);
 /* Run a task iterator and hand its output on, in whole items of `size` bytes. */
 typedef void (*item_fn)(struct live *l, const void *item);
@@ -129,7 +133,7 @@ struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: 
 struct cell_last;
 struct cells {
 	struct cell_last **last; /* what was sent of each cell */
-	uint64_t waits, calls;   /* counted so far, all cells */
+	uint64_t counted[NR_HL_CELL_KINDS]; /* so far, all cells; of disks: requests that are done */
 	uint32_t nr_cells, nr_cpus, key_mask;
 };
 
@@ -173,9 +177,38 @@ uint64_t facts_life_lost(struct live *l);
 void facts_before(struct live *l, struct hl_cpu *before);
 void facts_tick(struct live *l, const struct hl_cpu *before, bool final);
 
+/* ---- parts.c: collectors that hostlat can do without ---------------------------- */
+
+#define PART_PROGS 8
+
+struct part {
+	const char *name;
+	const char *gives; /* for doctor */
+	struct object obj;
+	struct bpf_link *links[PART_PROGS];
+	size_t nr_links;
+	enum hl_collector_state state;
+	char reason[96]; /* why it is not on, or what is less */
+};
+
+enum { PART_BLOCK, NR_PARTS };
+
+void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
+void parts_attach(struct live *l); /* in the order of their lists */
+void parts_detach(struct live *l);
+void parts_close(struct live *l);
+
+/* ---- disks.c --------------------------------------------------------------------- */
+
+void disks_init(struct live *l);
+void disks_fini(struct live *l);
+void disks_send(struct live *l); /* DISK for each whose figures moved */
+
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
 int feat_flags(uint32_t *flags);
+/* Which of these tracepoints this kernel has: bit i is of names[i] (NULL-ended, at most 32). */
+uint32_t feat_tracepoints(const char *const *names);
 
 /* ---- live.c -------------------------------------------------------------------- */
 
@@ -189,6 +222,8 @@ struct live {
 	struct life life;
 	struct cells cells;
 	struct tier tier;
+	struct part parts[NR_PARTS];
+	struct hash *disks; /* number -> struct disk of disks.c */
 	struct recbuf buf;
 	struct ring_buffer *ring;
 	struct bpf_link *links[8];

@@ -95,9 +95,9 @@ static void set_ctl(struct live *l)
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
 		l->sh.cpus[i].id = i;
 	ctl->slow_ns = l->cfg.slow_ns;
-	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_OPS;
+	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {
-		uint8_t op = (i - 1) % NR_HL_OPS;
+		uint8_t op = (i - 1) % NR_HL_CELL_KINDS;
 
 		l->sh.cells[i].key = HL_KEY(0, HL_NR_OTHER, op == HL_OP_WAIT ? HL_STATE_OTHER : 0, 0, op);
 	}
@@ -207,6 +207,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	libbpf_set_print(on_libbpf);
 	system_info(&l->sys);
 	life_init(&l->life);
+	disks_init(l);
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
 		l->life.asker = asker_new(proc_cmdline);
@@ -216,6 +217,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 		err = ring_open(l);
 	if (!err) {
 		open_iter(l);
+		parts_open(l);
 		cells_init(&l->cells, &l->kcfg);
 		set_ctl(l);
 		err = set_targets(l);
@@ -232,6 +234,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 static void detach(struct live *l)
 {
 	tier_fini(l);
+	parts_detach(l);
 	while (l->nr_links)
 		bpf_link__destroy(l->links[--l->nr_links]);
 }
@@ -243,10 +246,12 @@ void live_close(struct live *l)
 	detach(l);
 	ring_close(l);
 	shared_unmap(&l->sh);
+	parts_close(l);
 	object_close(&l->iter);
 	object_close(&l->core);
 	cells_fini(&l->cells);
 	life_fini(&l->life);
+	disks_fini(l);
 	recbuf_free(&l->buf);
 	free(l);
 }
@@ -288,6 +293,7 @@ int live_start(struct live *l)
 			return err;
 		l->nr_links++;
 	}
+	parts_attach(l);
 	usleep(1000); /* every CPU that does anything has left a pair of clocks */
 	read_clocks(l);
 	if (l->iter_works) {
@@ -299,6 +305,7 @@ int live_start(struct live *l)
 	}
 	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
 	life_asked(l, clock_mono_ns() + ASK_NS);
+	disks_send(l); /* where their figures stand now */
 	l->started = true;
 	return tier_init(l);
 }
@@ -335,6 +342,7 @@ int live_tick(struct live *l, bool final)
 	life_send(l);
 	cells_drain(l);
 	cells_reclaim(l);
+	disks_send(l);
 	slots_drain(l);
 	if (l->iter_works)
 		object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_rec_slow) + 512, slow_now, l);

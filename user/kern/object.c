@@ -110,6 +110,20 @@ struct bpf_map *object_map(struct object *o, const char *name)
 	return bpf_object__find_map_by_name(o->bpf, name);
 }
 
+#define ELEM_OVERHEAD 48 /* of an element of a hash */
+
+size_t object_map_bytes(const struct object *o)
+{
+	struct bpf_map *map;
+	size_t sum = 0;
+
+	bpf_object__for_each_map(map, o->bpf)
+		if (strncmp(bpf_map__name(map), "hl_", 3))
+			sum += (size_t)bpf_map__max_entries(map) *
+			       (bpf_map__key_size(map) + bpf_map__value_size(map) + ELEM_OVERHEAD);
+	return sum;
+}
+
 static int read_items(int fd, size_t size, item_fn fn, struct live *l)
 {
 	size_t have = 0, cap = size * 64, used;

@@ -62,7 +62,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	if (cfg->cells)
 		z->cells = cfg->cells;
 	z->keys_per_cpu = MAX(64u, pow2_at_least(2ull * z->cells / z->cpus));
-	if (z->cells >= MIN_CELLS + z->cpus * NR_HL_OPS || cfg->cells)
+	if (z->cells >= MIN_CELLS + z->cpus * NR_HL_CELL_KINDS || cfg->cells)
 		return 0;
 	pr_err("--memory: %llu MiB is too little for %u CPUs; give at least 16M and 1M per CPU",
 	       (unsigned long long)(budget >> 20), z->cpus);

@@ -8,15 +8,6 @@
 #include "kern/kern.h"
 #include "kern/path.h"
 
-#define KERNEL_MINOR_BITS 20
-
-static uint32_t user_dev(uint32_t dev)
-{
-	uint32_t major = dev >> KERNEL_MINOR_BITS, minor = dev & ((1u << KERNEL_MINOR_BITS) - 1);
-
-	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
-}
-
 static void name_threads(struct live *l, struct hl_rec_slow *r)
 {
 	struct kthread *t = hash_get(l->life.threads, &r->h.tid);
@@ -62,7 +53,7 @@ static void send(struct live *l, const struct hl_rec_slow *raw, size_t n)
 	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
 
 	*r = *raw;
-	r->detail_dev = user_dev(raw->detail_dev);
+	r->detail_dev = dev_of_kernel(raw->detail_dev);
 	name_threads(l, r);
 	r->path_len = 0;
 	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw))

@@ -65,12 +65,14 @@ bool belongs(const struct model *m, const struct proc *p)
 	       any(p->cgroup, f->cgroups, below_cgroup) || any(p->container, f->containers, same_container);
 }
 
-bool nr_belongs(const struct model *m, unsigned int abi, unsigned int nr)
+bool nr_belongs(const struct model *m, unsigned int op, unsigned int abi, unsigned int nr)
 {
 	const struct model_filter *f = m->filter;
 
 	if (!f || !f->nr_nrs)
 		return true;
+	if (op != HL_OP_WAIT && op != HL_OP_SYSCALL) /* its number is no system call's */
+		return false;
 	for (size_t i = 0; i < f->nr_nrs && abi != HL_ABI_IA32; i++)
 		if (f->nrs[i] == nr)
 			return true;

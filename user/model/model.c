@@ -173,6 +173,9 @@ static void roll(struct model *m)
 	threads_roll(m);
 	ops_roll(m);
 	slow_roll(m);
+	for (size_t i = 0; m->cols[i]; i++)
+		if (m->cols[i]->own)
+			m->cols[i]->own->roll(m->own[i]);
 	m->self_cpu_before = m->self.cpu_ns;
 	for (unsigned int i = 0; i < NR_HL_CLASSES; i++) {
 		struct acct *a = &m->acct[i];
@@ -221,6 +224,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_THREAD_END] = thread_end_apply,
 	[HL_KIND_LEDGER] = ledger_apply,
 	[HL_KIND_OP] = op_apply,
+	[HL_KIND_OP_IO] = op_io_apply,
 	[HL_KIND_SLOW] = slow_apply,
 	[HL_KIND_NOW] = now_apply,
 	[HL_KIND_ACCT] = acct_apply,
@@ -229,12 +233,22 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_SELF] = self_apply,
 };
 
+/* A record whose rows a collector keeps. */
+static int own_apply(struct model *m, const struct hl_rec *rec)
+{
+	for (size_t i = 0; m->cols[i]; i++)
+		if (m->cols[i]->own && m->cols[i]->own->kinds >> rec->kind & 1)
+			return m->cols[i]->own->apply(m->own[i], rec);
+	return -EINVAL;
+}
+_Static_assert(HL_KIND_MAX <= 32, "a bit per kind");
+
 int model_apply(struct model *m, const struct hl_rec *rec)
 {
 	int err = -EINVAL;
 
-	if (rec->kind < HL_KIND_MAX && handlers[rec->kind])
-		err = handlers[rec->kind](m, rec);
+	if (rec->kind < HL_KIND_MAX)
+		err = handlers[rec->kind] ? handlers[rec->kind](m, rec) : own_apply(m, rec);
 	m->refused += err < 0;
 	return err;
 }
@@ -244,6 +258,25 @@ const struct snap *model_snap(struct model *m)
 	if (m->snap)
 		snap_get(m->snap);
 	return m->snap;
+}
+
+static void own_open(struct model *m)
+{
+	size_t n = 0;
+
+	while (m->cols[n])
+		n++;
+	m->own = xcalloc(n + 1, sizeof(*m->own));
+	for (size_t i = 0; i < n; i++)
+		m->own[i] = m->cols[i]->own ? m->cols[i]->own->open(&m->limits) : NULL;
+}
+
+static void own_close(struct model *m)
+{
+	for (size_t i = 0; m->cols[i]; i++)
+		if (m->cols[i]->own)
+			m->cols[i]->own->close(m->own[i]);
+	free(m->own);
 }
 
 static size_t or_default(size_t n, size_t dflt)
@@ -263,11 +296,13 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_processes = or_default(l->max_processes, 32768);
 	m->limits.max_threads = or_default(l->max_threads, 131072);
 	m->limits.max_ops = or_default(l->max_ops, 16384);
+	m->limits.max_disks = or_default(l->max_disks, 1024);
 	m->limits.max_slow = or_default(l->max_slow, 10000);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
 	m->op_by_key = hash_new(sizeof(struct op_key));
 	m->pool = snap_pool_new();
+	own_open(m);
 	threads_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
@@ -292,6 +327,7 @@ void model_free(struct model *m)
 		return;
 	snap_put(m->snap);
 	snap_pool_free(m->pool);
+	own_close(m);
 	slow_fini(m);
 	ops_fini(m);
 	threads_fini(m);

@@ -15,6 +15,7 @@ struct model_limits { /* 0: the default */
 	size_t max_processes; /* 32768 */
 	size_t max_threads;   /* 131072 */
 	size_t max_ops;       /* 16384 */
+	size_t max_disks;     /* 1024, with partitions */
 	size_t max_slow;      /* 10000, the newest are kept; the document says how many were seen */
 };
 
@@ -33,6 +34,23 @@ struct model_filter {
 	bool ignore_target; /* HL_PROC_TARGET counts for nothing: a recording is shown by other filters */
 };
 
+struct arena;
+
+/*
+ * A collector that keeps rows of its own, in one state per model: records in, rows out at each
+ * picture, and what belongs to the interval cleared when it is over.
+ */
+struct collector_rows {
+	uint32_t kinds; /* of records: a bit per enum hl_kind */
+	void *(*open)(const struct model_limits *limits); /* none of them 0; they outlive the state */
+	void (*close)(void *state);
+	int (*apply)(void *state, const struct hl_rec *rec); /* 0 or -errno */
+	/* *n rows of a table of its, in memory of the picture. s: its times are set. */
+	const void *(*rows)(const void *state, const struct table_desc *t, const struct snap *s, struct arena *a,
+			    size_t *n);
+	void (*roll)(void *state);
+};
+
 /* A collector's user half: which records mean what, which tables it keeps. */
 struct collector {
 	const char *name;
@@ -40,6 +58,7 @@ struct collector {
 	/* The name of an operation: static or in buf (MODEL_NAME_LEN bytes); NULL: it has none
 	 * for this one. The model knows numbers only. May be NULL. */
 	const char *(*op_name)(unsigned int op, unsigned int abi, unsigned int nr, char *buf);
+	const struct collector_rows *own; /* NULL: its tables show rows of the model */
 };
 #define MODEL_NAME_LEN 64
 

@@ -77,6 +77,13 @@ static struct op *last_resort(struct model *m, const struct op *from)
 	return o;
 }
 
+static void io_add(struct op_io *to, uint64_t queue_ns, uint64_t device_ns, uint64_t bytes)
+{
+	to->queue_ns += queue_ns;
+	to->device_ns += device_ns;
+	to->bytes += bytes;
+}
+
 static void op_add(struct op *to, const struct op *from)
 {
 	to->count += from->count;
@@ -90,6 +97,8 @@ static void op_add(struct op *to, const struct op *from)
 		to->clocks.total[i] += from->clocks.total[i];
 		to->clocks.ivl[i] += from->clocks.ivl[i];
 	}
+	io_add(&to->io, from->io.queue_ns, from->io.device_ns, from->io.bytes);
+	io_add(&to->ivl_io, from->ivl_io.queue_ns, from->ivl_io.device_ns, from->ivl_io.bytes);
 	hist_merge(&to->hist, &from->hist);
 	hist_merge(&to->ivl_hist, &from->ivl_hist);
 	to->members += from->members;
@@ -220,14 +229,29 @@ int op_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+int op_io_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_op_io *r = (const void *)rec;
+	struct proc *p = proc_get(m, rec->pid, r->proc_start);
+	struct op_key key = {
+		.start = p->start, .pid = p->pid, .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi
+	};
+	struct op *o = op_get(m, &key, p);
+
+	io_add(&o->io, r->queue_ns, r->device_ns, r->bytes);
+	io_add(&o->ivl_io, r->queue_ns, r->device_ns, r->bytes);
+	return 0;
+}
+
 void ops_roll(struct model *m)
 {
 	for (size_t i = 0; i < m->ops.n; i++) {
 		struct op *o = m->ops.v[i];
 
-		if (!o->ivl_count && !o->ivl_hist.count)
+		if (!o->ivl_count && !o->ivl_hist.count && !o->ivl_io.device_ns)
 			continue;
 		o->ivl_count = o->ivl_errors = o->ivl_ns = 0;
+		o->ivl_io = (struct op_io){};
 		memset(o->clocks.ivl, 0, sizeof(o->clocks.ivl));
 		hist_reset(&o->ivl_hist);
 	}

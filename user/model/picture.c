@@ -184,6 +184,8 @@ static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 		.ivl_count = o->ivl_count,
 		.ivl_errors = o->ivl_errors,
 		.ivl_ns = o->ivl_ns,
+		.io = o->io,
+		.ivl_io = o->ivl_io,
 		.members = o->members,
 		.wall_ns = p->s->duration_ns,
 		.ivl_wall_ns = p->s->interval_ns,
@@ -205,7 +207,7 @@ static void *op_rows(struct picture *p, size_t *n)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];
 
-		if (o->proc->belongs && nr_belongs(m, o->key.abi, o->key.nr))
+		if (o->proc->belongs && nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
 			op_fill(p, &rows[(*n)++], o);
 	}
 	return rows;
@@ -231,7 +233,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 
 static bool slow_belongs(const struct model *m, const struct slow *s)
 {
-	return s->proc->belongs && nr_belongs(m, s->row.abi, s->row.nr);
+	return s->proc->belongs && nr_belongs(m, s->row.op, s->row.abi, s->row.nr);
 }
 
 /* Those in progress first, then the newest. */
@@ -258,26 +260,37 @@ static void *(*const makers[NR_ROWS])(struct picture *p, size_t *n) = {
 	[ROWS_OPERATIONS] = op_rows, [ROWS_SLOW] = slow_rows,
 };
 
-/* Tables of the same rows share them. */
+/* One table. made: what others of the same rows have, for they share them. */
+static struct snap_table take_table(struct picture *p, const struct table_desc *t, const struct collector *c,
+				    const void *own, struct snap_table *made)
+{
+	struct snap_table table = {}, *from = &made[t->rows];
+
+	if (c->own) {
+		table.rows = c->own->rows(own, t, p->s, p->a, &table.n);
+	} else {
+		if (!from->rows && makers[t->rows])
+			from->rows = makers[t->rows](p, &from->n);
+		table = *from;
+	}
+	table.desc = t;
+	return table;
+}
+
 static void take_tables(struct picture *p)
 {
+	const struct collector *const *cols = p->m->cols;
 	struct snap_table made[NR_ROWS] = {}, *tables;
 	size_t n = 0;
 
-	for (const struct collector *const *c = p->m->cols; *c; c++)
-		for (const struct table_desc *const *t = (*c)->tables; t && *t; t++)
+	for (size_t c = 0; cols[c]; c++)
+		for (const struct table_desc *const *t = cols[c]->tables; t && *t; t++)
 			n++;
 	p->s->tables = tables = arena_alloc(p->a, n * sizeof(*tables));
 	p->s->nr_tables = n;
-	for (const struct collector *const *c = p->m->cols; *c; c++)
-		for (const struct table_desc *const *t = (*c)->tables; t && *t; t++) {
-			struct snap_table *from = &made[(*t)->rows];
-
-			if (!from->rows && makers[(*t)->rows])
-				from->rows = makers[(*t)->rows](p, &from->n);
-			*tables = *from;
-			tables++->desc = *t;
-		}
+	for (size_t c = 0; cols[c]; c++)
+		for (const struct table_desc *const *t = cols[c]->tables; t && *t; t++)
+			*tables++ = take_table(p, *t, cols[c], p->m->own[c], made);
 }
 
 /* ---- the rest ----------------------------------------------------------------------- */

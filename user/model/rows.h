@@ -51,6 +51,11 @@ struct thread_row {
 
 struct heat; /* see snap.h */
 
+/* Of block requests and `disk` waits: time queued and in the device; bytes of requests. */
+struct op_io {
+	uint64_t queue_ns, device_ns, bytes;
+};
+
 struct op_row {
 	uint8_t op, state, abi; /* enum hl_op, hl_state (for waits), hl_abi */
 	uint16_t nr;
@@ -64,6 +69,7 @@ struct op_row {
 	uint64_t ivl_count, ivl_errors, ivl_ns;
 	uint64_t ivl[NR_HL_STATES];
 	struct hist ivl_hist;
+	struct op_io io, ivl_io;
 	uint64_t members;
 	const char *name;      /* of the call; NULL: nobody has a name for it */
 	uint64_t busy_ns, ivl_busy_ns; /* total_ns and ivl_ns without the waits for work */

@@ -185,6 +185,13 @@ static void merge_hists(struct hist *to, const void *const *rows, size_t n, size
 		hist_merge(to, (const void *)((const char *)rows[i] + offset));
 }
 
+static void add_io(struct op_io *to, const struct op_io *from)
+{
+	to->queue_ns += from->queue_ns;
+	to->device_ns += from->device_ns;
+	to->bytes += from->bytes;
+}
+
 static void merge_op(void *to, const void *const *rows, size_t n, struct arena *a)
 {
 	struct op_row *r = to;
@@ -210,6 +217,8 @@ static void merge_op(void *to, const void *const *rows, size_t n, struct arena *
 		r->ivl_errors += o->ivl_errors;
 		r->ivl_ns += o->ivl_ns;
 		r->ivl_busy_ns += o->ivl_busy_ns;
+		add_io(&r->io, &o->io);
+		add_io(&r->ivl_io, &o->ivl_io);
 		add_states(r->total, o->total);
 		add_states(r->ivl, o->ivl);
 	}

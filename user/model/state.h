@@ -77,6 +77,7 @@ struct op {
 	struct istr *name;
 	uint64_t count, errors, total_ns, max_ns;
 	uint64_t ivl_count, ivl_errors, ivl_ns;
+	struct op_io io, ivl_io;
 	struct clocks clocks;
 	struct hist hist, ivl_hist;
 	struct heat_log heat;
@@ -114,6 +115,7 @@ enum { OTHER_USER, OTHER_KERNEL, NR_OTHERS };
 
 struct model {
 	const struct collector *const *cols;
+	void **own; /* the state of each of them; NULL: it keeps none */
 	struct model_limits limits;
 	const struct model_filter *filter; /* NULL: no restriction */
 	struct interns *interns;
@@ -158,7 +160,7 @@ struct model {
 
 /* belong.c */
 bool belongs(const struct model *m, const struct proc *p);
-bool nr_belongs(const struct model *m, unsigned int abi, unsigned int nr);
+bool nr_belongs(const struct model *m, unsigned int op, unsigned int abi, unsigned int nr);
 
 /* procs.c */
 struct proc *proc_get(struct model *m, uint32_t pid, uint64_t start); /* never NULL: "(other)" when full */
@@ -184,6 +186,7 @@ void threads_roll(struct model *m);
 
 /* ops.c */
 int op_apply(struct model *m, const struct hl_rec *rec);
+int op_io_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi, unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m); /* operations of processes marked `folded` go to "(other)" */
 void ops_fini(struct model *m);

@@ -5,5 +5,6 @@
 
 const struct collector *const all_collectors[] = {
 	&spine_collector,
+	&block_collector,
 	NULL,
 };

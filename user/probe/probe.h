@@ -10,6 +10,9 @@ extern const struct table_desc processes_table, threads_table, operations_table,
 /* Processes, threads, operations, slow operations. */
 extern const struct collector spine_collector;
 
+/* Disks, and what each does. */
+extern const struct collector block_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

@@ -272,4 +272,4 @@ static const char *name_call(unsigned int op, unsigned int abi, unsigned int nr,
 static const struct table_desc *const spine_tables[] = { &processes_table, &threads_table, &operations_table,
 							 &slow_table, NULL };
 
-const struct collector spine_collector = { "spine", spine_tables, name_call };
+const struct collector spine_collector = { "spine", spine_tables, name_call, NULL };

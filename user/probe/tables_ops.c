@@ -117,7 +117,30 @@ static void get_op_ivl_quantile(const struct field *f, const void *row, struct v
 		val_set_u64(out, hist_quantile(&r->ivl_hist, (double)f->offset / 1000, r->max_ns));
 }
 
+/* Requests and waits for a disk are split; of anything else there is nothing to split. */
+static void get_op_io(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->op == HL_OP_BLOCK || (r->op == HL_OP_WAIT && r->state == HL_STATE_DISK && r->io.device_ns))
+		val_set_u64(out, u64_at(f, row));
+}
+
+static void get_op_bytes(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const ROW *)row)->op == HL_OP_BLOCK)
+		val_set_u64(out, u64_at(f, row));
+}
+
 /* clang-format off */
+#define OP_IO(name, title, help, get, member, unit_)                                                    \
+	{ "interval." name, title, help ", in the interval", get, AT(ivl_io.member), .unit = unit_,     \
+	  .flags = FIELD_WIDE | FIELD_IVL, .width = 7, .type = VAL_U64 },                               \
+	{ name, title, help " since start", get, AT(io.member), .unit = unit_,                          \
+	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 7, .type = VAL_U64 },
+
 #define QUANTILE(name, title, share, permille, flag)                                             \
 	{ "interval." name, title, share " of them took at most this long, in the interval",     \
 	  get_op_ivl_quantile, permille, UNIT_NS, METRIC_NONE, FIELD_IVL | (flag), 6, VAL_U64 }, \
@@ -190,6 +213,9 @@ static const struct field operation_fields[] = {
 	  .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 12 },
 	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(total),
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12 },
+	OP_IO("queue_ns", "QUEUE", "of it, time that disk requests were queued", get_op_io, queue_ns, UNIT_NS)
+	OP_IO("device_ns", "DEVICE", "of it, time that they were in the device", get_op_io, device_ns, UNIT_NS)
+	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_bytes, bytes, UNIT_BYTES)
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),

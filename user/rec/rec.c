@@ -80,6 +80,20 @@ static const struct field collector_fields[] = {
 };
 static const struct field psi_fields[] = { BELOW(psi, resource, 3), PAD(psi, pad), PAD(psi, pad2), END };
 static const struct field self_fields[] = { PAD(self, pad), END };
+static const struct field op_io_fields[] = {
+	BELOW(op_io, op, NR_HL_OPS),
+	BELOW(op_io, state, NR_HL_STATES),
+	BELOW(op_io, abi, NR_HL_ABIS),
+	PAD(op_io, pad),
+	END,
+};
+static const struct field disk_fields[] = { PAD(disk, pad), END };
+static const struct field disk_op_fields[] = {
+	BELOW(disk_op, phase, NR_HL_BLOCK_PHASES),
+	PAD(disk_op, pad),
+	PAD(disk_op, pad2),
+	END,
+};
 static const struct field life_fields[] = {
 	BELOW(life, what, HL_LIFE_END),
 	COMM(life, comm),
@@ -112,13 +126,25 @@ static long four_strings(const struct hl_rec *rec, const unsigned char *tail, si
 	return strings_used(tail, n, 4);
 }
 
+static long buckets_used(__u32 first, __u32 nr, size_t n)
+{
+	if ((__u64)first + nr > HL_HIST_CELLS || nr * sizeof(__u32) > n)
+		return -EINVAL;
+	return (long)(nr * sizeof(__u32));
+}
+
 static long op_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	const struct hl_rec_op *op = (const void *)rec;
 
-	if ((__u64)op->first + op->nr_buckets > HL_HIST_CELLS || op->nr_buckets * sizeof(__u32) > n)
-		return -EINVAL;
-	return (long)(op->nr_buckets * sizeof(__u32));
+	return buckets_used(op->first, op->nr_buckets, n);
+}
+
+static long disk_op_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_disk_op *op = (const void *)rec;
+
+	return buckets_used(op->first, op->nr_buckets, n);
 }
 
 static long slow_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
@@ -153,6 +179,9 @@ static const struct rule {
 	[HL_KIND_COLLECTOR] = { collector_fields, two_strings, true },
 	[HL_KIND_PSI] = { psi_fields, NULL, false },
 	[HL_KIND_SELF] = { self_fields, NULL, false },
+	[HL_KIND_DISK] = { disk_fields, two_strings, true },
+	[HL_KIND_OP_IO] = { op_io_fields, NULL, false },
+	[HL_KIND_DISK_OP] = { disk_op_fields, disk_op_tail, false },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 };
 
@@ -246,6 +275,11 @@ const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len)
 {
 	*len = s->path_len;
 	return (const char *)(s + 1);
+}
+
+const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op)
+{
+	return (const __u32 *)(op + 1);
 }
 
 const __u32 *rec_op_buckets(const struct hl_rec_op *op)

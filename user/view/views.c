@@ -36,12 +36,14 @@ static const struct page page_operations = {
 static const struct page page_slow = {
 	.parts = { PART(FACTS), PART(STATES), TABLE_SAME("operations", "All of its kind in this process") },
 };
+static const struct page page_disk = { .parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does") } };
 
 const struct view views[] = {
 	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group },
 	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group },
 	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations },
 	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL },
+	{ "Disks", "disks", '5', "name", &page_disk, NULL },
 	{}
 };
 /* clang-format on */

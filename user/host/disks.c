@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Disks, from /proc/diskstats and /sys/dev/block. Called by kern/. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "host/disks.h"
+#include "host/file.h"
+#include "host/system.h"
+
+#define SECTOR     512
+#define PATH_ROOM  128
+#define MAX_SLAVES 32
+
+/* major minor name, then: reads merged sectors ms writes merged sectors ms in-flight busy-ms
+ * weighted-ms, and more on newer kernels (Documentation/admin-guide/iostats.rst). */
+enum {
+	READS,
+	READS_MERGED,
+	READ_SECTORS,
+	READ_MS,
+	WRITES,
+	WRITES_MERGED,
+	WRITE_SECTORS,
+	WRITE_MS,
+	IN_FLIGHT,
+	BUSY_MS,
+	WEIGHTED_MS,
+	NR_FIGURES
+};
+
+int disk_stat_parse(const char **at, struct disk_stat *s)
+{
+	const char *line = *at, *end = strchr(line, '\n'), *p;
+	uint64_t v[NR_FIGURES];
+	unsigned int major, minor;
+	int used = 0;
+
+	if (!*line)
+		return -ENOENT;
+	*at = end ? end + 1 : line + strlen(line);
+	if (sscanf(line, "%u %u %63s%n", &major, &minor, s->name, &used) != 3)
+		return -EINVAL;
+	p = line + used;
+	for (int i = 0; i < NR_FIGURES; i++) {
+		while (*p == ' ')
+			p++;
+		if (parse_u64(&p, &v[i]))
+			return -EINVAL;
+	}
+	s->dev = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+	s->reads = v[READS];
+	s->writes = v[WRITES];
+	s->merged[0] = v[READS_MERGED];
+	s->merged[1] = v[WRITES_MERGED];
+	s->in_flight = (uint32_t)v[IN_FLIGHT];
+	s->busy_ns = v[BUSY_MS] * NSEC_PER_MSEC;
+	s->weighted_ns = v[WEIGHTED_MS] * NSEC_PER_MSEC;
+	return 0;
+}
+
+static ssize_t read_of(uint32_t dev, const char *file, char *buf, size_t size)
+{
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", dev_major(dev), dev_minor(dev), file);
+	return file_read_line(path, buf, size);
+}
+
+static uint64_t number_of(uint32_t dev, const char *file)
+{
+	char buf[32];
+
+	return read_of(dev, file, buf, sizeof(buf)) > 0 ? strtoull(buf, NULL, 10) : 0;
+}
+
+/* The disk that a partition is of, by the folder that it stands in; false: it is none. */
+static bool partition(uint32_t dev, struct disk_about *a, struct str *below)
+{
+	char path[PATH_ROOM], buf[DISK_NAME_LEN], link[512], *slash, *name;
+	unsigned int major, minor;
+
+	if (read_of(dev, "partition", buf, sizeof(buf)) <= 0)
+		return false;
+	if (read_of(dev, "../dev", buf, sizeof(buf)) > 0 && sscanf(buf, "%u:%u", &major, &minor) == 2)
+		a->whole = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", dev_major(dev), dev_minor(dev));
+	if (file_read_link(path, link, sizeof(link)) <= 0 || !(slash = strrchr(link, '/')))
+		return true;
+	*slash = '\0';
+	name = strrchr(link, '/');
+	str_add(below, name ? name + 1 : link);
+	return true;
+}
+
+static void slaves(uint32_t dev, struct str *below)
+{
+	char path[PATH_ROOM];
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", dev_major(dev), dev_minor(dev));
+	d = opendir(path);
+	while (d && n < MAX_SLAVES && (e = readdir(d)))
+		if (*e->d_name != '.')
+			str_addf(below, "%s%s", n++ ? " " : "", e->d_name);
+	if (d)
+		closedir(d);
+}
+
+void disk_about(uint32_t dev, struct disk_about *a, struct str *below)
+{
+	char file[4096];
+
+	str_reset(below);
+	*a = (struct disk_about){ .whole = dev };
+	a->size_bytes = number_of(dev, "size") * SECTOR;
+	if (partition(dev, a, below))
+		return;
+	a->rotates = number_of(dev, "queue/rotational");
+	slaves(dev, below);
+	a->stacked = below->len > 0;
+	if (!a->stacked && read_of(dev, "loop/backing_file", file, sizeof(file)) > 0)
+		str_add(below, file);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Collectors beside the core: each an object of its own, which shares the core's maps. One
+ * that does not load is a line in the collectors' list, never a failed start. A program is
+ * named after its tracepoint; one in a section with `?` is left out where the kernel lacks
+ * that tracepoint. Called by live.c.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "kern/kern.h"
+
+/* In the order of attaching: an end without its begin must not be. */
+static const struct part_desc {
+	const char *name; /* of the object, and of the collector */
+	const char *gives;
+	const char *progs[PART_PROGS + 1];
+	struct {
+		uint32_t without; /* bits of progs: all of them missing */
+		const char *less; /* what is missing then */
+	} less[2];
+} descs[NR_PARTS] = {
+	[PART_BLOCK] = {
+		"block",
+		"every request of every disk: in the queue and in the device, and whose it is",
+		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
+		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page" },
+		{ { 1u << 4, "no block_io_start: time before a request is inserted is in no queue" },
+		  { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
+	},
+};
+
+static void refuse(struct part *p, const char *what, const char *why)
+{
+	p->state = HL_COLLECTOR_UNAVAILABLE;
+	snprintf(p->reason, sizeof(p->reason), "%s: %s", what, why);
+	object_close(&p->obj);
+}
+
+/* Programs whose tracepoint is there; false: one that it cannot do without is not. */
+static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
+{
+	for (unsigned int i = 0; d->progs[i]; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(p->obj.bpf, d->progs[i]);
+		bool is_there = have >> i & 1;
+
+		if (!prog || (!is_there && bpf_program__autoload(prog))) {
+			refuse(p, d->progs[i], "this kernel has no such tracepoint");
+			return false;
+		}
+		bpf_program__set_autoload(prog, is_there);
+	}
+	return true;
+}
+
+static void open_one(struct live *l, struct part *p, const struct part_desc *d)
+{
+	uint32_t have = feat_tracepoints(d->progs);
+	int err = object_open(&p->obj, d->name, &l->kcfg, &l->core);
+
+	p->name = d->name;
+	p->gives = d->gives;
+	p->state = HL_COLLECTOR_ON;
+	if (!err && !choose(p, d, have))
+		return;
+	if (!err)
+		err = object_load(&p->obj, true);
+	if (err) {
+		refuse(p, "the kernel refuses its programs", err_str(err));
+		return;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(d->less); i++)
+		if (d->less[i].less && !(have & d->less[i].without)) {
+			p->state = HL_COLLECTOR_LESS;
+			snprintf(p->reason, sizeof(p->reason), "%s", d->less[i].less);
+		}
+	l->sh.bytes += object_map_bytes(&p->obj);
+}
+
+void parts_open(struct live *l)
+{
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		open_one(l, &l->parts[i], &descs[i]);
+}
+
+static void attach_one(struct part *p, const struct part_desc *d)
+{
+	for (unsigned int i = 0; p->obj.bpf && d->progs[i]; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(p->obj.bpf, d->progs[i]);
+
+		if (!bpf_program__autoload(prog))
+			continue;
+		if (object_attach(&p->obj, d->progs[i], &p->links[p->nr_links])) {
+			while (p->nr_links)
+				bpf_link__destroy(p->links[--p->nr_links]);
+			refuse(p, d->progs[i], "cannot be attached");
+			return;
+		}
+		p->nr_links++;
+	}
+}
+
+void parts_attach(struct live *l)
+{
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		attach_one(&l->parts[i], &descs[i]);
+}
+
+void parts_detach(struct live *l)
+{
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		while (l->parts[i].nr_links)
+			bpf_link__destroy(l->parts[i].links[--l->parts[i].nr_links]);
+}
+
+void parts_close(struct live *l)
+{
+	parts_detach(l);
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		object_close(&l->parts[i].obj);
+}
