@@ -214,8 +214,10 @@ def valid(doc, may_lose=()):
             f.same(row["lost"], sum(row["lost_by"].values()), f"{name}: sum of lost_by")
             f.same(row["seen"], row["delivered"] + row["lost"] + row["unaccounted"], f"{name}: seen")
             if name not in may_lose:
-                # some kernels tell no tracepoint of some switches (of other processes): that is told, not hidden
-                lost = {k: v for k, v in row["lost_by"].items() if (name, k) != ("waits", "unpaired")}
+                # some kernels tell no tracepoint of some switches (of other processes), or ends of requests:
+                # that is told, not hidden
+                untold = (("waits", "unpaired"), ("block", "unpaired"))
+                lost = {k: v for k, v in row["lost_by"].items() if (name, k) not in untold}
                 f.same(lost, {}, f"{name}: lost")
         for o in j["operations"]:
             h = o["histogram"]

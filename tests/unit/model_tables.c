@@ -221,7 +221,7 @@ static const struct table_desc worst_table = {
 	.rows = ROWS_OPERATIONS,
 };
 static const struct table_desc *const worst_tables[] = { &worst_table, NULL };
-static const struct collector worst_collector = { "worst", worst_tables, NULL };
+static const struct collector worst_collector = { "worst", worst_tables, NULL, NULL };
 
 void test_model_collector_of_one_line(void)
 {

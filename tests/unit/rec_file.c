@@ -17,7 +17,7 @@
 #include "tests/test.h"
 #include "tests/unit/rec_util.h"
 
-#define HEADER 64 /* bytes of the file's header, version 1 */
+#define HEADER (32 + (2 * HL_KIND_MAX + 7) / 8 * 8) /* bytes of the file's header, version 1 */
 
 static const struct hl_rec *first_of(struct recbuf *b, unsigned int i)
 {

@@ -42,6 +42,16 @@ static void sample_op(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_op_io(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_op_io *r = fill(b, HL_KIND_OP_IO, i);
+
+	r->op = i % NR_HL_OPS;
+	r->state = i % NR_HL_STATES;
+	r->abi = i % NR_HL_ABIS;
+	rec_end(b);
+}
+
 static void sample_slow(struct recbuf *b, unsigned int kind, unsigned int i)
 {
 	static const char path[] = "/var/lib/postgresql/15/main/base/16384/2619";
@@ -54,6 +64,23 @@ static void sample_slow(struct recbuf *b, unsigned int kind, unsigned int i)
 	s->waker = i % NR_HL_WAKERS;
 	s->path_len = (__u16)(i % sizeof(path));
 	rec_add_bytes(b, path, s->path_len);
+	rec_end(b);
+}
+
+static void sample_disk(struct recbuf *b, unsigned int i)
+{
+	static const __u32 buckets[3] = { 7, 0, 1 };
+	struct hl_rec_disk_op *op;
+
+	fill(b, HL_KIND_DISK, i);
+	rec_add_str(b, "nvme0n1p2");
+	rec_add_str(b, i & 1 ? "nvme0n1" : "");
+	rec_end(b);
+	op = fill(b, HL_KIND_DISK_OP, i);
+	op->phase = i % NR_HL_BLOCK_PHASES;
+	op->first = i % 50;
+	op->nr_buckets = i % 4;
+	rec_add_bytes(b, buckets, op->nr_buckets * sizeof(__u32));
 	rec_end(b);
 }
 
@@ -95,8 +122,10 @@ void sample_round(struct recbuf *b, unsigned int i)
 	rec_add_str(b, "no tracepoint");
 	rec_end(b);
 	sample_op(b, i);
+	sample_op_io(b, i);
 	sample_slow(b, HL_KIND_SLOW, i);
 	sample_slow(b, HL_KIND_NOW, i + 1);
+	sample_disk(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""Block I/O: requests against fio's own count and times, the kernel's diskstats, and whose
+writeback it is."""
+import json
+import os
+import subprocess
+import sys
+
+import live
+from live import MS, US, Facts, check, lacks, same, test
+
+MB = 1 << 20
+
+
+def disk_of(path):
+    """The disk that a folder is on: its name and its line of /sys/block/NAME/stat."""
+    dev = os.stat(path).st_dev
+    link = f"/sys/dev/block/{os.major(dev)}:{os.minor(dev)}"
+    if not os.path.exists(link):
+        lacks("the tests stand on no disk of their own")
+    whole = os.path.realpath(link)
+    if os.path.exists(os.path.join(whole, "partition")):
+        whole = os.path.dirname(whole)
+    return os.path.basename(os.path.realpath(link)), os.path.basename(whole)
+
+
+def diskstat(name):
+    with open(f"/sys/block/{name}/stat", encoding="ascii") as f:
+        return [int(w) for w in f.read().split()]
+
+
+def fio(folder, **options):
+    """One job of fio; what it says of it."""
+    out = os.path.join(folder, "fio.json")
+    given = {"name": "job", "filename": os.path.join(folder, "data"), "size": "32M", "output-format": "json",
+             "output": out, "thread": None, "fallocate": "none", **options}
+    words = [f"--{k}" if v is None else f"--{k}={v}" for k, v in given.items()]
+    p = subprocess.run(["fio", *words], capture_output=True, text=True, timeout=120)
+    same(p.returncode, 0, f"status of fio: {p.stderr[-300:]}")
+    with open(out, encoding="utf-8") as f:
+        return json.load(f)["jobs"][0]
+
+
+def lay_out(folder):
+    """The file that is read is there, on the disk, before anybody counts."""
+    fio(folder, rw="write", bs="1M", end_fsync=1)
+
+
+def of_fio(doc, kind, name):
+    rows = [o for o in doc.ops(None, kind, name) if o.get("comm") == "fio"]
+    check(rows, f"fio did no {kind} {name}")
+    return max(rows, key=lambda o: o["count"])
+
+
+QUANTILES = (("p50_ns", "50.000000"), ("p90_ns", "90.000000"), ("p99_ns", "99.000000"), ("p999_ns", "99.900000"))
+
+
+def agree(f, row, times, what):
+    """Quantiles within a bucket (9 %), or 20 us."""
+    for ours, theirs in QUANTILES:
+        want = times["percentile"][theirs]
+        f.near(row[ours], want, f"{what}: {ours}", 9, 20 * US)
+
+
+def until_quiet(attempt):
+    """What fio measures holds more than the call when fio is preempted between its clock and the
+    call: on a host of two CPUs that may move its highest quantiles. One run of three must agree."""
+    for _ in range(3):
+        f = Facts()
+        attempt(f)
+        if not f.wrong:
+            return
+    with Facts() as all_of_it:
+        all_of_it.wrong = f.wrong
+
+
+def totals(doc, table, key, name):
+    rows = [r for r in doc[table] if r["name"] == name]
+    return sum(r[key] for r in rows)
+
+
+@test("fio: direct random reads are as many requests, and take as long")
+def reads():
+    until_quiet(reads_once)
+
+
+def reads_once(f):
+    d = live.folder()
+    part, _ = disk_of(d)
+    lay_out(d)
+    with live.Record(calls="on", seconds=60) as h:
+        job = fio(d, rw="randread", bs="4k", direct=1, ioengine="psync", number_ios=4000)
+        h.stop()
+    read, lost = job["read"], h.doc.acct("block")["lost"]
+    block = of_fio(h.doc, "block", "read")
+    f.check(read["total_ios"] <= block["count"] + lost <= read["total_ios"] + 200,  # its program and libraries too
+            f"requests: {block['count']}, lost {lost}; fio made {read['total_ios']} reads")
+    f.check(block["bytes"] + lost * 4096 >= read["io_bytes"], f"bytes: {block['bytes']} of {read['io_bytes']}")
+    call = of_fio(h.doc, "syscall", "pread64")
+    f.check(read["total_ios"] <= call["count"] <= read["total_ios"] + 200, f"calls: {call['count']}")
+    agree(f, call, read["clat_ns"], "pread64")
+    # what is not the request is the call's way in and out
+    f.check(block["p50_ns"] <= call["p50_ns"], f"a request takes {block['p50_ns']}, the call {call['p50_ns']}")
+    f.near(block["queue_ns"] + block["device_ns"], block["total_ns"], "queue and device are all of it", 0.1, 0)
+    f.check(totals(h.doc, "disks", "reads", part) + lost >= read["total_ios"], "reads of the disk")
+
+
+@test("fio: writes with fsync, through the page cache, are counted as calls, as requests and as flushes")
+def fsyncs():
+    until_quiet(fsyncs_once)
+
+
+def fsyncs_once(f):
+    d = live.folder()
+    lay_out(d)
+    with live.Record(calls="on", seconds=60) as h:
+        job = fio(d, rw="randwrite", bs="4k", ioengine="psync", fsync=1, number_ios=300)
+        h.stop()
+    calls = of_fio(h.doc, "syscall", "fsync")
+    f.check(job["sync"]["total_ios"] <= calls["count"] <= job["sync"]["total_ios"] + 2, f"fsyncs: {calls['count']}")
+    agree(f, calls, job["sync"]["lat_ns"], "fsync")
+    f.same(of_fio(h.doc, "syscall", "pwrite64")["count"], job["write"]["total_ios"], "writes")
+    written = of_fio(h.doc, "block", "sync write")
+    f.check(written["bytes"] >= 200 * 4096, f"bytes that fio's fsyncs wrote: {written['bytes']}")
+
+
+@test("disks: requests, bytes and merges are those that the kernel counts")
+def diskstats():
+    d = live.folder()
+    _, disk = disk_of(d)
+    lay_out(d)
+    with live.Record(seconds=60) as h:
+        before = diskstat(disk)
+        fio(d, rw="randread", bs="16k", direct=1, ioengine="psync", number_ios=2000)
+        after = diskstat(disk)
+        h.stop()
+    with Facts() as f:
+        reads, sectors = after[0] - before[0], after[2] - before[2]
+        got = totals(h.doc, "disks", "reads", disk)
+        lost = h.doc.acct("block")["lost"]
+        f.check(reads >= 2000 and reads <= got + lost and got <= reads * 1.02 + 50, f"reads: {got}, the kernel's {reads}")
+        ops = [r for r in h.doc["disk_operations"] if r["operation"] == "read"]
+        f.check(sum(r["bytes"] for r in ops) + lost * 16384 >= sectors * 512, "bytes read")
+        row = [r for r in h.doc["disks"] if r["name"] == disk][0]
+        f.check(0 < row["utilisation_pct"] <= 101, f"utilisation: {row['utilisation_pct']}")
+        for r in h.doc["disks"] + h.doc["disk_operations"]:
+            for phase in ("queue", "device"):
+                hist = r[f"{phase}_histogram"]
+                f.same(sum(hist["counts"]) + hist["zero_count"], r["count"], f"{r['name']}: {phase} histogram")
+
+
+DIRTY = """
+import os, sys
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+for i in range(16): os.write(f, b"x" * (1 << 20))
+print("DIRTY", file=sys.stderr, flush=True)
+sys.stdin.read()
+"""
+
+
+@test("writeback is charged to who made the pages dirty, not to who syncs")
+def writeback():
+    d = live.folder()
+    path = os.path.join(d, "dirty")
+    with live.Record(seconds=60) as h:
+        with live.Load(sys.executable, "-c", DIRTY, path, ready="DIRTY") as load:
+            # a sync of the whole file system is work of the kernel's writeback threads
+            p = subprocess.run(["sync", "-f", d], timeout=60)
+            same(p.returncode, 0, "status of sync")
+            writer = load.pid
+        h.stop()
+    with Facts() as f:
+        mine = sum(o["bytes"] for o in h.doc.ops(writer, "block") if "write" in o["name"])
+        f.check(mine >= 15 * MB, f"the writer is charged {mine / MB:.1f} of 16 MB")
+        # what others had made dirty before stays the kernel's
+        syncer = sum(o["bytes"] for o in h.doc.ops(None, "block") if o.get("comm") == "sync" and "write" in o["name"])
+        f.check(syncer < 1 * MB, f"the one who syncs is charged {syncer / MB:.1f} MB")
+
+
+@test("a loop device says which file it is made of, and its requests are counted")
+def loop():
+    d = live.folder()
+    image = os.path.join(d, "image")
+    with open(image, "wb") as file:
+        file.truncate(16 * MB)
+    p = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True, timeout=20)
+    if p.returncode:
+        lacks(f"loop devices: {p.stderr.strip()}")
+    dev = p.stdout.strip()
+    try:
+        with live.Record(seconds=60) as h:
+            subprocess.run(["dd", f"if={dev}", "of=/dev/null", "bs=64k", "count=100", "iflag=direct"], check=True,
+                           capture_output=True, timeout=30)
+            h.stop()
+    finally:
+        subprocess.run(["losetup", "--detach", dev], timeout=20)
+    rows = [r for r in h.doc["disks"] if r["name"] == os.path.basename(dev)]
+    same(len(rows), 1, f"rows of {dev}")
+    same(rows[0].get("below"), image, "what it is made of")
+    check(rows[0]["reads"] >= 100 and rows[0]["bytes"] >= 100 * 65536, f"{rows[0]}")
+
+
+if __name__ == "__main__":
+    live.main()
