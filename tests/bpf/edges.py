@@ -40,6 +40,11 @@ class Loop:
         subprocess.run(["umount", self.at], check=True, timeout=30)
 
 
+def lasted(f, ns, state, truth):
+    """For as long as the load looked on, and a little before and after that."""
+    f.check(truth["wall_ns"] - 3 * MS <= ns.get(state, 0) <= truth["wall_ns"] + 150 * MS, f"{state}: {ns} of {truth}")
+
+
 def told(r):
     """What a load of loads.py printed last."""
     return json.loads(r.out.splitlines()[-1])
@@ -86,7 +91,7 @@ def io_worker():
         truth = told(r)
         with Facts() as f:
             ns = r.doc.thread(truth["worker"])["time_ns"]
-            f.near(ns.get("idle", 0), truth["wall_ns"], f"idle of the worker: {ns}", slack=20 * MS)
+            lasted(f, ns, "idle", truth)
             f.check(r.doc.count(truth["pid"], name="(kernel)") >= 1, "waits of the worker")
             f.same(r.doc.acct("threads")["lost"], 0, "threads without a ledger")
 
@@ -200,7 +205,7 @@ def in_state(load, who, state, args=()):
     truth = told(r)
     with Facts() as f:
         ns = r.doc.thread(truth[who])["time_ns"]
-        f.near(ns.get(state, 0), truth["wall_ns"], f"{state} of the {who}: {ns}", slack=20 * MS)
+        lasted(f, ns, state, truth)
     return r, truth
 
 
