@@ -138,7 +138,9 @@ __hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split
 		t->queued = t->off;
 	t->slept = t->off - t->queued;
 	if (t->slept && !(s->flags & HL_SLOT_WAS_ASLEEP)) {
-		if (t->slept > HL_MIGRATION_NS) { /* it slept after all: the guess was wrong */
+		/* one that was preempted with its state set is runnable, but not queued to the
+		 * scheduler's sums, which look at the state */
+		if (t->slept > HL_MIGRATION_NS && !(s->flags & HL_SLOT_ON_ITS_WAY)) { /* it slept after all: the guess was wrong */
 			s->state = HL_STATE_OTHER;
 		} else { /* between two run queues */
 			t->slept = 0;
@@ -242,7 +244,7 @@ __hot void ledger_runs(struct hl_slot *s, const struct arrival *a)
 	s->run_delay += queued_since(s, a);
 	s->ran = a->ran;
 	s->switches++;
-	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP);
+	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY);
 }
 
 __global int ledger_in(struct hl_slot *s, struct arrival *a, struct hl_cpu *cpu)
@@ -336,8 +338,8 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	s->detail = w.detail;
 	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
-	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
-		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : 0);
+	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
+		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : preempt && state ? HL_SLOT_ON_ITS_WAY : 0);
 	s->waker = HL_WAKER_UNKNOWN;
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
