@@ -44,7 +44,7 @@ def auto_target():
     with Facts() as f:
         u.law(f, r.doc)
         u.same_calls(f, r, ["getppid"])
-        f.same(u.collector(r.doc), ("on", ""), "the collector")
+        f.same(u.collector(r.doc), ("on", "of the target"), "the collector")
 
 
 @test("calls: two instances see the same calls, and neither disturbs the other")
