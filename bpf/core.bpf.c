@@ -183,13 +183,33 @@ int cgroup_attach_task(__u64 *ctx)
 SEC("?tp_btf/sys_enter")
 int sys_enter(__u64 *ctx)
 {
-	call_enter(ctx);
+	call_enter((struct pt_regs *)ctx[0], ctx[1], true);
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int sys_exit(__u64 *ctx)
 {
-	call_exit(ctx);
+	call_exit((struct pt_regs *)ctx[0], ctx[1], true);
+	return 0;
+}
+
+/*
+ * The same where the kernel runs those two preemptible (HL_CFG_PREEMPT): while a preempted
+ * thread is inside of one, the kernel skips it for all others on that CPU, and a thread is
+ * preempted there whenever its time was up while preemption was held off. The plain
+ * tracepoints hold it off around the program, at some cost.
+ */
+SEC("?tp/raw_syscalls/sys_enter")
+int sys_enter_plain(struct trace_event_raw_sys_enter *ctx)
+{
+	call_enter((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx->id, false);
+	return 0;
+}
+
+SEC("?tp/raw_syscalls/sys_exit")
+int sys_exit_plain(struct trace_event_raw_sys_exit *ctx)
+{
+	call_exit((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx->ret, false);
 	return 0;
 }

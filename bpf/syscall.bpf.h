@@ -262,28 +262,29 @@ __hot void restart_forget(struct hl_slot *s)
 	s->call_flags &= ~(HL_CALL_GAPPED | HL_CALL_AWAY | HL_CALL_BACK);
 }
 
-__hot void call_enter(__u64 *ctx)
+/* hold: the hook runs preemptible. */
+__hot void call_enter(struct pt_regs *regs, __u64 nr, bool hold)
 {
 	struct task_struct *p = bpf_get_current_task_btf();
 	struct hl_slot *s = slot_find(p);
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
 	bool compat, resumes = false;
-	__u64 nr = ctx[1];
 
 	if (!ctl || !cpu)
 		return;
 	if (ctl->look) {
-		cpu->call_looked++;
+		__sync_fetch_and_add(&cpu->call_looked, 1);
 		return;
 	}
 	if (!s) {
-		cpu->calls_homeless++;
+		__sync_fetch_and_add(&cpu->calls_homeless, 1);
 		return;
 	}
 	if (!is_target(p, s, ctl))
 		return;
-	hold_cpu();
+	if (hold)
+		hold_cpu();
 	if (s->flags & HL_SLOT_OFF_CPU)
 		ledger_arrived(p, s, rq_clock(p), cpu);
 	cpu->call_enter++;
@@ -296,7 +297,7 @@ __hot void call_enter(__u64 *ctx)
 	compat = in_compat_call(p);
 	nr = nr < HL_NR_LIMIT ? nr : HL_NR_LIMIT;
 	if (s->restart_begin)
-		resumes = call_again(s, ctl, (struct pt_regs *)ctx[0], nr, compat);
+		resumes = call_again(s, ctl, regs, nr, compat);
 	s->call_gen = s->seen_gen = ctl->calls_gen;
 	s->call_switches = s->switches;
 	if (resumes) {
@@ -313,7 +314,8 @@ __hot void call_enter(__u64 *ctx)
 			restart_forget(s);
 		s->call_begin = bpf_ktime_get_ns();
 	}
-	release_cpu();
+	if (hold)
+		release_cpu();
 }
 
 /* ---- exit --------------------------------------------------------------------------- */
@@ -538,18 +540,19 @@ __hot bool is_restart(long ret)
 	return ret <= -HL_ERESTARTSYS && ret >= -HL_ERESTARTBLOCK && ret != -515;
 }
 
-__hot void call_exit(__u64 *ctx)
+__hot void call_exit(struct pt_regs *regs, long ret, bool hold)
 {
 	struct task_struct *p = bpf_get_current_task_btf();
 	struct hl_slot *s = slot_find(p);
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
-	struct call_end e = { .ret = (long)ctx[1] };
+	struct call_end e = { .ret = ret };
 	__u64 begin, now;
 
 	if (!s || !ctl || !cpu || ctl->look || !is_target(p, s, ctl))
 		return;
-	hold_cpu();
+	if (hold)
+		hold_cpu();
 	if (s->flags & HL_SLOT_OFF_CPU)
 		ledger_arrived(p, s, rq_clock(p), cpu);
 	begin = s->call_begin;
@@ -566,15 +569,16 @@ __hot void call_exit(__u64 *ctx)
 	if (e.ret < 0 && is_sigreturn(s))
 		e.ret = 0;
 	if (is_restart(e.ret)) {
-		call_restarts(s, cpu, begin, now, (struct pt_regs *)ctx[0]);
+		call_restarts(s, cpu, begin, now, regs);
 		goto out;
 	}
 	if (s->restart_begin && is_sigreturn(s))
-		call_sigreturn(p, s, ctl, cpu, (struct pt_regs *)ctx[0]);
+		call_sigreturn(p, s, ctl, cpu, regs);
 	e.duration = now - begin;
 	call_count(p, s, ctl, cpu, &e);
 out:
-	release_cpu();
+	if (hold)
+		release_cpu();
 }
 
 #endif

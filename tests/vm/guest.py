@@ -198,7 +198,9 @@ def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup=""
     initramfs, out, log = (os.path.join(folder, f) for f in ("initramfs", "out", "console"))
     with open(initramfs, "wb") as f:
         f.write(_initramfs(cases, setup, case_limit))
-    words = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",
+    # One thread for all CPUs: with one for each, a CPU may still run a breakpoint by which the kernel
+    # patched its code after the kernel is done with it ("int3" in __schedule), when hooks come and go.
+    words = ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",
              "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initramfs, "-append",
              f"console=ttyS0 panic=1 quiet {cmdline}", "-serial", f"file:{log}", "-serial", f"file:{out}"]
     try:

@@ -216,7 +216,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_CLOCK] = c.calls_clock;
 	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
 	lost[HL_LOSS_UNPAIRED] = c.call_superseded;
-	lost[HL_LOSS_RECURSION] = skipped(l, "sys_enter"); /* a skipped sys_exit is one that was unpaired */
+	lost[HL_LOSS_RECURSION] = skipped(l, l->tier.enter_prog); /* a skipped sys_exit is one that was unpaired */
 	calls = c.call_enter + lost[HL_LOSS_RECURSION] + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
 	calls -= MIN(calls, l->tier.skipped + open_calls(l));
 	send_acct(l, HL_CLASS_CALLS, calls, l->cells.counted[HL_OP_SYSCALL], lost);

@@ -42,6 +42,7 @@ struct object {
 /* Open the embedded object, fill its cfg, take the shared maps from owner (NULL: it owns
  * them). 0 or -errno after a printed line. */
 int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, const struct object *owner);
+void object_autoload(struct object *o, const char *prog); /* one that is not loaded by itself */
 /* quiet: a failure is not printed (the caller tries something else). */
 int object_load(struct object *o, bool quiet);
 void object_close(struct object *o);
@@ -153,6 +154,7 @@ void slow_now(struct live *l, const void *item); /* from hl_blocked */
 
 struct tier {
 	enum calls_mode mode;
+	const char *enter_prog, *exit_prog;
 	struct bpf_link *enter, *exit;
 	bool on;
 	bool probing;         /* on for a look only */
@@ -166,6 +168,7 @@ struct tier {
 	char reason[96];
 };
 
+void tier_pick(struct live *l); /* before the core object is loaded */
 int tier_init(struct live *l);
 void tier_fini(struct live *l);
 int tier_set(struct live *l, enum calls_mode mode);

@@ -153,11 +153,6 @@ static int set_targets(struct live *l)
 	return 0;
 }
 
-static void autoload(struct live *l, const char *prog)
-{
-	bpf_program__set_autoload(bpf_object__find_program_by_name(l->core.bpf, prog), true);
-}
-
 static int open_core(struct live *l)
 {
 	struct hl_cfg sizing = l->kcfg;
@@ -173,10 +168,9 @@ static int open_core(struct live *l)
 	err = shared_size(&l->core, &l->cfg, &sizing);
 	if (err)
 		return err;
-	autoload(l, "sys_enter");
-	autoload(l, "sys_exit");
+	tier_pick(l);
 	if (l->kcfg.flags & HL_CFG_CGROUPS)
-		autoload(l, "cgroup_attach_task");
+		object_autoload(&l->core, "cgroup_attach_task");
 	err = object_load(&l->core, false);
 	if (err)
 		return err;

@@ -75,6 +75,11 @@ int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, co
 	return err;
 }
 
+void object_autoload(struct object *o, const char *prog)
+{
+	bpf_program__set_autoload(bpf_object__find_program_by_name(o->bpf, prog), true);
+}
+
 int object_load(struct object *o, bool quiet)
 {
 	int err = bpf_object__load(o->bpf);

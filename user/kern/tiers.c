@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/mounts.h"
 #include "kern/kern.h"
 
 #define LOOK_EVERY_NS (10 * NSEC_PER_SEC)
@@ -33,6 +34,18 @@ static void detach(struct tier *t)
 	t->enter = t->exit = NULL;
 }
 
+/* Which of the programs are loaded: see core.bpf.c. Without tracefs there are no plain tracepoints. */
+void tier_pick(struct live *l)
+{
+	char path[MOUNT_PATH_LEN];
+	bool plain = l->kcfg.flags & HL_CFG_PREEMPT && !tracefs_mount(path);
+
+	l->tier.enter_prog = plain ? "sys_enter_plain" : "sys_enter";
+	l->tier.exit_prog = plain ? "sys_exit_plain" : "sys_exit";
+	object_autoload(&l->core, l->tier.enter_prog);
+	object_autoload(&l->core, l->tier.exit_prog);
+}
+
 /* Exits first: an exit without its entry can be told, an entry without its exit not so well. */
 static int attach(struct live *l, bool looking)
 {
@@ -42,9 +55,9 @@ static int attach(struct live *l, bool looking)
 
 	__atomic_store_n(&ctl->look, looking, __ATOMIC_RELEASE);
 	__atomic_store_n(&ctl->calls_gen, ctl->calls_gen + 1, __ATOMIC_RELEASE);
-	err = object_attach(&l->core, "sys_exit", &t->exit);
+	err = object_attach(&l->core, t->exit_prog, &t->exit);
 	if (!err)
-		err = object_attach(&l->core, "sys_enter", &t->enter);
+		err = object_attach(&l->core, t->enter_prog, &t->enter);
 	if (err)
 		detach(t);
 	return err;
