@@ -267,7 +267,7 @@ struct hl_rec_tick {
 #define HL_PROC_ENDING  (1u << 4) /* from the task iterator only: its last switch-out is to come */
 
 /* Identity of a process, sent at first sight and again when it changes.
- * Tail: exe, command line (masked), cgroup, container (four strings). */
+ * Tail: exe, command line (masked), cgroup, container, pod, systemd unit (six strings). */
 struct hl_rec_process {
 	struct hl_rec h; /* tid == pid */
 	__u64 start;     /* ns since boot of the thread group leader: (pid, start) is the identity */
@@ -475,7 +475,7 @@ enum hl_life_what {
 	HL_LIFE_RENAME = 3,
 	HL_LIFE_EXIT = 4, /* the whole process: its last thread is gone */
 	HL_LIFE_MOVE = 5, /* to another cgroup */
-	HL_LIFE_END = 6,
+	NR_HL_LIFE
 };
 
 /* From the kernel's lifecycle ring only: the live source turns it into PROCESS,

@@ -3,7 +3,7 @@
  * The core: owns the shared maps, the ledger and the hot hooks. One program per hook.
  *
  * Always attached (the waits tier): sched_switch, sched_waking, and the rare fork, exec,
- * rename. On request (the calls tier): sys_exit and sys_enter, attached in that order.
+ * rename, cgroup_attach_task. On request (the calls tier): sys_exit and sys_enter, attached in that order.
  * What a call that never sleeps pays for the waits tier is nothing; a switch pays some
  * 100 ns, see the README's section on cost.
  */

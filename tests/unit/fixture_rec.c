@@ -14,15 +14,17 @@
 
 static const struct proc {
 	unsigned int pid, ppid, uid, flags;
-	const char *comm, *exe, *args, *cgroup, *container;
+	const char *comm, *exe, *args, *cgroup, *container, *pod, *unit;
 } procs[] = {
-	{ 1, 0, 0, HL_PROC_EXISTED, "systemd", "/usr/lib/systemd/systemd", "/sbin/init", "/init.scope", "" },
-	{ 2, 0, 0, HL_PROC_EXISTED | HL_PROC_KTHREAD, "kthreadd", "", "", "/", "" },
+	{ 1, 0, 0, HL_PROC_EXISTED, "systemd", "/usr/lib/systemd/systemd", "/sbin/init", "/init.scope", "",
+	  "", "init.scope" },
+	{ 2, 0, 0, HL_PROC_EXISTED | HL_PROC_KTHREAD, "kthreadd", "", "", "/", "", "", "" },
 	{ 100, 1, 70, HL_PROC_EXISTED, "postgres", "/usr/bin/postgres", "postgres -D /var/lib/pg",
-	  "/system.slice/postgresql.service", "" },
+	  "/system.slice/postgresql.service", "", "", "postgresql.service" },
 	{ 200, 1, 33, HL_PROC_EXISTED, FIXTURE_COMM, HOSTILE_PATH, FIXTURE_COMM " -x",
-	  "/machine.slice/\xff\n", "web" },
-	{ 300, 1, 1000, HL_PROC_EXISTED, "java", "/usr/bin/java", "java -jar app.jar", "/user.slice", "" },
+	  "/machine.slice/\xff\n", "web", "", "" },
+	{ 300, 1, 1000, HL_PROC_EXISTED, "java", "/usr/bin/java", "java -jar app.jar", "/user.slice", "",
+	  "3a1e5c0f-8b7d-4c2e-9f10-1234567890ab", "user.slice" },
 };
 
 /* Of each second a thread spends so many quarters in the one state, the rest in the other. */
@@ -112,6 +114,8 @@ static void add_names(struct recbuf *b)
 		rec_add_str(b, from->args);
 		rec_add_str(b, from->cgroup);
 		rec_add_str(b, from->container);
+		rec_add_str(b, from->pod);
+		rec_add_str(b, from->unit);
 		rec_end(b);
 	}
 	for (size_t k = 0; k < ARRAY_SIZE(threads); k++) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/cgroup.h"
@@ -52,6 +53,24 @@ void test_host_cgroup_of_pid(void)
 	ASSERT_EQ(path[0], '/');
 	ASSERT_EQ(cgroup_of_pid(0x7fffffff, path), -ESRCH);
 	ASSERT_STR(path, "");
+}
+
+/* Of one that has ended nothing is told, or the truth: not "/". */
+void test_host_cgroup_of_zombie(void)
+{
+	char path[CGROUP_PATH_LEN], own[CGROUP_PATH_LEN];
+	siginfo_t info;
+	pid_t pid = fork();
+	int err;
+
+	if (!pid)
+		_exit(0);
+	ASSERT_EQ(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	ASSERT_EQ(cgroup_of_pid(getpid(), own), 0);
+	err = cgroup_of_pid(pid, path);
+	ASSERT(err == -ESRCH || err == 0);
+	ASSERT_STR(path, err ? "" : own);
+	waitpid(pid, NULL, 0);
 }
 
 /* A cgroup of our own is found by its id, and its path outlives it. */

@@ -131,15 +131,45 @@ void test_host_container_paths(void)
 	}
 }
 
+static const char *name_of(const char *path, char *buf)
+{
+	struct container c;
+
+	container_parse(path, &c);
+	return container_name(&c, buf);
+}
+
 void test_host_container_name(void)
 {
 	char buf[CONTAINER_NAME_LEN], path[400];
 
-	ASSERT_STR(container_name("/docker/" A64, buf), A12);
-	ASSERT_STR(container_name("/lxc/web1/system.slice/x.service", buf), "web1");
-	ASSERT_STR(container_name(SLICES, buf), "pod/" UID);
-	ASSERT_STR(container_name("/system.slice/nginx.service", buf), "");
+	ASSERT_STR(name_of("/docker/" A64, buf), A12);
+	ASSERT_STR(name_of("/lxc/web1/system.slice/x.service", buf), "web1");
+	ASSERT_STR(name_of(SLICES, buf), "pod/" UID);
+	ASSERT_STR(name_of("/system.slice/nginx.service", buf), "");
 	/* a name longer than there is room for */
 	snprintf(path, sizeof(path), "/lxc/%0300d", 0);
-	ASSERT_EQ(strlen(container_name(path, buf)), CONTAINER_NAME_LEN - 1);
+	ASSERT_EQ(strlen(name_of(path, buf)), CONTAINER_NAME_LEN - 1);
+}
+
+static bool is(const char *path, const char *want)
+{
+	struct container c;
+
+	container_parse(path, &c);
+	return container_is(&c, want);
+}
+
+void test_host_container_is(void)
+{
+	ASSERT(is("/docker/" A64, A12));
+	ASSERT(is("/docker/" A64, A64));
+	ASSERT(!is("/docker/" A64, "4f8d2c1b"));
+	ASSERT(is(SLICES "/crio-" A64 ".scope", UID));
+	ASSERT(is(SLICES "/crio-" A64 ".scope", A12));
+	ASSERT(is(SLICES, "pod/" UID));
+	ASSERT(is("/lxc/web1", "web1"));
+	ASSERT(!is("/lxc/web1", "web"));
+	ASSERT(!is("/system.slice/nginx.service", ""));
+	ASSERT(!is("/docker/" A64, ""));
 }

@@ -385,3 +385,16 @@ void test_host_mask_random(void)
 			printf("# %s\n", rows[i].run);
 	}
 }
+
+/* As many words come out as went in, blanks in them or not. */
+void test_host_mask_argv(void)
+{
+	static const char in[] = "sh\0-c\0sleep 1; ls\0--password\0a b\0";
+	static const char want[] = "sh\0-c\0sleep 1; ls\0--password\0***\0";
+	struct str out = { 0 };
+
+	mask_argv(in, sizeof(in) - 1, &out);
+	if (ASSERT_EQ(out.len, sizeof(want) - 1))
+		ASSERT(!memcmp(out.s, want, sizeof(want)));
+	str_free(&out);
+}

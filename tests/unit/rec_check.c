@@ -118,8 +118,8 @@ void test_rec_check_numbers(void)
 	/* 32-bit numbers are compared whole */
 	expect_byte(HL_KIND_ACCT, offsetof(struct hl_rec_acct, class_id) + 3, 128, -EOPNOTSUPP, __LINE__);
 	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), 0, -EINVAL, __LINE__);
-	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), HL_LIFE_MOVE, 0, __LINE__);
-	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), HL_LIFE_END, -EOPNOTSUPP,
+	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), NR_HL_LIFE - 1, 0, __LINE__);
+	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), NR_HL_LIFE, -EOPNOTSUPP,
 		    __LINE__);
 }
 
@@ -307,7 +307,7 @@ void test_rec_clean(void)
 	p = rec_begin(&b, HL_KIND_PROCESS, sizeof(*p));
 	memcpy(p->comm, "a\0SSSSSSSSSSSSS", 16);
 	memset(&p->pad, 'S', sizeof(p->pad));
-	rec_add_bytes(&b, "e\0c\0g\0k\0SSSSSSS", 16);
+	rec_add_bytes(&b, "e\0c\0g\0k\0p\0u\0SSS", 16);
 	rec_clean((struct hl_rec *)(uintptr_t)rec_end(&b));
 	ASSERT(!holds(b.buf, b.len, "S"));
 	ASSERT_STR(rec_tail_str(&p->h, 3), "k");

@@ -127,3 +127,13 @@ void test_log_is_one_safe_line(void)
 		   "0:open /tmp/a\\x0ahostlat: forged\\x1b[2J: No such file or directory|3:\\x1b once|");
 	str_free(&got);
 }
+
+void test_path_below(void)
+{
+	ASSERT(path_below("/a/b", "/a"));
+	ASSERT(path_below("/a/b", "/a/"));
+	ASSERT(path_below("/a", "/a"));
+	ASSERT(path_below("/a", "/"));
+	ASSERT(!path_below("/ab", "/a"));
+	ASSERT(!path_below("/", "/a"));
+}

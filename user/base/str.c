@@ -76,3 +76,12 @@ const char *str_get(const struct str *b)
 {
 	return b->s ? b->s : "";
 }
+
+bool path_below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	while (n && folder[n - 1] == '/')
+		n--;
+	return !strncmp(path, folder, n) && (!path[n] || path[n] == '/');
+}

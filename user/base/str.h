@@ -19,6 +19,9 @@ void str_reset(struct str *b); /* empty, memory kept */
 void str_free(struct str *b);
 const char *str_get(const struct str *b); /* never NULL */
 
+/* Whether path is the folder or something in it, however deep. */
+bool path_below(const char *path, const char *folder);
+
 /*
  * The encoders append src (n bytes, any bytes) to dst so that what comes out is
  * valid UTF-8 (terminal and text: ASCII only when `ascii`) without control bytes,

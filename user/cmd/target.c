@@ -19,47 +19,55 @@ static void add_cgroup(struct target *t, const char *path)
 	*vec_add(&t->cgroups) = xstrdup(path);
 }
 
+static bool in_container(const char *path, const char *name)
+{
+	struct container c;
+
+	container_parse(path, &c);
+	return container_is(&c, name);
+}
+
 struct search {
 	struct target *t;
-	const char *container;
-	bool found;
+	const char *what;
+	bool (*fits)(const char *path, const char *what);
+	bool add, found;
 };
 
 static int look_at(void *arg, pid_t pid)
 {
-	char path[CGROUP_PATH_LEN], name[CONTAINER_NAME_LEN];
+	char path[CGROUP_PATH_LEN];
 	struct search *s = arg;
 
-	if (cgroup_of_pid(pid, path) || strcmp(container_name(path, name), s->container))
+	if (cgroup_of_pid(pid, path) || !s->fits(path, s->what))
 		return 0;
-	add_cgroup(s->t, path);
+	if (s->add)
+		add_cgroup(s->t, path);
 	s->found = true;
 	return 0;
 }
 
-/* The kernel side knows cgroups only. */
-static void add_container(struct target *t, const char *name)
+/* One that is not there yet may come: no error, but worth a word. */
+static void look_for(const char *option, struct search s)
 {
-	struct search s = { t, name, false };
-
 	proc_each(look_at, &s);
 	if (!s.found)
-		pr_warn("--container: no process of \"%s\" runs now", name);
+		pr_warn("%s: no process of \"%s\" runs now", option, s.what);
 }
 
 /* Our own command line may hold that of the command, with its secrets. */
 static void add_argv(struct target *t, char **argv)
 {
-	struct str raw = {}, line = {};
+	struct str raw = {}, masked = {};
 
 	for (; *argv; argv++)
 		str_addn(&raw, *argv, strlen(*argv) + 1);
-	mask_cmdline(str_get(&raw), raw.len, &line);
-	for (char *rest = line.s, *word; (word = strsep(&rest, " "));)
-		*vec_add(&t->argv) = xstrdup(word);
+	mask_argv(str_get(&raw), raw.len, &masked);
+	for (size_t at = 0; at < masked.len; at += strlen(masked.s + at) + 1)
+		*vec_add(&t->argv) = xstrdup(masked.s + at);
 	vec_add(&t->argv);
 	str_free(&raw);
-	str_free(&line);
+	str_free(&masked);
 }
 
 void target_init(struct target *t, const struct filter *f, char **argv, bool command, struct live_cfg *cfg)
@@ -67,10 +75,13 @@ void target_init(struct target *t, const struct filter *f, char **argv, bool com
 	const struct model_filter *m = &f->model;
 
 	add_argv(t, argv);
-	for (size_t i = 0; m->cgroups && m->cgroups[i]; i++)
+	for (size_t i = 0; m->cgroups && m->cgroups[i]; i++) {
 		add_cgroup(t, m->cgroups[i]);
+		look_for("--cgroup", (struct search){ .what = m->cgroups[i], .fits = path_below });
+	}
+	/* the kernel side knows cgroups only */
 	for (size_t i = 0; m->containers && m->containers[i]; i++)
-		add_container(t, m->containers[i]);
+		look_for("--container", (struct search){ t, m->containers[i], in_container, true, false });
 	cfg->has_target = command || m->nr_pids || m->comms || t->cgroups.n;
 	vec_add(&t->cgroups);
 	cfg->pids = m->pids;

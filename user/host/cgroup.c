@@ -12,6 +12,7 @@
 #include "host/cgroup.h"
 #include "host/file.h"
 #include "host/mounts.h"
+#include "host/proc.h"
 
 #define CGROUP_TEXT_LEN  16384
 #define CGROUPS_MAX      16384
@@ -102,17 +103,30 @@ int cgroup_parse(const char *text, char *path)
 	return 0;
 }
 
+/* Of a process that ends the kernel says "/" in every hierarchy but the unified one. */
+static bool is_leaving(pid_t pid)
+{
+	struct proc_info p;
+
+	return proc_read(pid, &p) || p.exiting;
+}
+
 int cgroup_of_pid(pid_t pid, char *path)
 {
 	char name[48], text[CGROUP_TEXT_LEN];
 	ssize_t n;
+	int err;
 
 	path[0] = '\0';
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
 	n = file_read(name, text, sizeof(text));
 	if (n < 0)
 		return n == -ENOENT ? -ESRCH : (int)n;
-	return cgroup_parse(text, path);
+	err = cgroup_parse(text, path);
+	if (err || strcmp(path, "/") || !is_leaving(pid))
+		return err;
+	path[0] = '\0';
+	return -ESRCH;
 }
 
 struct cgroups {

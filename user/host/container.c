@@ -278,14 +278,22 @@ void container_parse(const char *path, struct container *c)
 	}
 }
 
-const char *container_name(const char *path, char *buf)
+const char *container_name(const struct container *c, char *buf)
 {
-	struct container c;
-
-	container_parse(path, &c);
-	if (!c.name[0] && c.pod[0])
-		snprintf(buf, CONTAINER_NAME_LEN, "pod/%s", c.pod);
+	if (!c->name[0] && c->pod[0])
+		snprintf(buf, CONTAINER_NAME_LEN, "pod/%s", c->pod);
 	else
-		snprintf(buf, CONTAINER_NAME_LEN, "%s", c.name);
+		snprintf(buf, CONTAINER_NAME_LEN, "%s", c->name);
 	return buf;
+}
+
+bool container_is(const struct container *c, const char *want)
+{
+	char name[CONTAINER_NAME_LEN];
+
+	container_name(c, name);
+	if (!name[0] || !want[0])
+		return false;
+	return !strcmp(name, want) || !strcmp(c->pod, want) ||
+	       (strlen(name) == SHORT_ID && !strncmp(name, want, SHORT_ID));
 }

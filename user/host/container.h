@@ -23,6 +23,10 @@ void container_parse(const char *path, struct container *c);
  * The one name for it: the container's, else "pod/<uid>" for a process of a pod outside its
  * containers, else "" (buf has CONTAINER_NAME_LEN bytes). Returns buf.
  */
-const char *container_name(const char *path, char *buf);
+const char *container_name(const struct container *c, char *buf);
+
+/* Whether this is what somebody means who writes `want`: its name, or its id however much of it
+ * is given, or its pod. */
+bool container_is(const struct container *c, const char *want);
 
 #endif

@@ -376,7 +376,7 @@ static void mask_arg(struct masker *m, struct span a)
 	m->prev = a;
 }
 
-void mask_cmdline(const char *argv, size_t n, struct str *dst)
+static void mask_all(const char *argv, size_t n, char between, struct str *dst)
 {
 	struct masker m = { .text = { .out = dst } };
 	struct span s = { argv, MIN(n, (size_t)MASK_INPUT_MAX) };
@@ -390,7 +390,7 @@ void mask_cmdline(const char *argv, size_t n, struct str *dst)
 		bool cut = a.n == s.n;
 
 		if (!first)
-			str_addc(dst, ' ');
+			str_addc(dst, between);
 		if (cut && !first)
 			str_add(dst, "...");
 		else
@@ -398,4 +398,15 @@ void mask_cmdline(const char *argv, size_t n, struct str *dst)
 		first = false;
 		s = from(s, MIN(a.n + 1, s.n));
 	}
+}
+
+void mask_cmdline(const char *argv, size_t n, struct str *dst)
+{
+	mask_all(argv, n, ' ', dst);
+}
+
+void mask_argv(const char *argv, size_t n, struct str *dst)
+{
+	mask_all(argv, n, '\0', dst);
+	str_addc(dst, '\0');
 }

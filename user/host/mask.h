@@ -18,5 +18,7 @@
  * What comes out still holds bytes from outside: it leaves through an encoder.
  */
 void mask_cmdline(const char *argv, size_t n, struct str *out);
+/* The same, a NUL behind each word: what comes out is a command line of as many words. */
+void mask_argv(const char *argv, size_t n, struct str *out);
 
 #endif

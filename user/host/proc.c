@@ -11,6 +11,7 @@
 #define PATH_LEN       64
 #define STAT_LEN       2048
 #define STATUS_LEN     4096
+#define FLAG_EXITING   0x00000004ull /* PF_EXITING */
 #define FLAG_WQ_WORKER 0x00000020ull /* PF_WQ_WORKER */
 #define FLAG_KTHREAD   0x00200000ull /* PF_KTHREAD */
 
@@ -72,6 +73,7 @@ int proc_parse_stat(const char *text, struct proc_info *p)
 	p->state = close[2];
 	p->ppid = (pid_t)MIN(field[STAT_PPID], (uint64_t)INT32_MAX);
 	p->kthread = field[STAT_FLAGS] & FLAG_KTHREAD;
+	p->exiting = field[STAT_FLAGS] & FLAG_EXITING;
 	p->threads = (uint32_t)MIN(field[STAT_THREADS], (uint64_t)UINT32_MAX);
 	if (__builtin_mul_overflow(field[STAT_START], PROC_TICK_NS, &p->start))
 		return -EINVAL;

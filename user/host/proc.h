@@ -26,6 +26,7 @@ struct proc_info {
 	 */
 	uint64_t start;
 	bool kthread;           /* a kernel thread; io_uring workers are none */
+	bool exiting;           /* on its way out, or waiting for its parent */
 	char state;             /* R S D T t Z X I … */
 	char comm[HL_COMM_LEN]; /* the bytes that the kernel keeps; NUL-terminated, not escaped */
 };

@@ -90,7 +90,7 @@ struct kproc {
 	char comm[HL_COMM_LEN];
 	char *exe, *args, *cgroup;
 	bool dirty; /* to be sent before the next tick */
-	bool moved; /* its cgroup is another one than `cgroup` */
+	bool cgroup_named; /* false: the path is that of its parent, or none */
 	bool execed; /* its command line came from its exec */
 	bool gone;  /* all threads ended; freed when its cells were drained */
 };

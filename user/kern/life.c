@@ -102,6 +102,29 @@ static void set_str(char **at, const char *s)
 	*at = s ? xstrdup(s) : NULL;
 }
 
+/* Where the kernel's number of it tells nothing (cgroup v1), only the living can be asked. */
+static void name_cgroup(struct live *l, struct kproc *p)
+{
+	char path[CGROUP_PATH_LEN];
+
+	if (p->cgroup_named || cgroups_path(l->life.cgroups, p->cgroup_id, p->gone ? 0 : (pid_t)p->pid, path))
+		return;
+	set_str(&p->cgroup, path);
+	p->cgroup_named = true;
+}
+
+/* What a fork has of its parent until it execs or moves. */
+static void inherit(struct live *l, struct kproc *p, struct kproc *parent)
+{
+	set_str(&p->exe, parent->exe);
+	set_str(&p->args, parent->args);
+	p->flags |= parent->flags & HL_PROC_TARGET;
+	if (p->cgroup_id != parent->cgroup_id)
+		return;
+	name_cgroup(l, parent);
+	set_str(&p->cgroup, parent->cgroup);
+}
+
 static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 {
 	struct kproc *p = hash_get(l->life.procs, &r->h.pid), *parent;
@@ -114,6 +137,7 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	p->pid = r->h.pid;
 	p->start = r->proc_start;
 	p->ppid = r->ppid;
+	p->ppid = r->ppid;
 	p->uid = r->uid;
 	p->flags = r->flags;
 	p->cgroup_id = r->cgroup_id;
@@ -125,11 +149,8 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	memcpy(p->comm, r->comm, sizeof(p->comm));
 	hash_put(l->life.procs, &p->pid, p);
 	parent = hash_get(l->life.procs, &p->ppid);
-	if (parent && !(r->flags & HL_PROC_EXISTED)) { /* what a fork inherits until it execs */
-		set_str(&p->exe, parent->exe);
-		set_str(&p->args, parent->args);
-		p->flags |= parent->flags & HL_PROC_TARGET;
-	}
+	if (parent && !(r->flags & HL_PROC_EXISTED))
+		inherit(l, p, parent);
 	return p;
 }
 
@@ -228,18 +249,14 @@ int life_find(struct live *l)
 	return object_iterate(&l->iter, "hl_found", sizeof(struct hl_rec_life), found, l);
 }
 
-static void proc_moved(struct kproc *p, uint64_t cgroup_id)
+/* What is another one after a privileged program's exec, or in another container. */
+static void look_again(struct kproc *p, const struct hl_rec_life *r)
 {
-	p->cgroup_id = cgroup_id;
-	p->moved = p->dirty = true;
-}
-
-static void on_move(struct live *l, const struct hl_rec_life *r)
-{
-	struct kthread *t = thread_get(l, r);
-
-	if (t->tid == t->pid)
-		proc_moved(t->proc, r->cgroup_id);
+	p->ppid = r->ppid;
+	p->uid = r->uid;
+	p->cgroup_named &= p->cgroup_id == r->cgroup_id;
+	p->cgroup_id = r->cgroup_id;
+	p->dirty = true;
 }
 
 static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
@@ -258,11 +275,19 @@ static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 	t->proc->execed = true;
 	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 	memcpy(t->comm, r->comm, HL_COMM_LEN);
-	t->proc->ppid = r->ppid;
-	t->proc->uid = r->uid;
-	t->proc->dirty = t->dirty = true;
-	if (t->proc->cgroup_id != r->cgroup_id)
-		proc_moved(t->proc, r->cgroup_id);
+	t->dirty = true;
+	look_again(t->proc, r);
+}
+
+static void on_move(struct live *l, const struct hl_rec_life *r)
+{
+	struct kthread *t = thread_get(l, r);
+
+	if (t->tid != t->pid) /* a thread may go by itself: the process stays */
+		return;
+	t->proc->cgroup_named = false;
+	look_again(t->proc, r);
+	name_cgroup(l, t->proc);
 }
 
 static void on_rename(struct live *l, const struct hl_rec_life *r)
@@ -273,20 +298,19 @@ static void on_rename(struct live *l, const struct hl_rec_life *r)
 	t->dirty = true;
 	if (t->tid == t->pid) {
 		memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
-		t->proc->dirty = true;
+		look_again(t->proc, r);
 	}
 }
 
 static void send_process(struct live *l, struct kproc *p)
 {
-	char path[CGROUP_PATH_LEN], name[CONTAINER_NAME_LEN];
+	char name[CONTAINER_NAME_LEN];
 	struct hl_rec_process *r;
+	struct container c;
 
 	p->dirty = false;
-	if ((!p->cgroup || p->moved) &&
-	    !cgroups_path(l->life.cgroups, p->cgroup_id, p->gone ? 0 : (pid_t)p->pid, path))
-		set_str(&p->cgroup, path);
-	p->moved = false;
+	name_cgroup(l, p);
+	container_parse(p->cgroup ? p->cgroup : "", &c);
 	r = LIVE_BEGIN(l, PROCESS, process);
 	r->h.ts = l->last_tick;
 	r->h.pid = r->h.tid = p->pid;
@@ -300,7 +324,9 @@ static void send_process(struct live *l, struct kproc *p)
 	rec_add_str(&l->buf, p->exe);
 	rec_add_str(&l->buf, p->args);
 	rec_add_str(&l->buf, p->cgroup);
-	rec_add_str(&l->buf, p->cgroup ? container_name(p->cgroup, name) : "");
+	rec_add_str(&l->buf, container_name(&c, name));
+	rec_add_str(&l->buf, c.pod);
+	rec_add_str(&l->buf, c.unit);
 	live_emit(l);
 }
 

@@ -3,6 +3,7 @@
  * the picture. */
 #include <string.h>
 
+#include "base/str.h"
 #include "model/state.h"
 
 #define SHORT_ID 12 /* digits of a container's id that name it */
@@ -26,20 +27,16 @@ static bool same_comm(const char *comm, const char *want)
 	return !strncmp(comm, want, HL_COMM_LEN - 1);
 }
 
-static bool below_cgroup(const char *cgroup, const char *want)
-{
-	size_t n = strlen(want);
-
-	while (n && want[n - 1] == '/')
-		n--;
-	return !strncmp(cgroup, want, n) && (!cgroup[n] || cgroup[n] == '/');
-}
-
 /* By its name, or by its id however much of that is given. */
 static bool same_container(const char *container, const char *want)
 {
 	return !strcmp(container, want) ||
 	       (strlen(container) == SHORT_ID && !strncmp(container, want, SHORT_ID));
+}
+
+static bool same_text(const char *text, const char *want)
+{
+	return !strcmp(text, want);
 }
 
 static bool any(const struct istr *s, const char *const *wanted,
@@ -62,7 +59,8 @@ bool belongs(const struct model *m, const struct proc *p)
 	if (p->flags & HL_PROC_TARGET && !f->ignore_target)
 		return true;
 	return pid_wanted(f, p) || any(p->comm, f->comms, same_comm) ||
-	       any(p->cgroup, f->cgroups, below_cgroup) || any(p->container, f->containers, same_container);
+	       any(p->cgroup, f->cgroups, path_below) || any(p->container, f->containers, same_container) ||
+	       any(p->pod, f->containers, same_text);
 }
 
 bool nr_belongs(const struct model *m, unsigned int op, unsigned int abi, unsigned int nr)

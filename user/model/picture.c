@@ -55,6 +55,8 @@ static void proc_fill(struct picture *p, struct proc_row *r, const struct proc *
 		.args = copy(p, from->args),
 		.cgroup = copy(p, from->cgroup),
 		.container = copy(p, from->container),
+		.pod = copy(p, from->pod),
+		.unit = copy(p, from->unit),
 		.wall_ns = p->s->duration_ns,
 		.ivl_wall_ns = p->s->interval_ns,
 	};

@@ -62,6 +62,8 @@ void proc_put(struct model *m, struct proc *p)
 	intern_put(m->interns, p->args);
 	intern_put(m->interns, p->cgroup);
 	intern_put(m->interns, p->container);
+	intern_put(m->interns, p->pod);
+	intern_put(m->interns, p->unit);
 	free(p);
 }
 
@@ -209,7 +211,7 @@ static void set_flags(struct model *m, struct proc *p, uint32_t flags)
 int proc_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_process *r = (const void *)rec;
-	struct istr **strings[4];
+	struct istr **strings[6];
 	struct proc *p;
 
 	if (!rec->pid)
@@ -221,6 +223,8 @@ int proc_apply(struct model *m, const struct hl_rec *rec)
 	strings[1] = &p->args;
 	strings[2] = &p->cgroup;
 	strings[3] = &p->container;
+	strings[4] = &p->pod;
+	strings[5] = &p->unit;
 	for (unsigned int i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_set(m->interns, strings[i], rec_tail_str(rec, i), REC_MAX);
 	intern_set(m->interns, &p->comm, r->comm, comm_len(r->comm));

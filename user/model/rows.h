@@ -20,7 +20,7 @@
 struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
 	uint64_t start_ns;
-	const char *comm, *exe, *args, *cgroup, *container; /* NULL: not known */
+	const char *comm, *exe, *args, *cgroup, *container, *pod, *unit; /* NULL: not known */
 	uint32_t threads; /* alive now */
 	bool gone;
 	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES]; /* over all its threads, ended ones too */

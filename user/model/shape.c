@@ -113,6 +113,8 @@ static void merge_proc(void *to, const void *const *rows, size_t n, struct arena
 		share_str(&r->args, p->args);
 		share_str(&r->cgroup, p->cgroup);
 		share_str(&r->container, p->container);
+		share_str(&r->pod, p->pod);
+		share_str(&r->unit, p->unit);
 		r->flags &= p->flags;
 		r->gone &= p->gone;
 		r->threads += p->threads;

@@ -40,7 +40,7 @@ struct proc {
 	uint32_t told; /* how many threads its record said */
 	bool gone, belongs, folded;
 	uint64_t members;
-	struct istr *comm, *exe, *args, *cgroup, *container;
+	struct istr *comm, *exe, *args, *cgroup, *container, *pod, *unit;
 	struct clocks clocks;
 };
 

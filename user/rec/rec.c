@@ -95,7 +95,7 @@ static const struct field disk_op_fields[] = {
 	END,
 };
 static const struct field life_fields[] = {
-	BELOW(life, what, HL_LIFE_END),
+	BELOW(life, what, NR_HL_LIFE),
 	COMM(life, comm),
 	PAD(life, pad),
 	END,
@@ -121,9 +121,9 @@ static long two_strings(const struct hl_rec *rec, const unsigned char *tail, siz
 	return strings_used(tail, n, 2);
 }
 
-static long four_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+static long six_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
-	return strings_used(tail, n, 4);
+	return strings_used(tail, n, 6);
 }
 
 static long buckets_used(__u32 first, __u32 nr, size_t n)
@@ -169,7 +169,7 @@ static const struct rule {
 } rules[HL_KIND_MAX] = {
 	[HL_KIND_META] = { NULL, two_strings, true },
 	[HL_KIND_TICK] = { tick_fields, NULL, false },
-	[HL_KIND_PROCESS] = { process_fields, four_strings, true },
+	[HL_KIND_PROCESS] = { process_fields, six_strings, true },
 	[HL_KIND_THREAD] = { thread_fields, NULL, false },
 	[HL_KIND_LEDGER] = { ledger_fields, NULL, false },
 	[HL_KIND_OP] = { op_fields, op_tail, false },
