@@ -46,7 +46,7 @@ static void extend(struct extended *x)
 	x->table.fields = x->fields;
 	x->table.nr_fields = n + 1;
 	x->tables[0] = &x->table;
-	x->collector = (struct collector){ "test", x->tables, NULL };
+	x->collector = (struct collector){ "test", x->tables, NULL, NULL };
 	x->cols[0] = &x->collector;
 }
 
