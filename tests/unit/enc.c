@@ -391,8 +391,14 @@ void test_str_tail(void)
 		int cols;
 		size_t at;
 	} rows[] = {
-		{ "", 5, 0 },  { "abc", 2, 1 },  { "abc", 3, 0 },           { "abc", 9, 0 },
-		{ "abc", 0, 3 }, { "abc", -1, 3 }, { "\xc3\xbc\xc3\xbc", 1, 2 }, { "a\xe6\x97\xa5z", 2, 4 }, /* half of a wide one */
+		{ "", 5, 0 },
+		{ "abc", 2, 1 },
+		{ "abc", 3, 0 },
+		{ "abc", 9, 0 },
+		{ "abc", 0, 3 },
+		{ "abc", -1, 3 },
+		{ "\xc3\xbc\xc3\xbc", 1, 2 },
+		{ "a\xe6\x97\xa5z", 2, 4 }, /* half of a wide one */
 		{ "a\xe6\x97\xa5z", 3, 1 },
 	};
 

@@ -47,7 +47,8 @@ int feed_rec(struct feed *f, const struct hl_rec *rec);
 int feed_meta(struct feed *f, const char *key, const char *value);
 int feed_collector(struct feed *f, const char *name, enum hl_collector_state state);
 int feed_process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags);
-int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *cgroup, const char *container);
+int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *cgroup,
+		    const char *container);
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm);
 int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
 int feed_end(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);

@@ -73,9 +73,8 @@ enum val_type part_type(const struct field *f)
 		{ field_states, VAL_STATES },
 	};
 	static const enum val_type by_unit[] = {
-		[UNIT_NONE] = VAL_NONE, [UNIT_COUNT] = VAL_U64, [UNIT_NS] = VAL_U64,
-		[UNIT_BYTES] = VAL_U64, [UNIT_PCT] = VAL_F64,   [UNIT_BOOT] = VAL_U64,
-		[UNIT_WALL] = VAL_U64,
+		[UNIT_NONE] = VAL_NONE, [UNIT_COUNT] = VAL_U64, [UNIT_NS] = VAL_U64,   [UNIT_BYTES] = VAL_U64,
+		[UNIT_PCT] = VAL_F64,   [UNIT_BOOT] = VAL_U64,  [UNIT_WALL] = VAL_U64,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)

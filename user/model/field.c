@@ -256,9 +256,8 @@ static void add_wall(struct str *out, uint64_t real_ns)
 }
 
 static void (*const by_unit[])(struct str *out, uint64_t u) = {
-	[UNIT_NONE] = add_plain,  [UNIT_COUNT] = add_count, [UNIT_NS] = add_ns,
-	[UNIT_BYTES] = add_bytes, [UNIT_PCT] = add_pct,     [UNIT_BOOT] = add_ns,
-	[UNIT_WALL] = add_wall,
+	[UNIT_NONE] = add_plain, [UNIT_COUNT] = add_count, [UNIT_NS] = add_ns,     [UNIT_BYTES] = add_bytes,
+	[UNIT_PCT] = add_pct,    [UNIT_BOOT] = add_ns,     [UNIT_WALL] = add_wall,
 };
 
 /* One decimal, in whole numbers, so that no locale changes it. */

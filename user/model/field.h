@@ -12,7 +12,7 @@
 #include "bpf/abi.h"
 
 enum val_type {
-	VAL_NONE,   /* not measured: "-" on screen, absent in JSON, last in any sort */
+	VAL_NONE, /* not measured: "-" on screen, absent in JSON, last in any sort */
 	VAL_BOOL,
 	VAL_U64,
 	VAL_I64,
@@ -42,20 +42,20 @@ enum unit {
 	UNIT_NS,    /* a duration */
 	UNIT_BYTES,
 	UNIT_PCT,
-	UNIT_BOOT,  /* a moment, in ns since boot */
-	UNIT_WALL,  /* CLOCK_REALTIME ns: RFC 3339 in exports, hh:mm:ss.mmm on screen */
+	UNIT_BOOT, /* a moment, in ns since boot */
+	UNIT_WALL, /* CLOCK_REALTIME ns: RFC 3339 in exports, hh:mm:ss.mmm on screen */
 };
 
 enum metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
 
-#define FIELD_KEY     (1u << 0)  /* part of the row's identity */
-#define FIELD_NARROW  (1u << 1)  /* shown on an 80-column screen */
-#define FIELD_WIDE    (1u << 2)  /* shown where there is room */
-#define FIELD_LEFT    (1u << 3)  /* left-aligned (text is, numbers are not unless told) */
-#define FIELD_ASC     (1u << 4)  /* sorts ascending by default */
-#define FIELD_SCREEN  (1u << 5)  /* not in the JSON document: derived for people */
-#define FIELD_FLEX    (1u << 6)  /* takes the room that is left (one per table) */
-#define FIELD_TOTAL   (1u << 7)  /* since start; without it and with _IVL: of the last interval */
+#define FIELD_KEY     (1u << 0) /* part of the row's identity */
+#define FIELD_NARROW  (1u << 1) /* shown on an 80-column screen */
+#define FIELD_WIDE    (1u << 2) /* shown where there is room */
+#define FIELD_LEFT    (1u << 3) /* left-aligned (text is, numbers are not unless told) */
+#define FIELD_ASC     (1u << 4) /* sorts ascending by default */
+#define FIELD_SCREEN  (1u << 5) /* not in the JSON document: derived for people */
+#define FIELD_FLEX    (1u << 6) /* takes the room that is left (one per table) */
+#define FIELD_TOTAL   (1u << 7) /* since start; without it and with _IVL: of the last interval */
 #define FIELD_IVL     (1u << 8)
 #define FIELD_BOTH    (1u << 9)  /* of one flavour, but shown whichever ranks */
 #define FIELD_TAIL    (1u << 10) /* too long for its column its end is shown: paths, peers */
@@ -79,8 +79,9 @@ struct field {
 	enum unit unit;
 	enum metric metric;
 	unsigned int flags;
-	int width; /* columns on screen, title included */
-	enum val_type type; /* what a get of your own returns, for JSON Schema and CSV; the getters below imply it */
+	int width;          /* columns on screen, title included */
+	enum val_type type; /* what a get of your own returns, for JSON Schema and CSV; the getters below
+			       imply it */
 };
 
 /* Getters over a member at f->offset. _opt: 0 means not measured. */
@@ -101,11 +102,11 @@ struct table_desc {
 	const struct field *fields;
 	size_t nr_fields;
 	size_t row_size;
-	const char *sort;      /* field that ranks by default, interval flavour */
-	const char *sort_wide; /* the same since start */
+	const char *sort;                /* field that ranks by default, interval flavour */
+	const char *sort_wide;           /* the same since start */
 	bool (*hidden)(const void *row); /* left out of default rankings (waiting for work); may be NULL */
-	enum rows rows;        /* rows.h has their structs */
-	const char *sort_all;  /* ranks when waits for work are shown too; NULL: as `sort` */
+	enum rows rows;                  /* rows.h has their structs */
+	const char *sort_all;            /* ranks when waits for work are shown too; NULL: as `sort` */
 };
 
 struct str;
@@ -117,7 +118,7 @@ int val_cmp(const struct val *a, const struct val *b);
  * enc_text. VAL_STATES and VAL_HIST have no text of their own: "". */
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii);
 const struct field *table_field(const struct table_desc *t, const char *name); /* NULL: no such field */
-bool val_is_none(const struct val *v); /* also NaN */
+bool val_is_none(const struct val *v);                                         /* also NaN */
 /* The twin of f in the flavour asked for; f itself where it has no twin. */
 const struct field *field_twin(const struct table_desc *t, const struct field *f, bool total);
 /* Of two twins a screen shows the one that ranks: false for the other one. */

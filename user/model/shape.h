@@ -11,7 +11,7 @@
 struct row_shape {
 	size_t size; /* 0: rows of somebody else, about which nothing is known */
 	/* Where the member is; 0: there is none. */
-	size_t flags, name, cgroup, container; /* name: of the process */
+	size_t flags, name, cgroup, container;     /* name: of the process */
 	int (*cmp)(const void *a, const void *b);  /* order of their identities */
 	int (*same)(const void *a, const void *b); /* order of what a group keeps apart; NULL: nothing */
 	int (*proc)(const void *a, const void *b); /* order of their processes */

@@ -42,8 +42,8 @@ struct page {
 struct view {
 	const char *title, *table;
 	int key;
-	const char *label;       /* fields that name a row in the breadcrumb */
-	const struct page *page; /* what Enter opens; NULL: page_row */
+	const char *label;          /* fields that name a row in the breadcrumb */
+	const struct page *page;    /* what Enter opens; NULL: page_row */
 	const struct page *grouped; /* … on a group; NULL: page_row */
 };
 
@@ -57,7 +57,7 @@ extern const struct page page_row, page_table;
 
 struct panel {
 	const char *table, *title; /* title NULL: that of its view */
-	struct query q; /* sort, filter, scope, group; the app's switches are added when it runs */
+	struct query q;            /* sort, filter, scope, group; the app's switches are added when it runs */
 	struct str filter, same[QUERY_SAME], in_name;
 	struct query_result res; /* of the app's snapshot; empty while the level is not shown */
 	struct str key;          /* of the row the user is on; "" until the first move */

@@ -6,9 +6,9 @@
 
 #include "view/app.h"
 
-#define LEFT_W      14
-#define COLUMN_MIN  74 /* columns of the screen for each of two columns of text */
-#define COLUMN_MAX  100
+#define LEFT_W     14
+#define COLUMN_MIN 74 /* columns of the screen for each of two columns of text */
+#define COLUMN_MAX 100
 
 struct page_text {
 	const struct app *a;

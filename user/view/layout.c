@@ -33,8 +33,7 @@ static void layout_panels(struct layout *l, const struct level *lev, struct rect
 	if (r.h < PANELS_ROOMY && lev->focus < 2) /* one that can be used, one to be seen */
 		share = lev->focus ? r.h / 3 : r.h - r.h / 3;
 	if (lev->nr_panels == 2)
-		first = MIN(panel_want(&lev->panels[0]),
-			    MAX(share, r.h - panel_want(&lev->panels[1])));
+		first = MIN(panel_want(&lev->panels[0]), MAX(share, r.h - panel_want(&lev->panels[1])));
 	l->panels[0] = (struct rect){ r.x, r.y, r.w, MAX(first, 0) };
 	l->panels[1] = (struct rect){ r.x, r.y + first, r.w, MAX(r.h - first, 0) };
 }

@@ -80,9 +80,9 @@ void menu_draw(const struct app *a, struct canvas *c)
 		canvas_fill(c, r.x, r.y + i, r.w, attr, " ");
 		if (f == sort)
 			canvas_put(c, r.x + 1, r.y + i, attr,
-				   theme_glyph(&a->theme, panel_ascending(a, app_panel(a)) ?
-								 GLYPH_ASCENDING :
-								 GLYPH_DESCENDING));
+				   theme_glyph(&a->theme, panel_ascending(a, app_panel(a))
+								  ? GLYPH_ASCENDING
+								  : GLYPH_DESCENDING));
 		put_cut(c, &a->theme, r.x + 3, r.y + i, 12, attr, f->title ? f->title : f->name);
 		put_cut(c, &a->theme, r.x + 16, r.y + i, r.w - 19, attr, f->help ? f->help : f->name);
 	}

@@ -321,10 +321,10 @@ static int escaped_key(void)
 		char end;
 		int number, key;
 	} keys[] = {
-		{ 'A', 0, APP_KEY_UP },   { 'B', 0, APP_KEY_DOWN },   { 'C', 0, APP_KEY_RIGHT },
-		{ 'D', 0, APP_KEY_LEFT }, { 'H', 0, APP_KEY_HOME },   { 'F', 0, APP_KEY_END },
-		{ '~', 1, APP_KEY_HOME }, { '~', 3, APP_KEY_DELETE }, { '~', 4, APP_KEY_END },
-		{ '~', 5, APP_KEY_PGUP }, { '~', 6, APP_KEY_PGDN },   { '~', 7, APP_KEY_HOME },
+		{ 'A', 0, APP_KEY_UP },   { 'B', 0, APP_KEY_DOWN },    { 'C', 0, APP_KEY_RIGHT },
+		{ 'D', 0, APP_KEY_LEFT }, { 'H', 0, APP_KEY_HOME },    { 'F', 0, APP_KEY_END },
+		{ '~', 1, APP_KEY_HOME }, { '~', 3, APP_KEY_DELETE },  { '~', 4, APP_KEY_END },
+		{ '~', 5, APP_KEY_PGUP }, { '~', 6, APP_KEY_PGDN },    { '~', 7, APP_KEY_HOME },
 		{ '~', 8, APP_KEY_END },  { 'Z', 0, APP_KEY_BACKTAB },
 	};
 	int number = 0;

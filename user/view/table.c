@@ -133,8 +133,8 @@ static void table_rows(const struct app *a, struct canvas *c, const struct panel
 		const void *row = p->res.rows[p->top + (size_t)y];
 
 		bool selected = focus && p->top + (size_t)y == p->sel;
-		unsigned int how = (selected ? CELL_SELECTED : 0) |
-				   (row_is_past(p->res.desc, row) ? CELL_DIM : 0);
+		unsigned int how =
+			(selected ? CELL_SELECTED : 0) | (row_is_past(p->res.desc, row) ? CELL_DIM : 0);
 
 		for (int i = 0; i < n; i++)
 			table_cell(a, c, r.x + cols[i].x, r.y + y, &cols[i], row,
