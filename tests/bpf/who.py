@@ -234,11 +234,10 @@ def harmless(f, what, data, allowed=b"\n"):
 def hostile_files():
     d = live.folder()
     rec = os.path.join(d, "a.hostlat")
-    with hostile(d, 8) as load, live.Record("--slow", "100us", "-i", "0.4", may_lose=("slow",)) as h:
+    with hostile(d, 60) as load, live.Record("--slow", "100us", "-i", "0.4", may_lose=("slow",)) as h:
         load.say()
         text = raw("top", "--batch", "-n", 2, "-i", 0.4, "--rows", 0)
         raw("record", "-d", 1, "-i", 0.3, "--slow", "100us", "-o", rec)
-        load.end()
         h.stop()
     doc = h.doc
     with Facts() as f:
