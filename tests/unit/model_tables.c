@@ -119,7 +119,7 @@ void test_model_tables_types(void)
 	for (size_t t = 0; t < s->nr_tables; t++) {
 		const struct table_desc *d = s->tables[t].desc;
 
-		for (size_t i = 0; i < d->nr_fields; i++) {
+		for (size_t i = 0; i < d->nr_fields && s->tables[t].n; i++) {
 			struct val v = field_get(&d->fields[i], snap_row(&s->tables[t], 0));
 
 			if (d->fields[i].type == VAL_NONE || v.type == VAL_NONE)
