@@ -66,6 +66,26 @@ scripts() { # directory: each file of it is a suite of its own
 	done
 }
 
+# What the kernel had to say meanwhile: a tracer makes it complain of nothing.
+kernel_log() {
+	local mark="hostlat tests begin $$ $EPOCHREALTIME" said
+	case $1 in
+	begin) log_mark=$mark; echo "$mark" >/dev/kmsg 2>/dev/null || log_mark= ;;
+	end)
+		[ -n "$log_mark" ] || return 0
+		said=$(dmesg 2>/dev/null | sed "1,/$log_mark/d" | grep -E 'BUG:|WARNING:|Oops|UBSAN|general protection|scheduling while atomic')
+		if [ -z "$said" ]; then
+			echo "ok the kernel has nothing to complain of"
+			passed=$((passed + 1))
+		else
+			head -n 20 <<<"$said" | sed 's/^/# /'
+			echo "not ok the kernel complains"
+			failed=$((failed + 1))
+		fi
+	esac
+}
+
+kernel_log begin
 for s in $wanted; do
 	case $s in
 	build) build >$log/build.log 2>&1; status=$?; cat $log/build.log; count build $log/build.log $status ;;
@@ -77,5 +97,6 @@ for s in $wanted; do
 	*) echo "no such suite: $s"; exit 2 ;;
 	esac
 done
+kernel_log end
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -16,7 +16,7 @@ LOADS = [sys.executable, os.path.join(os.path.dirname(os.path.realpath(__file__)
 
 def life(r, t):
     """A thread's ledger, and how long it lived after the generator had read its clocks."""
-    d = r.doc.thread(t["tid"])
+    d = r.doc.thread(t["tid"], t["begin_ns"])
     ns = d["time_ns"]
     return ns, max(0, d["begin_ns"] + sum(ns.values()) - t["end_ns"])
 

@@ -129,10 +129,11 @@ class Doc:
     def threads(self, pids=None):
         return [t for t in self.j["threads"] if self._of(t, pids)]
 
-    def thread(self, tid):
-        rows = [t for t in self.j["threads"] if t["tid"] == tid]
+    def thread(self, tid, at=None):
+        """Of several that had the number, who lived at that time (ns since boot)."""
+        rows = [t for t in self.j["threads"] if t["tid"] == tid and (at is None or t["start_ns"] <= at)]
         check(rows, f"there is no thread {tid}")
-        return rows[-1]
+        return max(rows, key=lambda t: t["start_ns"])
 
     def ops(self, pids=None, kind="wait", name=None, state=None):
         return [
