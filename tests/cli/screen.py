@@ -192,6 +192,19 @@ def keys_that_change_the_measuring():
 
 
 @test
+def it_says_why_calls_are_off():
+    load = subprocess.Popen(["nice", "-n", "-10", tap.WORK, "getppid", "--seconds", "60"], stdout=subprocess.DEVNULL)
+    try:
+        with Terminal("-i 0.5", w=120) as t:
+            t.see("calls off, auto: would cost [0-9.]+% CPU [(]limit 2%[)]", 20)
+            t.keys("q")
+            t.ended()
+    finally:
+        load.kill()
+        load.wait()
+
+
+@test
 def with_a_command():
     with tap.Clean(), Terminal("-i 0.3 -- sh -c 'echo rubbish; sleep 1; exit 5'") as t:
         t.see("sleep")
