@@ -9,6 +9,7 @@ import time
 
 import calls_util as u
 import live
+from counts import stopped
 from live import Facts, MS, check, same, test
 
 
@@ -30,6 +31,28 @@ def ring():
         f.check(slow["seen"] >= 1_000_000, f"records: {slow['seen']}")
         f.check(slow["lost"] > slow["seen"] // 2, f"the ring was to lose most: {slow}")
         f.same(slow["lost_by"], {"ring_full": slow["lost"]}, "lost records")
+
+
+@test("calls: percentiles and the longest are those of all calls, though the ring loses nearly all records")
+def no_survivors():
+    """Beside an instance that loses nothing: the same calls, in the same buckets."""
+    with u.Waiting("pipe --threads 2 --each 150 --hold 2") as load:
+        more = ("-p", load.pid)
+        with live.Record("--ring", "16K", "--slow", "1ns", *more, calls="on", may_lose=("slow",)) as h, live.Record(*more, calls="on") as whole:
+            with stopped(h.p):  # nobody empties the ring
+                load.go()
+                truth = load.end()
+            h.stop(), whole.stop()
+    kept, calls = len(h.doc.slow(truth.pids, "syscall")), h.doc.count(truth.pids, "syscall")
+    check(h.doc.acct("slow")["lost_by"].get("ring_full", 0) > 0 and kept < calls // 4, f"the ring was to lose most: it kept {kept} of {calls}")
+    made = sum(t["returned"].get("read", 0) for t in truth.threads if t["role"] != "main")
+    with Facts() as f:
+        for name, count in (("read", made), ("write", None), ("nanosleep", truth.calls("nanosleep"))):
+            a, b = (d.ops(truth.pids, "syscall", name)[0] for d in (h.doc, whole.doc))
+            f.same((a["count"], b["count"]), (count or b["count"],) * 2, f"calls of {name}")
+            for key in ("p50_ns", "p90_ns", "p99_ns", "max_ns"):
+                # what one instance costs the other sees; a bucket is 9 % wide
+                f.near(a[key], b[key], f"{key} of {name}", 10, 20 * live.US)
 
 
 @test("calls: those that fail are counted, and counted as errors")
