@@ -168,9 +168,15 @@ uint64_t cells_skip_calls(struct live *l)
 	uint64_t *counted = &l->cells.counted[HL_OP_SYSCALL], before = *counted, n;
 
 	l->mute = true;
-	for (uint32_t i = 1; i < used; i++)
-		if (HL_KEY_OP(l->sh.cells[i].key) == HL_OP_SYSCALL)
-			drain_one(l, i);
+	for (uint32_t i = 1; i < used; i++) {
+		struct hl_cell *c = &l->sh.cells[i];
+
+		if (HL_KEY_OP(c->key) != HL_OP_SYSCALL)
+			continue;
+		if (!l->cells.last[i]) /* none but them: the longest is one of them, too */
+			__atomic_store_n(&c->max, 0, __ATOMIC_RELAXED);
+		drain_one(l, i);
+	}
 	l->mute = false;
 	n = *counted - before;
 	*counted = before;

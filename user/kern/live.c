@@ -14,6 +14,9 @@
 /* At the start, for the command lines of who is there; what comes later comes with a tick. */
 #define ASK_NS (100 * NSEC_PER_MSEC)
 
+/* A pair of clocks that is not older than this beside the newest one. */
+#define FRESH_NS (200 * NSEC_PER_MSEC)
+
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	__free char *line = NULL;
@@ -39,20 +42,30 @@ uint64_t live_boot(const struct live *l, uint64_t clock)
 	return clock + l->clock_offset;
 }
 
-/* The freshest pair of clocks that a CPU left. */
+/* A whole pair of clocks that a CPU left; false: it has none, or writes one. */
+static bool read_pair(const struct hl_cpu *c, uint64_t *clock, uint64_t *boot)
+{
+	*clock = __atomic_load_n(&c->clock, __ATOMIC_ACQUIRE);
+	*boot = __atomic_load_n(&c->boot, __ATOMIC_ACQUIRE);
+	return *clock && *clock == __atomic_load_n(&c->clock, __ATOMIC_ACQUIRE);
+}
+
+/* A run queue's clock may lag when its pair is taken, and never runs ahead: the least offset of
+ * the fresh pairs. Those from before a suspension are not fresh. */
 static void read_clocks(struct live *l)
 {
-	uint64_t best = 0, clock, boot;
+	uint64_t newest = 0, clock, boot;
+	bool any = false;
 
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
+		if (read_pair(&l->sh.cpus[i], &clock, &boot))
+			newest = MAX(newest, boot);
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++) {
-		const struct hl_cpu *c = &l->sh.cpus[i];
-
-		clock = __atomic_load_n(&c->clock, __ATOMIC_ACQUIRE);
-		boot = __atomic_load_n(&c->boot, __ATOMIC_ACQUIRE);
-		if (!clock || clock != __atomic_load_n(&c->clock, __ATOMIC_ACQUIRE) || boot <= best)
+		if (!read_pair(&l->sh.cpus[i], &clock, &boot) || boot + FRESH_NS < newest)
 			continue;
-		best = boot;
-		l->clock_offset = boot - clock;
+		if (!any || (int64_t)(boot - clock) < l->clock_offset)
+			l->clock_offset = boot - clock;
+		any = true;
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #define MAX_SLOTS  (128u << 10) /* more threads than that go to task storage */
 #define MAX_CELLS  (8u << 10)
+#define CELLS_CPU  256u /* a key needs one on each CPU that it is seen on */
 #define MIN_CELLS  256u
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
@@ -58,7 +59,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	rest = sizes_bytes(z);
 	rest = budget > rest ? budget - rest : 0;
 	/* a cell, its place in the ring of free ones, and up to four key entries (power of two) */
-	z->cells = MIN(MAX_CELLS, rest / (sizeof(struct hl_cell) + 8 + 4 * sizeof(struct hl_key)));
+	z->cells = MIN(MAX(MAX_CELLS, CELLS_CPU * z->cpus), rest / (sizeof(struct hl_cell) + 8 + 4 * sizeof(struct hl_key)));
 	if (cfg->cells)
 		z->cells = cfg->cells;
 	z->keys_per_cpu = MAX(64u, pow2_at_least(2ull * z->cells / z->cpus));
