@@ -56,6 +56,64 @@ void test_model_other_keeps_totals(void)
 	feed_free(f);
 }
 
+static uint64_t sum_members(const struct snap *s)
+{
+	const struct snap_table *t = snap_table(s, "processes");
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		sum += ((const struct proc_row *)snap_row(t, i))->members;
+	return sum;
+}
+
+/* A process may be folded before its last operations are told: they go where it went. */
+void test_model_other_late_records(void)
+{
+	struct feed *f = feed_new(&(struct model_limits){ .max_processes = 16 }, NULL);
+	const struct snap *s;
+
+	for (uint32_t pid = 10; pid < 110; pid++) {
+		feed_process(f, pid, "job", 0);
+		feed_end(f, pid, pid, BEGIN, CLOCKS([HL_STATE_CPU] = pid));
+	}
+	for (uint32_t pid = 10; pid < 110; pid++) {
+		feed_op(f, (struct feed_op){
+				   .pid = pid, .nr = 3, .state = HL_STATE_DISK, .count = 1, .ns_each = MS });
+		feed_process(f, pid, "job", 0);
+	}
+	s = feed_tick(f, 0);
+	ASSERT_EQ(sum_members(s), 100);
+	ASSERT_EQ(find_op(s, 0, 3)->count, find_proc(s, 0)->members);
+	feed_free(f);
+}
+
+/* Who has ended is not kept for ever, and who was busy most is kept longest. */
+void test_model_ended_are_few(void)
+{
+	struct feed *f = feed_new(&(struct model_limits){ .max_ended = 32 }, NULL);
+	const struct snap *s;
+	uint64_t ivl;
+
+	feed_process(f, 1, "init", 0);
+	feed_ledger(f, 1, 1, BEGIN, CLOCKS([HL_STATE_SLEEP] = 1));
+	for (uint32_t pid = 10; pid < 110; pid++) {
+		feed_process(f, pid, "job", 0);
+		feed_end(f, pid, pid, BEGIN, CLOCKS([HL_STATE_CPU] = pid));
+		feed_op(f, (struct feed_op){
+				   .pid = pid, .nr = 3, .state = HL_STATE_DISK, .count = 1, .ns_each = MS });
+	}
+	s = feed_tick(f, 0); /* all that ended in an interval stand in its picture */
+	ASSERT_EQ(snap_table(s, "processes")->n, 101);
+	s = feed_tick(f, SEC);
+	ASSERT_EQ(snap_table(s, "processes")->n, 1 + 30 + 1);
+	ASSERT_EQ(snap_table(s, "operations")->n, 31);
+	ASSERT_EQ(sum_members(s), 101);
+	ASSERT_EQ(sum_cpu(s, &ivl), (10 + 109) * 50);
+	ASSERT_EQ(find_op(s, 0, 3)->count, 70);
+	ASSERT(find_proc(s, 1) && find_proc(s, 109) && find_proc(s, 80) && !find_proc(s, 79));
+	feed_free(f);
+}
+
 void test_model_other_kernel_threads(void)
 {
 	struct feed *f = feed_new(&(struct model_limits){ .max_processes = 2 }, NULL);

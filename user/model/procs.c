@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Processes. One is made at the first record that mentions it and named when its own
- * record comes. Ended ones stay while there is room; then those that were busy least
- * become part of "(other)", with their totals. Called by the other files of model/.
+ * record comes. Of the ended ones so many stay; then those that were busy least become
+ * part of "(other)", with their totals. Called by the other files of model/.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ static const char *const other_names[NR_OTHERS] = { "(other)", "(other kernel)" 
 void procs_init(struct model *m)
 {
 	m->proc_by_key = hash_new(sizeof(struct proc_key));
+	m->folded = hash_new(sizeof(struct proc_key));
 	for (unsigned int i = 0; i < NR_OTHERS; i++) {
 		struct proc *p = xcalloc(1, sizeof(*p));
 
@@ -40,6 +41,7 @@ void procs_fini(struct model *m)
 	for (unsigned int i = 0; i < NR_OTHERS; i++)
 		proc_put(m, m->others[i]);
 	hash_free(m->proc_by_key);
+	hash_free(m->folded);
 }
 
 bool proc_is_other(const struct proc *p)
@@ -113,6 +115,7 @@ static void fold(struct model *m, struct proc *p)
 	other->members++;
 	add_clocks(&other->clocks, &p->clocks);
 	hash_del(m->proc_by_key, &key);
+	hash_put(m->folded, &key, other);
 }
 
 /* Drop the folded ones from the list; slow operations may still hold them by name. */
@@ -131,25 +134,33 @@ static void sweep(struct model *m)
 	m->procs.n = kept;
 }
 
-/* Fold a sixteenth of the table, so that a full one is not gone through at every fork. */
-static void make_room(struct model *m)
+/* Fold ended processes until `keep` of them are left, but no more than `most`. False: there are none. */
+static bool fold_ended(struct model *m, size_t keep, size_t most)
 {
 	struct proc **ended = xcalloc(m->procs.n, sizeof(*ended));
-	size_t n = 0, want = m->limits.max_processes / 16 + 1;
+	size_t n = 0, want;
 
 	for (size_t i = 0; i < m->procs.n; i++)
 		if (!m->procs.v[i]->live)
 			ended[n++] = m->procs.v[i];
-	qsort(ended, n, sizeof(*ended), cmp_use);
-	for (size_t i = 0; i < MIN(n, want); i++)
+	want = n > keep ? MIN(n - keep, most) : 0;
+	if (want)
+		qsort(ended, n, sizeof(*ended), cmp_use);
+	for (size_t i = 0; i < want; i++)
 		fold(m, ended[i]);
 	free(ended);
-	if (!n) {
-		m->full_at = m->seq + 1;
-		return;
+	if (want) {
+		ops_fold_procs(m);
+		sweep(m);
 	}
-	ops_fold_procs(m);
-	sweep(m);
+	return want;
+}
+
+/* Fold a sixteenth of the table, so that a full one is not gone through at every fork. */
+static void make_room(struct model *m)
+{
+	if (!fold_ended(m, 0, m->limits.max_processes / 16 + 1))
+		m->full_at = m->seq + 1;
 }
 
 struct proc *proc_get(struct model *m, uint32_t pid, uint64_t start)
@@ -160,6 +171,8 @@ struct proc *proc_get(struct model *m, uint32_t pid, uint64_t start)
 	if (!pid)
 		return m->others[OTHER_USER];
 	p = hash_get(m->proc_by_key, &key);
+	if (!p) /* its last records come after it was folded */
+		p = hash_get(m->folded, &key);
 	if (p)
 		return p;
 	if (m->procs.n >= m->limits.max_processes && m->full_at != m->seq + 1)
@@ -236,8 +249,17 @@ int proc_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+/* An interval is over: of who ended in it nothing more will come. */
 void procs_roll(struct model *m)
 {
+	size_t keep = m->limits.max_ended, ended = 0;
+
+	for (size_t i = 0; i < m->procs.n; i++)
+		ended += m->procs.v[i]->gone;
+	if (ended > keep)
+		fold_ended(m, keep - keep / 16, SIZE_MAX);
+	hash_free(m->folded);
+	m->folded = hash_new(sizeof(struct proc_key));
 	for (size_t i = 0; i < m->procs.n; i++)
 		memset(m->procs.v[i]->clocks.ivl, 0, sizeof(m->procs.v[i]->clocks.ivl));
 	for (unsigned int i = 0; i < NR_OTHERS; i++)

@@ -136,6 +136,7 @@ struct model {
 	struct clocks host, kthreads;
 
 	struct hash *proc_by_key, *thread_by_key, *op_by_key;
+	struct hash *folded; /* by process, in the interval that is open: the "(other)" that it went to */
 	VEC(struct proc *) procs;     /* in the order of their coming, as the next two */
 	VEC(struct thread *) threads;
 	VEC(struct op *) ops;
