@@ -5,8 +5,8 @@
 #   tests/fuzz/run.sh [SECONDS [TARGET…]]     60 seconds each, all targets, unless told
 #
 # A target is tests/fuzz/NAME_fuzz.c. Its comment names what it is linked with, in lines
-# "fuzz sources: FILE…" (DIR/ for all .c files in it), and where there are some its first
-# inputs, "fuzz seeds: FILE…".
+# "fuzz sources: FILE…" (DIR/ for all .c files in it), libraries in "fuzz libs: -lNAME…", and
+# where there are some its first inputs, "fuzz seeds: FILE…".
 # A finding is left in build-fuzz/NAME_fuzz/ and ends the run with status 1.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -30,8 +30,9 @@ run_target() {
 	name=$(basename "$src" .c)
 	dir=$out/$name
 	mkdir -p "$dir/corpus"
+	# shellcheck disable=SC2046
 	mapfile -t sources < <(words "$src" sources)
-	if ! "$CLANG" "${flags[@]}" "$src" "${sources[@]}" -o "$dir/run" 2> "$dir/build.log"; then
+	if ! "$CLANG" "${flags[@]}" "$src" "${sources[@]}" $(words "$src" libs) -o "$dir/run" 2> "$dir/build.log"; then
 		cat "$dir/build.log"
 		echo "not ok $name: does not build (clang and libclang-rt-14-dev are needed)"
 		return 1
