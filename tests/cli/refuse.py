@@ -70,6 +70,41 @@ def not_root():
             refused(run(*words, program=program, wrap=tap.NOBODY, cwd=d), 3, "root", "CAP_BPF")
 
 
+WITH_CAPS = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def caps(*names):
+    """Wraps a program: nobody, with these capabilities and no other."""
+    words = ",".join("+" + n for n in names)
+    return WITH_CAPS + [f"--{kind}=-all,{words}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+
+
+@test
+def capabilities_are_enough():
+    program = tap.public_copy()
+    d = tap.folder()
+    os.chmod(d, 0o777)
+    with tap.Clean(d, ("x.hostlat",)):
+        r = run("record", "-d", "0.3", "-o", "x.hostlat", program=program, wrap=caps("bpf", "perfmon"), cwd=d)
+        same(r.status, 0, repr(r))
+    same(run("report", "x.hostlat", cwd=d).status, 0, "report")
+    status, checks = doctor_json(program=program, wrap=caps("bpf", "perfmon"))
+    same((status, checks["privileges"]["state"], checks["waits"]["state"]), (0, "works_less", "works"), "without ptrace")
+    status, checks = doctor_json(program=program, wrap=caps("bpf", "perfmon", "sys_ptrace"))
+    same((status, checks["privileges"]["state"]), (0, "works"), "with all")
+    for one in ("bpf", "perfmon"):
+        refused(run("top", "--batch", "-n", "1", program=program, wrap=caps(one), cwd=d), 3, "CAP_BPF")
+
+
+@test
+def root_of_a_user_namespace_only():
+    with tap.Clean():
+        refused(run("top", "--batch", "-n", "1", wrap=["unshare", "-Ur"]), 3, "root of the host")
+        status, checks = doctor_json(wrap=["unshare", "-Ur"])
+        same((status, checks["privileges"]["state"]), (3, "does_not_work"), "doctor")
+        check("namespace" in checks["privileges"]["found"], "why")
+
+
 @test
 def not_root_reads_recordings():
     program, path = tap.public_copy(), tap.recording()
@@ -134,6 +169,7 @@ def doctor_where_it_cannot_work():
         same((status, checks["privileges"]["state"]), (3, "does_not_work"), "not root")
         check("root" in checks["privileges"]["advice"], "advice")
         same(checks["waits"]["state"], "does_not_work", "the core")
+        check("closed" in checks["tracefs"]["found"], f"it is mounted: {checks['tracefs']}")
 
 
 @test

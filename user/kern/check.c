@@ -3,7 +3,6 @@
  * attaching the programs. Called by doctor. */
 #include <bpf/btf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "host/caps.h"
 #include "host/file.h"
 #include "host/mounts.h"
 #include "kern/check.h"
@@ -58,28 +58,23 @@ static void btf(struct checks *c)
 
 static void privileges(struct checks *c)
 {
-	static const struct {
-		unsigned int bit;
-		const char *name;
-	} want[] = { { CAP_BPF, "CAP_BPF" }, { CAP_PERFMON, "CAP_PERFMON" }, { CAP_SYS_PTRACE, "CAP_SYS_PTRACE" } };
 	struct check *r = add(c, "privileges", HL_COLLECTOR_ON);
-	char buf[4096], missing[80] = "";
-	const char *at;
-	uint64_t caps = 0;
+	const char *who = geteuid() ? "not root" : "root";
+	struct caps caps;
 
-	if (file_read("/proc/self/status", buf, sizeof(buf)) > 0 && (at = find_key(buf, "CapEff:")))
-		caps = strtoull(at, NULL, 16);
-	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
-		if (!(caps >> want[i].bit & 1) && !(caps >> CAP_SYS_ADMIN & 1))
-			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s", want[i].name);
-	if (!*missing && !geteuid()) {
-		snprintf(r->what, sizeof(r->what), "root, with the capabilities that BPF needs");
-		return;
-	}
-	r->state = HL_COLLECTOR_UNAVAILABLE;
-	r->fatal = true;
-	snprintf(r->what, sizeof(r->what), "%s%s%s", geteuid() ? "not root" : "root", *missing ? ", without" : "", missing);
-	snprintf(r->advice, sizeof(r->advice), "run hostlat as root");
+	caps_read(&caps);
+	r->fatal = *caps.missing || !caps.of_the_host;
+	r->state = r->fatal ? HL_COLLECTOR_UNAVAILABLE : caps.sees_others ? HL_COLLECTOR_ON : HL_COLLECTOR_LESS;
+	if (!caps.of_the_host)
+		snprintf(r->what, sizeof(r->what), "%s, but only inside a user namespace", who);
+	else if (*caps.missing)
+		snprintf(r->what, sizeof(r->what), "%s, without %s", who, caps.missing);
+	else if (!caps.sees_others)
+		snprintf(r->what, sizeof(r->what), "%s, without CAP_SYS_PTRACE: exe is missing for who ran before", who);
+	else
+		snprintf(r->what, sizeof(r->what), "%s, with the capabilities that BPF needs", who);
+	if (r->state != HL_COLLECTOR_ON)
+		snprintf(r->advice, sizeof(r->advice), "run hostlat as root of the host");
 }
 
 static void lockdown(struct checks *c)
@@ -126,6 +121,7 @@ static void tracefs(struct checks *c)
 	struct check *r = add(c, "tracefs", HL_COLLECTOR_ON);
 	char path[MOUNT_PATH_LEN];
 	int err = tracefs_path(path);
+	bool mounted = err == -EACCES;
 
 	if (err == -ENOENT)
 		err = tracefs_mount(path);
@@ -134,6 +130,11 @@ static void tracefs(struct checks *c)
 		return;
 	}
 	r->state = HL_COLLECTOR_LESS;
+	if (mounted) {
+		snprintf(r->what, sizeof(r->what), "at %.80s, closed to this user", path);
+		snprintf(r->advice, sizeof(r->advice), "nothing is lost now; root may look into it");
+		return;
+	}
 	snprintf(r->what, sizeof(r->what), "not mounted, and it cannot be mounted: %s", err_str(err));
 	snprintf(r->advice, sizeof(r->advice), "nothing is lost now; to have it: mount -t tracefs t /sys/kernel/tracing");
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "host/caps.h"
 #include "kern/kern.h"
 
 /* At the start, for the command lines of who is there; what comes later comes with a tick. */
@@ -76,7 +77,7 @@ static int refuse(int err, int *status)
 {
 	*status = EXIT_UNSUPPORTED;
 	if (err == -EPERM || err == -EACCES)
-		pr_err("not permitted to load BPF programs: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+		pr_err("not permitted to load BPF programs: run as root of the host, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 	else if (err == -ENOENT || err == -ESRCH)
 		pr_err("this kernel has no BTF (/sys/kernel/btf/vmlinux): hostlat needs Linux 5.15 or newer built with "
 		       "CONFIG_DEBUG_INFO_BTF");
@@ -88,9 +89,11 @@ static int refuse(int err, int *status)
 static int check_host(struct live *l, int *status)
 {
 	uint32_t flags = 0;
+	struct caps caps;
 	int err;
 
-	if (geteuid())
+	caps_read(&caps);
+	if (*caps.missing || !caps.of_the_host)
 		return refuse(-EPERM, status);
 	err = feat_flags(&flags);
 	if (err)
