@@ -233,6 +233,18 @@ __hot __u64 regs_sp(struct pt_regs *r)
 }
 #endif
 
+/* Threads that run what interrupts left to do: softirqs, threaded handlers, and the idle task, which
+ * a CPU that polls for work hands what came from another one. None of them wakes by its own will. */
+__hot bool is_interrupts(struct task_struct *p)
+{
+	const char *c = p->comm;
+
+	if (!p->pid)
+		return true;
+	return (c[0] == 'k' && c[1] == 's' && c[2] == 'o' && c[3] == 'f') || /* ksoftirqd/N */
+	       (c[0] == 'i' && c[1] == 'r' && c[2] == 'q' && c[3] == '/');
+}
+
 /*
  * Does this program run in the context of the current task itself? Interrupts that hit
  * kernel mode, and all softirqs, run on a stack of their own; those that hit user mode
@@ -248,7 +260,7 @@ __hot bool in_own_context(void *ctx, struct task_struct *cur)
 	asm volatile("" : "+r"(high)); /* the verifier compares ctx, but does not subtract from it */
 	if ((__u64)ctx < low || (__u64)ctx >= high)
 		return false;
-	return (cur->flags & HL_PF_KTHREAD) || regs_nr(regs) >= 0;
+	return cur->flags & HL_PF_KTHREAD ? !is_interrupts(cur) : regs_nr(regs) >= 0;
 }
 
 /* ---- preemption -------------------------------------------------------------------- */
