@@ -118,7 +118,6 @@ static void inherit(struct live *l, struct kproc *p, struct kproc *parent)
 {
 	set_str(&p->exe, parent->exe);
 	set_str(&p->args, parent->args);
-	p->flags |= parent->flags & HL_PROC_TARGET;
 	if (p->cgroup_id != parent->cgroup_id)
 		return;
 	name_cgroup(l, parent);
@@ -149,6 +148,8 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	memcpy(p->comm, r->comm, sizeof(p->comm));
 	hash_put(l->life.procs, &p->pid, p);
 	parent = hash_get(l->life.procs, &p->ppid);
+	if (parent) /* an iterator may have met it before the record of its fork came */
+		p->flags |= parent->flags & HL_PROC_TARGET;
 	if (parent && !(r->flags & HL_PROC_EXISTED))
 		inherit(l, p, parent);
 	return p;
