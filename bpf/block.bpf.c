@@ -293,7 +293,7 @@ __global int count_phase(const struct hl_request *r, const struct request_times 
 
 	if (!r || !t || !cpu)
 		return 0;
-	c = block_cell(HL_KEY(r->dev, r->nr, phase, 0, HL_CELL_DISK), 0, cpu);
+	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu);
 	if (!c)
 		return 0;
 	cell_add_shared(c, phase == HL_BLOCK_QUEUE ? t->queue : t->device);

@@ -122,9 +122,9 @@ struct hl_cell {
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
- * block operation, phase). */
-#define HL_CELL_DISK    NR_HL_OPS
-#define NR_HL_CELL_KINDS (NR_HL_OPS + 1)
+ * block operation). */
+#define HL_CELL_DISK     NR_HL_OPS /* + the phase, so that each has an "(other)" cell of its own */
+#define NR_HL_CELL_KINDS (NR_HL_OPS + NR_HL_BLOCK_PHASES)
 
 /* Key tables: one open-addressed region per CPU. */
 struct hl_key {

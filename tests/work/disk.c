@@ -25,11 +25,15 @@ static long open_file(struct w_thread *t, const char *path, bool *made)
 void w_fsyncer(struct w_thread *t, void *unused)
 {
 	char path[PATH_MAX], block[4096];
+	struct w_span span;
 	bool made;
 	long fd, r;
 
 	w_path(t->w, w_index(t), path, sizeof(path));
+	/* making a file and taking it away wait for the disk too */
+	w_span_open(t, &span);
 	fd = open_file(t, path, &made);
+	w_span_close(t, &span, HL_STATE_DISK);
 	if (fd < 0)
 		return;
 	memset(block, 'w', sizeof(block));
@@ -40,9 +44,11 @@ void w_fsyncer(struct w_thread *t, void *unused)
 		if (r < 0)
 			w_fail(t->w, path, (int)r);
 	}
+	w_span_open(t, &span);
 	CALL(t, CLOSE, fd);
 	if (made)
 		unlink(path);
+	w_span_close(t, &span, HL_STATE_DISK);
 }
 
 int w_mode_fsync(struct w *w)

@@ -129,7 +129,7 @@ static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_l
 	r->h.ts = l->last_tick;
 	r->dev = dev_of_kernel(HL_KEY_PID(c->key));
 	r->nr = HL_KEY_NR(c->key);
-	r->phase = HL_KEY_STATE(c->key);
+	r->phase = HL_KEY_OP(c->key) - HL_CELL_DISK;
 	r->max_ns = seen(&c->max);
 	r->errors = take(&c->errors, &was->errors);
 	r->total_ns = take(&c->total, &was->total);
@@ -154,11 +154,9 @@ static void drain_one(struct live *l, uint32_t at)
 		was = l->cells.last[at] = xcalloc(1, sizeof(*was));
 	if (was->count == seen(&c->count))
 		return;
-	n = HL_KEY_OP(key) == HL_CELL_DISK ? send_disk(l, c, was) : send_op(l, c, was);
+	n = HL_KEY_OP(key) >= HL_CELL_DISK ? send_disk(l, c, was) : send_op(l, c, was);
 	was->count += n;
-	/* a request is in a cell for each of its phases: it is counted once */
-	if (HL_KEY_OP(key) != HL_CELL_DISK || HL_KEY_STATE(key) == HL_BLOCK_DEVICE)
-		l->cells.counted[HL_KEY_OP(key)] += n;
+	l->cells.counted[HL_KEY_OP(key)] += n;
 }
 
 /* Forget what system calls were counted since the last drain; how many those are. */
@@ -232,7 +230,7 @@ void cells_reclaim(struct live *l)
 		struct hl_cell *c = &l->sh.cells[i];
 		uint32_t pid = HL_KEY_PID(c->key);
 
-		if (!c->key || c->key == HL_KEY_GONE || HL_KEY_OP(c->key) == HL_CELL_DISK)
+		if (!c->key || c->key == HL_KEY_GONE || HL_KEY_OP(c->key) >= HL_CELL_DISK)
 			continue;
 		p = hash_get(l->life.procs, &pid);
 		if (p && p->start == c->start)

@@ -232,7 +232,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_CLOCK] = c.block_clock;
 	lost[HL_LOSS_UNPAIRED] = c.block_unpaired;
 	lost[HL_LOSS_MAP_FULL] = c.block_full;
-	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full, l->cells.counted[HL_CELL_DISK], lost);
+	/* each request is in a cell for each of its phases: one of them counts */
+	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full, l->cells.counted[HL_CELL_DISK + HL_BLOCK_DEVICE], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);

@@ -134,7 +134,7 @@ struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: 
 struct cell_last;
 struct cells {
 	struct cell_last **last; /* what was sent of each cell */
-	uint64_t counted[NR_HL_CELL_KINDS]; /* so far, all cells; of disks: requests that are done */
+	uint64_t counted[NR_HL_CELL_KINDS]; /* so far, all cells */
 	uint32_t nr_cells, nr_cpus, key_mask;
 };
 

@@ -98,6 +98,8 @@ static struct disk *disk_get(struct disks *d, uint32_t dev)
 {
 	struct disk *disk = hash_get(d->by_dev, &dev);
 
+	if (!dev) /* from the "(other)" cells */
+		return &d->other;
 	if (disk)
 		return disk;
 	if (d->list.n >= d->max)
@@ -230,7 +232,7 @@ static const char *index_name(unsigned int index)
 	unsigned int op = index & 0x7;
 
 	if (op >= ARRAY_SIZE(op_names))
-		return NULL;
+		return "(other)";
 	return index == (HL_BLOCK_WRITE | 0x8) ? "sync write" : op_names[op];
 }
 
