@@ -24,22 +24,22 @@
  * is decided in classify.h alone. `waiting_for_work` states are left out of
  * default rankings. The colour is a name that the view's theme knows.
  */
-#define HL_STATES(X)                                                                                   \
-	X(0, CPU, "cpu", "CPU", 0, GREEN, "running on a CPU")                                          \
-	X(1, STOPPED, "stopped", "STOP", 0, WHITE, "SIGSTOP, ptrace or a frozen cgroup")               \
-	X(2, THROTTLED, "throttled", "THROT", 0, RED, "runnable, but its cgroup is out of CPU quota")  \
-	X(3, RUNQUEUE, "runqueue", "RUNQ", 0, YELLOW, "runnable, waiting for a CPU")                   \
-	X(4, FAULT, "fault", "FAULT", 0, MAGENTA, "asleep in a page fault: mapped file, swap")         \
-	X(5, POLL, "poll", "POLL", 1, DIM, "in epoll, poll, select or an io_uring wait")               \
-	X(6, DISK, "disk", "DISK", 0, BLUE, "waiting for block I/O")                                   \
-	X(7, NETWORK, "network", "NET", 0, CYAN, "waiting for a peer that this host called")           \
-	X(8, IDLE, "idle", "IDLE", 1, DIM, "waiting for work: accept, a client's next request")        \
-	X(9, IPC, "ipc", "IPC", 0, CYAN, "waiting on a pipe, unix socket, eventfd, message queue")     \
-	X(10, LOCK, "lock", "LOCK", 0, RED, "waiting for a mutex or a file lock")                      \
-	X(11, PARK, "park", "PARK", 1, DIM, "any other futex wait: condition, semaphore, join")        \
-	X(12, SLEEP, "sleep", "SLEEP", 1, DIM, "sleeping on purpose: nanosleep, timers")               \
-	X(13, CHILD, "child", "CHILD", 1, DIM, "waiting for a child process")                          \
-	X(14, KERNEL, "kernel", "KERN", 0, MAGENTA, "asleep in the kernel, uninterruptible, not disk") \
+#define HL_STATES(X)                                                                                         \
+	X(0, CPU, "cpu", "CPU", 0, GREEN, "running on a CPU")                                                \
+	X(1, STOPPED, "stopped", "STOP", 0, WHITE, "SIGSTOP, ptrace or a frozen cgroup")                     \
+	X(2, THROTTLED, "throttled", "THROT", 0, RED, "runnable, but its cgroup is out of CPU quota")        \
+	X(3, RUNQUEUE, "runqueue", "RUNQ", 0, YELLOW, "runnable, waiting for a CPU")                         \
+	X(4, FAULT, "fault", "FAULT", 0, MAGENTA, "asleep in a page fault: mapped file, swap")               \
+	X(5, POLL, "poll", "POLL", 1, DIM, "in epoll, poll, select or an io_uring wait")                     \
+	X(6, DISK, "disk", "DISK", 0, BLUE, "waiting for block I/O")                                         \
+	X(7, NETWORK, "network", "NET", 0, CYAN, "waiting for a peer that this host called")                 \
+	X(8, IDLE, "idle", "IDLE", 1, DIM, "waiting for work: accept, a client's next request")              \
+	X(9, IPC, "ipc", "IPC", 0, CYAN, "waiting on a pipe, unix socket, eventfd, message queue")           \
+	X(10, LOCK, "lock", "LOCK", 0, RED, "waiting for a mutex or a file lock")                            \
+	X(11, PARK, "park", "PARK", 1, DIM, "any other futex wait: condition, semaphore, join")              \
+	X(12, SLEEP, "sleep", "SLEEP", 1, DIM, "sleeping on purpose: nanosleep, timers")                     \
+	X(13, CHILD, "child", "CHILD", 1, DIM, "waiting for a child process")                                \
+	X(14, KERNEL, "kernel", "KERN", 0, MAGENTA, "asleep in the kernel, uninterruptible, not disk")       \
 	X(15, OTHER, "other", "OTHER", 0, WHITE, "anything else")
 
 enum hl_state {
@@ -51,9 +51,9 @@ enum hl_state {
 
 /* ---- kinds of operations ------------------------------------------------- */
 
-#define HL_OPS(X) /* X(id, NAME, "key") */ \
-	X(0, WAIT, "wait")                 \
-	X(1, SYSCALL, "syscall")           \
+#define HL_OPS(X) /* X(id, NAME, "key") */                                                                   \
+	X(0, WAIT, "wait")                                                                                   \
+	X(1, SYSCALL, "syscall")                                                                             \
 	X(2, BLOCK, "block")
 
 enum hl_op {
@@ -64,9 +64,9 @@ enum hl_op {
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
-#define HL_ABIS(X) /* X(id, NAME, "suffix") */ \
-	X(0, X86_64, "")                       \
-	X(1, IA32, "ia32")                     \
+#define HL_ABIS(X) /* X(id, NAME, "suffix") */                                                               \
+	X(0, X86_64, "")                                                                                     \
+	X(1, IA32, "ia32")                                                                                   \
 	X(2, ARM64, "")
 
 enum hl_abi {
@@ -84,11 +84,11 @@ enum hl_abi {
 #define HL_NR_WAKEUP  0xfffc /* from wake-up to running, all waits of the process */
 
 /* What a block request does: nr of an operation of kind BLOCK. */
-#define HL_BLOCK_OPS(X) /* X(id, NAME, "key") */ \
-	X(0, ELSE, "other")                      \
-	X(1, READ, "read")                       \
-	X(2, WRITE, "write")                     \
-	X(3, FLUSH, "flush")                     \
+#define HL_BLOCK_OPS(X) /* X(id, NAME, "key") */                                                             \
+	X(0, ELSE, "other")                                                                                  \
+	X(1, READ, "read")                                                                                   \
+	X(2, WRITE, "write")                                                                                 \
+	X(3, FLUSH, "flush")                                                                                 \
 	X(4, DISCARD, "discard")
 
 enum hl_block_op {
@@ -101,8 +101,8 @@ enum hl_block_op {
 #define HL_BLOCK_SYNC 0x10 /* added to the nr: somebody waits for it */
 
 /* The two parts of a request's life, each a histogram per disk. */
-#define HL_BLOCK_PHASES(X) /* X(id, NAME, "key") */ \
-	X(0, QUEUE, "queue")   /* made, not yet given to the device */ \
+#define HL_BLOCK_PHASES(X)     /* X(id, NAME, "key") */                                                      \
+	X(0, QUEUE, "queue")   /* made, not yet given to the device */                                       \
 	X(1, DEVICE, "device") /* given to the device, not yet done */
 
 enum hl_block_phase {
@@ -115,13 +115,13 @@ enum hl_block_phase {
 /* ---- accounting: every class of event has one row ------------------------ */
 
 /* X(id, NAME, "key", "what one event is") */
-#define HL_CLASSES(X)                                                            \
-	X(0, WAITS, "waits", "one time off the CPU, switch-out to switch-in")    \
-	X(1, CALLS, "calls", "one system call that was entered and left")        \
-	X(2, SLOW, "slow", "record of one slow operation")                       \
-	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename, move or exit")   \
-	X(4, THREADS, "threads", "one thread whose ledger was to be kept")       \
-	X(5, RECORDED, "recorded", "record handed to the recording")             \
+#define HL_CLASSES(X)                                                                                        \
+	X(0, WAITS, "waits", "one time off the CPU, switch-out to switch-in")                                \
+	X(1, CALLS, "calls", "one system call that was entered and left")                                    \
+	X(2, SLOW, "slow", "record of one slow operation")                                                   \
+	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename, move or exit")                         \
+	X(4, THREADS, "threads", "one thread whose ledger was to be kept")                                   \
+	X(5, RECORDED, "recorded", "record handed to the recording")                                         \
 	X(6, BLOCK, "block", "one block request that was issued and completed")
 
 enum hl_class {
@@ -132,14 +132,14 @@ enum hl_class {
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
-#define HL_LOSSES(X)                                                                   \
-	X(0, RING_FULL, "ring_full", "the ring buffer was full")                       \
-	X(1, MAP_FULL, "map_full", "no room for the thread's state")                   \
-	X(2, RECURSION, "recursion", "the kernel skipped a nested run of the program") \
-	X(3, UNREADABLE, "unreadable", "kernel or user memory could not be read")      \
-	X(4, CLOCK, "clock", "the clock went backwards")                               \
-	X(5, UNPAIRED, "unpaired", "an end without its begin")                         \
-	X(6, DISK_FULL, "disk_full", "the recording could not be written")             \
+#define HL_LOSSES(X)                                                                                         \
+	X(0, RING_FULL, "ring_full", "the ring buffer was full")                                             \
+	X(1, MAP_FULL, "map_full", "no room for the thread's state")                                         \
+	X(2, RECURSION, "recursion", "the kernel skipped a nested run of the program")                       \
+	X(3, UNREADABLE, "unreadable", "kernel or user memory could not be read")                            \
+	X(4, CLOCK, "clock", "the clock went backwards")                                                     \
+	X(5, UNPAIRED, "unpaired", "an end without its begin")                                               \
+	X(6, DISK_FULL, "disk_full", "the recording could not be written")                                   \
 	X(7, DAMAGED, "damaged", "the record failed its check")
 
 enum hl_loss {
@@ -151,10 +151,10 @@ enum hl_loss {
 
 /* ---- collectors ---------------------------------------------------------- */
 
-#define HL_COLLECTOR_STATES(X)                                 \
-	X(0, ON, "on")                                         \
-	X(1, OFF, "off")         /* switched off, could be on */ \
-	X(2, LESS, "less")       /* works, with columns missing */ \
+#define HL_COLLECTOR_STATES(X)                                                                               \
+	X(0, ON, "on")                                                                                       \
+	X(1, OFF, "off")   /* switched off, could be on */                                                   \
+	X(2, LESS, "less") /* works, with columns missing */                                                 \
 	X(3, UNAVAILABLE, "unavailable")
 
 enum hl_collector_state {
@@ -166,12 +166,12 @@ enum hl_collector_state {
 
 /* ---- who ended a wait, and what an operation was on ---------------------- */
 
-#define HL_WAKERS(X) /* X(id, NAME, "key") */                                        \
-	X(0, UNKNOWN, "")                                                            \
-	X(1, THREAD, "thread")                                                       \
-	X(2, DISK, "disk")                                                           \
-	X(3, NETWORK, "network")                                                     \
-	X(4, TIMER, "timer")                                                         \
+#define HL_WAKERS(X) /* X(id, NAME, "key") */                                                                \
+	X(0, UNKNOWN, "")                                                                                    \
+	X(1, THREAD, "thread")                                                                               \
+	X(2, DISK, "disk")                                                                                   \
+	X(3, NETWORK, "network")                                                                             \
+	X(4, TIMER, "timer")                                                                                 \
 	X(5, INTERRUPT, "interrupt")
 
 enum hl_waker {
@@ -181,12 +181,12 @@ enum hl_waker {
 		NR_HL_WAKERS = 6,
 };
 
-#define HL_DETAILS(X) /* X(id, NAME, "key") */                             \
-	X(0, NONE, "")                                                     \
-	X(1, FILE, "file")     /* path in the tail; dev and ino */         \
-	X(2, PEER, "peer")     /* family, addresses, ports */              \
-	X(3, LOCK, "lock")     /* addr: the futex word */                  \
-	X(4, COUNT, "fds")     /* addr: how many descriptors were waited on */
+#define HL_DETAILS(X) /* X(id, NAME, "key") */                                                               \
+	X(0, NONE, "")                                                                                       \
+	X(1, FILE, "file") /* path in the tail; dev and ino */                                               \
+	X(2, PEER, "peer") /* family, addresses, ports */                                                    \
+	X(3, LOCK, "lock") /* addr: the futex word */                                                        \
+	X(4, COUNT, "fds") /* addr: how many descriptors were waited on */
 
 enum hl_detail {
 #define X(id, NAME, key) HL_DETAIL_##NAME = id,
@@ -218,23 +218,23 @@ struct hl_rec {
  * X(id, NAME, body, bytes without the tail). A tail, where there is one, is
  * described at the struct; strings in tails end with a NUL each.
  */
-#define HL_KINDS(X)                       \
-	X(1, META, meta, 24)              \
-	X(2, TICK, tick, 48)              \
-	X(3, PROCESS, process, 80)        \
-	X(4, THREAD, thread, 56)          \
-	X(5, THREAD_END, thread_end, 176) \
-	X(6, LEDGER, ledger, 200)         \
-	X(7, OP, op, 208)                 \
-	X(8, SLOW, slow, 336)             \
-	X(9, NOW, slow, 336)              \
-	X(10, ACCT, acct, 112)            \
-	X(11, COLLECTOR, collector, 32)   \
-	X(12, PSI, psi, 64)               \
-	X(13, SELF, self, 80)             \
-	X(14, LIFE, life, 104)            \
-	X(15, DISK, disk, 112)            \
-	X(16, DISK_OP, disk_op, 96)       \
+#define HL_KINDS(X)                                                                                          \
+	X(1, META, meta, 24)                                                                                 \
+	X(2, TICK, tick, 48)                                                                                 \
+	X(3, PROCESS, process, 80)                                                                           \
+	X(4, THREAD, thread, 56)                                                                             \
+	X(5, THREAD_END, thread_end, 176)                                                                    \
+	X(6, LEDGER, ledger, 200)                                                                            \
+	X(7, OP, op, 208)                                                                                    \
+	X(8, SLOW, slow, 336)                                                                                \
+	X(9, NOW, slow, 336)                                                                                 \
+	X(10, ACCT, acct, 112)                                                                               \
+	X(11, COLLECTOR, collector, 32)                                                                      \
+	X(12, PSI, psi, 64)                                                                                  \
+	X(13, SELF, self, 80)                                                                                \
+	X(14, LIFE, life, 104)                                                                               \
+	X(15, DISK, disk, 112)                                                                               \
+	X(16, DISK_OP, disk_op, 96)                                                                          \
 	X(17, OP_IO, op_io, 64)
 
 enum hl_kind {
@@ -335,7 +335,7 @@ struct hl_rec_op {
 	__u32 nr_buckets;
 };
 
-/* More of the OP before it, where that is of a `disk` wait or a block request. */
+/* More of the OP before it, where that is of block requests. */
 struct hl_rec_op_io {
 	struct hl_rec h;
 	__u64 proc_start;
@@ -353,13 +353,12 @@ struct hl_rec_disk {
 	__u32 dev;       /* as detail_dev */
 	__u32 whole;     /* the disk that a partition is of; dev itself for a disk */
 	__u64 size_bytes;
-	__u64 merged[2];  /* reads, writes */
-	__u64 busy_ns;    /* with any request in flight, in steps of a jiffy */
+	__u64 merged[2];   /* reads, writes */
+	__u64 busy_ns;     /* with any request in flight, in steps of a jiffy */
 	__u64 weighted_ns; /* requests in flight, integrated over time */
 	__u32 in_flight;
 	__u32 flags; /* HL_DISK_* */
-	__u64 requeues;
-	__u64 pad[3];
+	__u64 pad[4];
 };
 
 #define HL_DISK_ROTATES (1u << 0)
@@ -497,7 +496,7 @@ struct hl_rec_life {
 	__u64 pad[2];
 };
 
-#define X(id, NAME, body, bytes) \
+#define X(id, NAME, body, bytes)                                                                             \
 	_Static_assert(sizeof(struct hl_rec_##body) == bytes, #body " changed its size");
 HL_KINDS(X)
 #undef X

@@ -25,7 +25,7 @@
 #include <bpf/bpf_tracing.h>
 #include "bpf/cell.bpf.h"
 
-#define HL_REQ_OP(flags) ((flags) & 0xff)
+#define HL_REQ_OP(flags) ((flags)&0xff)
 #define HL_REQ_OP_FLUSH  2
 #define HL_REQ_SYNC      (1u << 11)
 #define HL_REQ_FUA       (1u << 17)
@@ -231,10 +231,7 @@ int BPF_PROG(block_rq_requeue, struct request *rq)
 {
 	__u64 key = (__u64)rq;
 	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
-	struct hl_cpu *cpu = this_cpu();
 
-	if (cpu)
-		__sync_fetch_and_add(&cpu->block_requeued, 1);
 	if (r && r->state == REQUEST_ISSUED)
 		r->state = REQUEST_QUEUED;
 	return 0;
@@ -287,7 +284,8 @@ __global int cell_add_shared(struct hl_cell *c, __u64 ns)
 }
 
 /* One phase of it, in the disk's cell. */
-__global int count_phase(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu, __u32 phase)
+__global int count_phase(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu,
+			 __u32 phase)
 {
 	struct hl_cell *c;
 
@@ -338,8 +336,6 @@ __global int request_end(struct hl_request *r, struct request_times *t, struct h
 	t->queue = r->issued - r->queued;
 	t->device = now - r->issued;
 	t->sequential = r->bytes && is_sequential(r);
-	cpu->done_queue = t->queue;
-	cpu->done_device = t->device;
 	count_phase(r, t, cpu, HL_BLOCK_QUEUE);
 	count_phase(r, t, cpu, HL_BLOCK_DEVICE);
 	count_process(r, t, cpu);

@@ -7,87 +7,87 @@
 #ifndef HL_CALLS_H
 #define HL_CALLS_H
 
-#define HL_CALL_LIST(X)                                          \
-	X(0, 3, 63, READ)           /* read */                   \
-	X(17, 180, 67, READ)        /* pread64 */                \
-	X(19, 145, 65, READ)        /* readv */                  \
-	X(295, 333, 69, READ)       /* preadv */                 \
-	X(327, 378, 286, READ)      /* preadv2 */                \
-	X(1, 4, 64, WRITE)          /* write */                  \
-	X(18, 181, 68, WRITE)       /* pwrite64 */               \
-	X(20, 146, 66, WRITE)       /* writev */                 \
-	X(296, 334, 70, WRITE)      /* pwritev */                \
-	X(328, 379, 287, WRITE)     /* pwritev2 */               \
-	X(40, 187, 71, WRITE)       /* sendfile: to the first descriptor */ \
-	X(-1, 239, -1, WRITE)       /* sendfile64 */             \
-	X(285, 324, 47, WRITE)      /* fallocate */              \
-	X(77, 93, 46, WRITE)        /* ftruncate */              \
-	X(-1, 194, -1, WRITE)       /* ftruncate64 */            \
-	X(45, 371, 207, RECV)       /* recvfrom */               \
-	X(47, 372, 212, RECV)       /* recvmsg */                \
-	X(299, 337, 243, RECV)      /* recvmmsg */               \
-	X(-1, 417, -1, RECV)        /* recvmmsg_time64 */        \
-	X(44, 369, 206, SEND)       /* sendto */                 \
-	X(46, 370, 211, SEND)       /* sendmsg */                \
-	X(307, 345, 269, SEND)      /* sendmmsg */               \
-	X(42, 362, 203, CONNECT)    /* connect */                \
-	X(43, -1, 202, ACCEPT)      /* accept */                 \
-	X(288, 364, 242, ACCEPT)    /* accept4 */                \
-	X(7, 168, -1, POLL)         /* poll */                   \
-	X(271, 309, 73, POLL)       /* ppoll */                  \
-	X(-1, 414, -1, POLL)        /* ppoll_time64 */           \
-	X(23, 142, -1, SELECT)      /* select */                 \
-	X(270, 308, 72, SELECT)     /* pselect6 */               \
-	X(-1, 413, -1, SELECT)      /* pselect6_time64 */        \
-	X(232, 256, -1, EPOLL)      /* epoll_wait */             \
-	X(281, 319, 22, EPOLL)      /* epoll_pwait */            \
-	X(441, 441, 441, EPOLL)     /* epoll_pwait2 */           \
-	X(426, 426, 426, URING)     /* io_uring_enter */         \
-	X(208, 247, 4, URING)       /* io_getevents */           \
-	X(333, 385, 292, URING)     /* io_pgetevents */          \
-	X(-1, 416, -1, URING)       /* io_pgetevents_time64 */   \
-	X(74, 118, 82, SYNC)        /* fsync */                  \
-	X(75, 148, 83, SYNC)        /* fdatasync */              \
-	X(162, 36, 81, SYNC)        /* sync */                   \
-	X(306, 344, 267, SYNC)      /* syncfs */                 \
-	X(277, 314, 84, SYNC)       /* sync_file_range */        \
-	X(26, 144, 227, SYNC)       /* msync */                  \
-	X(202, 240, 98, FUTEX)      /* futex */                  \
-	X(-1, 422, -1, FUTEX)       /* futex_time64 */           \
-	X(455, 455, 455, FUTEX2)    /* futex_wait */             \
-	X(449, 449, 449, FUTEX2)    /* futex_waitv */            \
-	X(35, 162, 101, SLEEP)      /* nanosleep */              \
-	X(230, 267, 115, SLEEP)     /* clock_nanosleep */        \
-	X(-1, 407, -1, SLEEP)       /* clock_nanosleep_time64 */ \
-	X(61, 114, 260, CHILD)      /* wait4 */                  \
-	X(247, 284, 95, CHILD)      /* waitid */                 \
-	X(-1, 7, -1, CHILD)         /* waitpid */                \
-	X(58, 190, -1, CHILD)       /* vfork: until the child execs or exits */ \
-	X(56, 120, 220, CHILD)      /* clone, with CLONE_VFORK */ \
-	X(435, 435, 435, CHILD)     /* clone3 */                 \
-	X(34, 29, -1, SIGNAL)       /* pause */                  \
-	X(130, 179, 133, SIGNAL)    /* rt_sigsuspend */          \
-	X(128, 177, 137, SIGNAL)    /* rt_sigtimedwait */        \
-	X(-1, 421, -1, SIGNAL)      /* rt_sigtimedwait_time64 */ \
-	X(-1, 72, -1, SIGNAL)       /* sigsuspend */             \
-	X(69, 400, 189, IPC)        /* msgsnd */                 \
-	X(70, 401, 188, IPC)        /* msgrcv */                 \
-	X(65, -1, 193, IPC)         /* semop */                  \
-	X(220, -1, 192, IPC)        /* semtimedop */             \
-	X(-1, 420, -1, IPC)         /* semtimedop_time64 */      \
-	X(-1, 117, -1, IPC)         /* ipc: the old multiplexer */ \
-	X(242, 279, 182, IPC)       /* mq_timedsend */           \
-	X(243, 280, 183, IPC)       /* mq_timedreceive */        \
-	X(-1, 418, -1, IPC)         /* mq_timedsend_time64 */    \
-	X(-1, 419, -1, IPC)         /* mq_timedreceive_time64 */ \
-	X(73, 143, 32, FLOCK)       /* flock */                  \
-	X(72, 55, 25, FCNTL)        /* fcntl */                  \
-	X(-1, 221, -1, FCNTL)       /* fcntl64 */                \
-	X(16, 54, 29, IOCTL)        /* ioctl */                  \
-	X(275, 313, 76, READ)       /* splice: from the first descriptor */ \
-	X(276, 315, 77, READ)       /* tee */                    \
-	X(219, 0, 128, RESTART)     /* restart_syscall */        \
-	X(-1, 102, -1, SOCKET)      /* socketcall */
+#define HL_CALL_LIST(X)                                                                                      \
+	X(0, 3, 63, READ)        /* read */                                                                  \
+	X(17, 180, 67, READ)     /* pread64 */                                                               \
+	X(19, 145, 65, READ)     /* readv */                                                                 \
+	X(295, 333, 69, READ)    /* preadv */                                                                \
+	X(327, 378, 286, READ)   /* preadv2 */                                                               \
+	X(1, 4, 64, WRITE)       /* write */                                                                 \
+	X(18, 181, 68, WRITE)    /* pwrite64 */                                                              \
+	X(20, 146, 66, WRITE)    /* writev */                                                                \
+	X(296, 334, 70, WRITE)   /* pwritev */                                                               \
+	X(328, 379, 287, WRITE)  /* pwritev2 */                                                              \
+	X(40, 187, 71, WRITE)    /* sendfile: to the first descriptor */                                     \
+	X(-1, 239, -1, WRITE)    /* sendfile64 */                                                            \
+	X(285, 324, 47, WRITE)   /* fallocate */                                                             \
+	X(77, 93, 46, WRITE)     /* ftruncate */                                                             \
+	X(-1, 194, -1, WRITE)    /* ftruncate64 */                                                           \
+	X(45, 371, 207, RECV)    /* recvfrom */                                                              \
+	X(47, 372, 212, RECV)    /* recvmsg */                                                               \
+	X(299, 337, 243, RECV)   /* recvmmsg */                                                              \
+	X(-1, 417, -1, RECV)     /* recvmmsg_time64 */                                                       \
+	X(44, 369, 206, SEND)    /* sendto */                                                                \
+	X(46, 370, 211, SEND)    /* sendmsg */                                                               \
+	X(307, 345, 269, SEND)   /* sendmmsg */                                                              \
+	X(42, 362, 203, CONNECT) /* connect */                                                               \
+	X(43, -1, 202, ACCEPT)   /* accept */                                                                \
+	X(288, 364, 242, ACCEPT) /* accept4 */                                                               \
+	X(7, 168, -1, POLL)      /* poll */                                                                  \
+	X(271, 309, 73, POLL)    /* ppoll */                                                                 \
+	X(-1, 414, -1, POLL)     /* ppoll_time64 */                                                          \
+	X(23, 142, -1, SELECT)   /* select */                                                                \
+	X(270, 308, 72, SELECT)  /* pselect6 */                                                              \
+	X(-1, 413, -1, SELECT)   /* pselect6_time64 */                                                       \
+	X(232, 256, -1, EPOLL)   /* epoll_wait */                                                            \
+	X(281, 319, 22, EPOLL)   /* epoll_pwait */                                                           \
+	X(441, 441, 441, EPOLL)  /* epoll_pwait2 */                                                          \
+	X(426, 426, 426, URING)  /* io_uring_enter */                                                        \
+	X(208, 247, 4, URING)    /* io_getevents */                                                          \
+	X(333, 385, 292, URING)  /* io_pgetevents */                                                         \
+	X(-1, 416, -1, URING)    /* io_pgetevents_time64 */                                                  \
+	X(74, 118, 82, SYNC)     /* fsync */                                                                 \
+	X(75, 148, 83, SYNC)     /* fdatasync */                                                             \
+	X(162, 36, 81, SYNC)     /* sync */                                                                  \
+	X(306, 344, 267, SYNC)   /* syncfs */                                                                \
+	X(277, 314, 84, SYNC)    /* sync_file_range */                                                       \
+	X(26, 144, 227, SYNC)    /* msync */                                                                 \
+	X(202, 240, 98, FUTEX)   /* futex */                                                                 \
+	X(-1, 422, -1, FUTEX)    /* futex_time64 */                                                          \
+	X(455, 455, 455, FUTEX2) /* futex_wait */                                                            \
+	X(449, 449, 449, FUTEX2) /* futex_waitv */                                                           \
+	X(35, 162, 101, SLEEP)   /* nanosleep */                                                             \
+	X(230, 267, 115, SLEEP)  /* clock_nanosleep */                                                       \
+	X(-1, 407, -1, SLEEP)    /* clock_nanosleep_time64 */                                                \
+	X(61, 114, 260, CHILD)   /* wait4 */                                                                 \
+	X(247, 284, 95, CHILD)   /* waitid */                                                                \
+	X(-1, 7, -1, CHILD)      /* waitpid */                                                               \
+	X(58, 190, -1, CHILD)    /* vfork: until the child execs or exits */                                 \
+	X(56, 120, 220, CHILD)   /* clone, with CLONE_VFORK */                                               \
+	X(435, 435, 435, CHILD)  /* clone3 */                                                                \
+	X(34, 29, -1, SIGNAL)    /* pause */                                                                 \
+	X(130, 179, 133, SIGNAL) /* rt_sigsuspend */                                                         \
+	X(128, 177, 137, SIGNAL) /* rt_sigtimedwait */                                                       \
+	X(-1, 421, -1, SIGNAL)   /* rt_sigtimedwait_time64 */                                                \
+	X(-1, 72, -1, SIGNAL)    /* sigsuspend */                                                            \
+	X(69, 400, 189, IPC)     /* msgsnd */                                                                \
+	X(70, 401, 188, IPC)     /* msgrcv */                                                                \
+	X(65, -1, 193, IPC)      /* semop */                                                                 \
+	X(220, -1, 192, IPC)     /* semtimedop */                                                            \
+	X(-1, 420, -1, IPC)      /* semtimedop_time64 */                                                     \
+	X(-1, 117, -1, IPC)      /* ipc: the old multiplexer */                                              \
+	X(242, 279, 182, IPC)    /* mq_timedsend */                                                          \
+	X(243, 280, 183, IPC)    /* mq_timedreceive */                                                       \
+	X(-1, 418, -1, IPC)      /* mq_timedsend_time64 */                                                   \
+	X(-1, 419, -1, IPC)      /* mq_timedreceive_time64 */                                                \
+	X(73, 143, 32, FLOCK)    /* flock */                                                                 \
+	X(72, 55, 25, FCNTL)     /* fcntl */                                                                 \
+	X(-1, 221, -1, FCNTL)    /* fcntl64 */                                                               \
+	X(16, 54, 29, IOCTL)     /* ioctl */                                                                 \
+	X(275, 313, 76, READ)    /* splice: from the first descriptor */                                     \
+	X(276, 315, 77, READ)    /* tee */                                                                   \
+	X(219, 0, 128, RESTART)  /* restart_syscall */                                                       \
+	X(-1, 102, -1, SOCKET)   /* socketcall */
 
 #define HL_MAX_NR 512 /* above the highest number of any table */
 

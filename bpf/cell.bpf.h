@@ -66,7 +66,8 @@ __global int cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
 			continue;
 		was = k->key;
 		/* an interrupt may look for a place of its own meanwhile */
-		if ((was && was != HL_KEY_GONE) || __sync_val_compare_and_swap(&k->key, was, HL_KEY_BUSY) != was)
+		if ((was && was != HL_KEY_GONE) ||
+		    __sync_val_compare_and_swap(&k->key, was, HL_KEY_BUSY) != was)
 			continue;
 		cell = cell_take();
 		c = bpf_map_lookup_elem(&hl_cells, &cell);

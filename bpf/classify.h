@@ -10,27 +10,27 @@
 
 /* What a system call does, as far as its waits are concerned. */
 enum hl_call {
-	CALL_NONE,    /* no call in progress: user mode, or a page fault */
-	CALL_PLAIN,   /* any call that says nothing about its waits */
-	CALL_READ,    /* from a descriptor, by its type */
-	CALL_WRITE,   /* to a descriptor, by its type */
-	CALL_RECV,    /* from a socket */
-	CALL_SEND,    /* to a socket */
+	CALL_NONE,  /* no call in progress: user mode, or a page fault */
+	CALL_PLAIN, /* any call that says nothing about its waits */
+	CALL_READ,  /* from a descriptor, by its type */
+	CALL_WRITE, /* to a descriptor, by its type */
+	CALL_RECV,  /* from a socket */
+	CALL_SEND,  /* to a socket */
 	CALL_CONNECT,
 	CALL_ACCEPT,
-	CALL_POLL,    /* struct pollfd array */
+	CALL_POLL, /* struct pollfd array */
 	CALL_SELECT,
 	CALL_EPOLL,
 	CALL_URING,
-	CALL_SYNC,    /* writes back and waits for it */
+	CALL_SYNC, /* writes back and waits for it */
 	CALL_FUTEX,
-	CALL_FUTEX2,  /* futex_wait, futex_waitv */
+	CALL_FUTEX2, /* futex_wait, futex_waitv */
 	CALL_SLEEP,
-	CALL_CHILD,   /* waits for a child process */
-	CALL_SIGNAL,  /* waits for a signal */
-	CALL_IPC,     /* message queues, semaphores */
+	CALL_CHILD,  /* waits for a child process */
+	CALL_SIGNAL, /* waits for a signal */
+	CALL_IPC,    /* message queues, semaphores */
 	CALL_FLOCK,
-	CALL_FCNTL,   /* a lock when the command says so */
+	CALL_FCNTL, /* a lock when the command says so */
 	CALL_IOCTL,
 	CALL_RESTART, /* restart_syscall: stands for the call before */
 	CALL_SOCKET,  /* ia32 socketcall: the sub-call decides */
@@ -38,19 +38,19 @@ enum hl_call {
 
 /* What a descriptor leads to. */
 enum hl_file {
-	FILE_NONE,    /* not looked at, or nothing there */
-	FILE_REG,     /* regular file or directory without a block device under it */
-	FILE_DISK,    /* on a block device, or one itself */
+	FILE_NONE, /* not looked at, or nothing there */
+	FILE_REG,  /* regular file or directory without a block device under it */
+	FILE_DISK, /* on a block device, or one itself */
 	FILE_PIPE,
-	FILE_EVENT,   /* eventfd */
-	FILE_TIMER,   /* timerfd */
-	FILE_WORK,    /* hands out work: terminal, signalfd, inotify, /dev/fuse, a virtual CPU */
+	FILE_EVENT, /* eventfd */
+	FILE_TIMER, /* timerfd */
+	FILE_WORK,  /* hands out work: terminal, signalfd, inotify, /dev/fuse, a virtual CPU */
 	FILE_EPOLL,
 	FILE_OTHER,
-	FILE_LISTEN,  /* sockets: listening … */
-	FILE_OPENED,  /* … connected from here (or about to be), or an unbound datagram one */
+	FILE_LISTEN,   /* sockets: listening … */
+	FILE_OPENED,   /* … connected from here (or about to be), or an unbound datagram one */
 	FILE_ACCEPTED, /* … opened by a client */
-	FILE_BOUND,   /* … a datagram socket that is bound and not connected, netlink, raw */
+	FILE_BOUND,    /* … a datagram socket that is bound and not connected, netlink, raw */
 	FILE_UNIX,
 };
 
@@ -61,14 +61,14 @@ struct hl_facts {
 	__u32 task_state; /* TASK_* bits at switch-out */
 	__u8 asleep;      /* not runnable */
 	__u8 throttled;
-	__u8 frozen;      /* by a cgroup */
-	__u8 kthread;     /* kernel thread or io_uring worker: no calls */
+	__u8 frozen;  /* by a cgroup */
+	__u8 kthread; /* kernel thread or io_uring worker: no calls */
 	__u8 in_iowait;
-	__u8 call; /* enum hl_call */
-	__u8 file; /* enum hl_file, for calls on a descriptor and for FDS_ONE */
-	__u8 fds;  /* enum hl_fds, for poll and select */
+	__u8 call;    /* enum hl_call */
+	__u8 file;    /* enum hl_file, for calls on a descriptor and for FDS_ONE */
+	__u8 fds;     /* enum hl_fds, for poll and select */
 	__u8 sending; /* poll and select: for room to send only */
-	__u8 mutex; /* a futex wait that is for a mutex */
+	__u8 mutex;   /* a futex wait that is for a mutex */
 };
 
 /* Task states that user space and tools rely on (include/linux/sched.h). */
@@ -151,7 +151,8 @@ static inline __attribute__((always_inline)) int hl_is_multiplexed(const struct 
 		return 0;
 	/* one descriptor takes that descriptor's state, unless its type says nothing */
 	of_one = hl_classify_file(f->file, 0);
-	return f->fds == FDS_MANY || (f->fds == FDS_ONE && (of_one == NR_HL_STATES || of_one == HL_STATE_POLL));
+	return f->fds == FDS_MANY ||
+	       (f->fds == FDS_ONE && (of_one == NR_HL_STATES || of_one == HL_STATE_POLL));
 }
 
 static inline __attribute__((always_inline)) int hl_is_disk(const struct hl_facts *f)
@@ -201,7 +202,7 @@ static inline __attribute__((always_inline)) __u8 hl_classify(const struct hl_fa
  */
 static inline __attribute__((always_inline)) int hl_futex_is_mutex(__u32 op, __u32 val, __u64 uaddr, __u64 sp)
 {
-	op &= 0x7f; /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
+	op &= 0x7f;              /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
 	if (op == 6 || op == 13) /* FUTEX_LOCK_PI, FUTEX_LOCK_PI2 */
 		return 1;
 	if (op != 0 && op != 9) /* FUTEX_WAIT, FUTEX_WAIT_BITSET */

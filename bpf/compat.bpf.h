@@ -13,7 +13,7 @@
 
 #define __hot static __always_inline
 /* Verified once, by itself, whoever calls it; takes numbers and pointers to plain memory. */
-#define __global __attribute__((noinline))
+#define __global           __attribute__((noinline))
 #define barrier_compiler() asm volatile("" ::: "memory")
 
 #define HL_TASK_DEAD_BIT  0x80u
@@ -79,7 +79,8 @@ __hot bool is_dequeued(struct task_struct *task)
 
 	if (bpf_core_field_exists(b->is_blocked))
 		return b->is_blocked;
-	return !BPF_CORE_READ_BITFIELD(task, on_rq) || (bpf_core_field_exists(se->sched_delayed) && se->sched_delayed);
+	return !BPF_CORE_READ_BITFIELD(task, on_rq) ||
+	       (bpf_core_field_exists(se->sched_delayed) && se->sched_delayed);
 }
 
 /* v6.18 (e1fad12dcb66) throttles each task at its return to user mode, before that the group at once. */
@@ -125,7 +126,7 @@ __hot __u64 cfs_rq_id(struct task_struct *p)
 
 /* TASK_FROZEN since v6.1 (f5d39b020809), for cgroup v1. A thread in vfork has its `frozen` bit
  * set too, in advance: it counts only together with the request to freeze. */
-#define HL_TASK_FROZEN     0x8000u
+#define HL_TASK_FROZEN        0x8000u
 #define HL_JOBCTL_TRAP_FREEZE (1ul << 23)
 
 __hot bool is_frozen(struct task_struct *task, __u32 state)

@@ -32,7 +32,8 @@ static __noinline int clock_pair(struct hl_cpu *cpu, __u64 now)
 
 /* A thread seen for the first time at a switch: it was there before hostlat, or took over
  * another's identity. Until the iterator has filled its slot its ledger has not begun. */
-static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now, bool arrives)
+static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now,
+					    bool arrives)
 {
 	struct hl_slot *s = slot_take_place(p, now);
 	struct hl_ctl *ctl;

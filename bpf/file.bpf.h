@@ -35,7 +35,7 @@
 extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
 
 #define CAST(type, ptr) ((type *)bpf_rdonly_cast((void *)(ptr), bpf_core_type_id_kernel(type)))
-#define LOAD(type, ptr, member) \
+#define LOAD(type, ptr, member)                                                                              \
 	(cfg.flags & HL_CFG_CAST ? CAST(type, ptr)->member : BPF_CORE_READ((type *)(ptr), member))
 
 /* The open file behind a descriptor of a task (its address), as a number; 0: none. */

@@ -11,12 +11,12 @@
 #ifndef HL_HIST_H
 #define HL_HIST_H
 
-#define HL_HIST_SCALE      3
-#define HL_HIST_MIN_LOG2   8  /* 256 ns */
-#define HL_HIST_MAX_LOG2   38 /* about 275 s */
-#define HL_HIST_FIRST      (HL_HIST_MIN_LOG2 << HL_HIST_SCALE) /* bucket number of cell 1 */
-#define HL_HIST_CELLS      (((HL_HIST_MAX_LOG2 - HL_HIST_MIN_LOG2) << HL_HIST_SCALE) + 2)
-#define HL_HIST_LAST       (HL_HIST_CELLS - 1)
+#define HL_HIST_SCALE    3
+#define HL_HIST_MIN_LOG2 8                                   /* 256 ns */
+#define HL_HIST_MAX_LOG2 38                                  /* about 275 s */
+#define HL_HIST_FIRST    (HL_HIST_MIN_LOG2 << HL_HIST_SCALE) /* bucket number of cell 1 */
+#define HL_HIST_CELLS    (((HL_HIST_MAX_LOG2 - HL_HIST_MIN_LOG2) << HL_HIST_SCALE) + 2)
+#define HL_HIST_LAST     (HL_HIST_CELLS - 1)
 
 /* floor(2^63 * 2^(j/8)), j = 1..7: what a mantissa shifted to bit 63 must exceed. */
 #define HL_HIST_M1 0x8b95c1e3ea8bd6e6ull

@@ -178,7 +178,8 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	if (!s->begin) /* it never ran yet */
 		since = BPF_CORE_READ(p, sched_info.last_queued);
 	w.state = s->state;
-	if ((s->flags & HL_SLOT_WAS_ASLEEP) && p->sched_info.last_queued > since) { /* woken, not yet running */
+	if ((s->flags & HL_SLOT_WAS_ASLEEP) &&
+	    p->sched_info.last_queued > since) { /* woken, not yet running */
 		since = p->sched_info.last_queued;
 		w.state = HL_STATE_RUNQUEUE;
 	}

@@ -140,7 +140,8 @@ __hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split
 	if (t->slept && !(s->flags & HL_SLOT_WAS_ASLEEP)) {
 		/* one that was preempted with its state set is runnable, but not queued to the
 		 * scheduler's sums, which look at the state */
-		if (t->slept > HL_MIGRATION_NS && !(s->flags & HL_SLOT_ON_ITS_WAY)) { /* it slept after all: the guess was wrong */
+		if (t->slept > HL_MIGRATION_NS &&
+		    !(s->flags & HL_SLOT_ON_ITS_WAY)) { /* it slept after all: the guess was wrong */
 			s->state = HL_STATE_OTHER;
 		} else { /* between two run queues */
 			t->slept = 0;
@@ -338,8 +339,11 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	s->detail = w.detail;
 	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
-	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY | HL_SLOT_LOWER_BOUND)) | HL_SLOT_OFF_CPU |
-		   (w.f.asleep ? HL_SLOT_WAS_ASLEEP : preempt && state ? HL_SLOT_ON_ITS_WAY : 0);
+	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY | HL_SLOT_LOWER_BOUND)) |
+		   HL_SLOT_OFF_CPU |
+		   (w.f.asleep         ? HL_SLOT_WAS_ASLEEP
+		    : preempt && state ? HL_SLOT_ON_ITS_WAY
+				       : 0);
 	s->waker = HL_WAKER_UNKNOWN;
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;

@@ -8,13 +8,13 @@
 
 #include "bpf/compat.bpf.h"
 
-#define SHARED_ARRAY(map, type_)                            \
-	struct {                                            \
-		__uint(type, BPF_MAP_TYPE_ARRAY);           \
-		__uint(map_flags, BPF_F_MMAPABLE);          \
-		__uint(max_entries, 1);                     \
-		__type(key, __u32);                         \
-		__type(value, type_);                       \
+#define SHARED_ARRAY(map, type_)                                                                             \
+	struct {                                                                                             \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                            \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                           \
+		__uint(max_entries, 1);                                                                      \
+		__type(key, __u32);                                                                          \
+		__type(value, type_);                                                                        \
 	} map SEC(".maps")
 
 SHARED_ARRAY(hl_slots, struct hl_slot);

@@ -41,9 +41,9 @@ struct hl_slot {
 	__u32 tid, pid;
 	/* sched_switch */
 	__u32 seq;
-	__u32 switches; /* switch-ins */
-	__u64 since;    /* clock at the last switch */
-	__u64 begin;    /* clock when the ledger began */
+	__u32 switches;  /* switch-ins */
+	__u64 since;     /* clock at the last switch */
+	__u64 begin;     /* clock when the ledger began */
 	__u64 run_delay; /* the scheduler's count of queued time at the last switch … */
 	__u64 ran;       /* … and of time on a CPU at the last switch-out */
 
@@ -57,8 +57,8 @@ struct hl_slot {
 	__u8 state;      /* while off the CPU */
 	__u8 abi;
 	__u16 flags;
-	__u8 detail; /* enum hl_detail */
-	__u8 file;   /* enum hl_file */
+	__u8 detail;    /* enum hl_detail */
+	__u8 file;      /* enum hl_file */
 	__u16 call_key; /* kind of call that the wait is booked under: see restart_syscall */
 	__u16 pad1;
 	/* sched_waking */
@@ -77,7 +77,7 @@ struct hl_slot {
 	__u8 call_flags;  /* HL_CALL_* */
 	__u8 open_states; /* how many of the two arrays are used */
 	__u8 open_state[HL_CALL_STATES];
-	__u8 restart_state; /* of restart_ns */
+	__u8 restart_state;            /* of restart_ns */
 	__u64 open_ns[HL_CALL_STATES]; /* the clock of that state when the call first touched it */
 	/* a call that was interrupted and is to be restarted */
 	__u64 restart_begin, restart_end; /* monotonic; begin 0: none */
@@ -87,18 +87,18 @@ struct hl_slot {
 	__u32 restart_sp; /* its low half */
 };
 
-#define HL_CALL_TARGET   (1u << 0) /* within the filter of the calls tier */
-#define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
-#define HL_CALL_GAPPED   (1u << 2) /* a signal handler's calls came between the parts of a restarted one */
-#define HL_CALL_AWAY     (1u << 3) /* such a handler runs: the interrupted call has not come back */
-#define HL_CALL_BACK     (1u << 4) /* it returned to the interrupted call */
+#define HL_CALL_TARGET (1u << 0) /* within the filter of the calls tier */
+#define HL_CALL_CHILD  (1u << 1) /* forked, and has not come out of its fork yet */
+#define HL_CALL_GAPPED (1u << 2) /* a signal handler's calls came between the parts of a restarted one */
+#define HL_CALL_AWAY   (1u << 3) /* such a handler runs: the interrupted call has not come back */
+#define HL_CALL_BACK   (1u << 4) /* it returned to the interrupted call */
 
 /* ---- aggregates ---------------------------------------------------------- */
 
 /* Identity of an aggregate: key = pid | nr << 32 | state << 48 | abi << 56 | op << 60. */
-#define HL_KEY(pid, nr, state, abi, op)                                                              \
-	((__u64)(__u32)(pid) | (__u64)(__u16)(nr) << 32 | (__u64)(__u8)(state) << 48 |               \
-	 (__u64)((abi) & 0xf) << 56 | (__u64)((op) & 0xf) << 60)
+#define HL_KEY(pid, nr, state, abi, op)                                                                      \
+	((__u64)(__u32)(pid) | (__u64)(__u16)(nr) << 32 | (__u64)(__u8)(state) << 48 |                       \
+	 (__u64)((abi)&0xf) << 56 | (__u64)((op)&0xf) << 60)
 #define HL_KEY_PID(k)   ((__u32)(k))
 #define HL_KEY_NR(k)    ((__u16)((k) >> 32))
 #define HL_KEY_STATE(k) ((__u8)((k) >> 48))
@@ -115,7 +115,7 @@ struct hl_cell {
 	__u64 state_ns[NR_HL_STATES];
 	__u32 hist[HL_HIST_CELLS];
 	__u32 pad[2];
-	/* block requests, and `disk` waits: time that requests were queued, and in the device */
+	/* of block requests: time queued, and in the device */
 	__u64 queue, device;
 	__u64 bytes, sequential;
 	__u64 pad2[4];
@@ -142,9 +142,9 @@ struct hl_key {
 struct hl_cpu {
 	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
 	__u64 waits_seen;
-	__u64 waits_clock;     /* times off the CPU with a clock that went backwards */
-	__u64 waits_other;     /* landed in the "(other)" cell */
-	__u64 homeless;        /* switch-ins of a thread without a slot */
+	__u64 waits_clock; /* times off the CPU with a clock that went backwards */
+	__u64 waits_other; /* landed in the "(other)" cell */
+	__u64 homeless;    /* switch-ins of a thread without a slot */
 	__u64 threads_seen, threads_lost;
 	__u64 slow_seen, slow_lost;
 	__u64 life_seen, life_lost;
@@ -153,13 +153,11 @@ struct hl_cpu {
 	__u64 calls_other, calls_overflow; /* (other) cell; more states than a call can hold */
 	__u64 calls_clock;
 	__u64 calls_homeless, call_looked;
-	__u64 missed; /* switch-outs that no tracepoint told of */
-	__u64 id;     /* which CPU this is; set by user space */
+	__u64 missed;       /* switch-outs that no tracepoint told of */
+	__u64 id;           /* which CPU this is; set by user space */
 	__u64 targets_lost; /* children of targets that are none, for want of room */
-	__u64 block_seen, block_full, block_unpaired, block_clock, block_requeued;
-	/* the request that this CPU completed last: whom its interrupt wakes waited for it */
-	__u64 done_queue, done_device;
-	__u64 pad[5];
+	__u64 block_seen, block_full, block_unpaired, block_clock;
+	__u64 pad[8];
 };
 
 /* ---- fixed at load, and what may change while running ------------------------ */
@@ -191,10 +189,11 @@ struct hl_ctl {
 	__u32 filter;
 	__u32 nr_comms, nr_cgroups;
 	__u32 pool_next; /* first cell that was never handed out */
-	__u32 look; /* the calls tier only counts how many there are */
-	__u32 found; /* all threads that were there before have their homes */
+	__u32 look;      /* the calls tier only counts how many there are */
+	__u32 found;     /* all threads that were there before have their homes */
 	__u64 free_head; /* kernel takes here … */
-	__u64 free_tail; /* … user space gives back there: never to wrap, for the ring's size is no power of two */
+	__u64 free_tail; /* … user space gives back there: never to wrap, for the ring's size is no power of
+			    two */
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 };

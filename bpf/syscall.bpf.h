@@ -25,13 +25,13 @@
 #define HL_CGROUP_DEPTH   32 /* containers within containers have a dozen */
 
 #if defined(__TARGET_ARCH_x86)
-#define HL_NR_SIGRETURN      15
-#define HL_SYSCALL_INSN      2 /* bytes; of int $0x80 too */
-#define REGS_IP(r)           ((r)->ip)
+#define HL_NR_SIGRETURN 15
+#define HL_SYSCALL_INSN 2 /* bytes; of int $0x80 too */
+#define REGS_IP(r)      ((r)->ip)
 #else
-#define HL_NR_SIGRETURN      139
-#define HL_SYSCALL_INSN      4
-#define REGS_IP(r)           ((r)->pc)
+#define HL_NR_SIGRETURN 139
+#define HL_SYSCALL_INSN 4
+#define REGS_IP(r)      ((r)->pc)
 #endif
 #define HL_NR_SIGRETURN_IA32     173
 #define HL_NR_OLD_SIGRETURN_IA32 119
@@ -228,7 +228,8 @@ static __noinline int restart_fold(struct hl_slot *s)
  * the thread made no call since, or its signal handler returned to it. */
 static __noinline bool call_resumes(struct hl_slot *s, struct pt_regs *regs, __u16 nr, bool compat)
 {
-	if (call_of(nr, compat) != CALL_RESTART && (nr != s->restart_nr || compat != (s->restart_abi == HL_COMPAT_ABI)))
+	if (call_of(nr, compat) != CALL_RESTART &&
+	    (nr != s->restart_nr || compat != (s->restart_abi == HL_COMPAT_ABI)))
 		return false;
 	if ((s->call_flags & HL_CALL_AWAY) && !(s->call_flags & HL_CALL_BACK))
 		return false;
@@ -236,7 +237,8 @@ static __noinline bool call_resumes(struct hl_slot *s, struct pt_regs *regs, __u
 }
 
 /* An entry while a call is interrupted: that call again, or a signal handler's. */
-static __noinline bool call_again(struct hl_slot *s, struct hl_ctl *ctl, struct pt_regs *regs, __u16 nr, bool compat)
+static __noinline bool call_again(struct hl_slot *s, struct hl_ctl *ctl, struct pt_regs *regs, __u16 nr,
+				  bool compat)
 {
 	if (s->call_gen != ctl->calls_gen) { /* what happened in between was not seen */
 		s->restart_begin = 0;
@@ -355,7 +357,8 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 	d = waited > duration ? waited - duration : 0;
 	ns[longest & (NR_HL_STATES - 1)] -= d < most ? d : most;
 	if (waited < duration)
-		ns[gapped || s->open_states > HL_CALL_STATES ? HL_STATE_OTHER : HL_STATE_CPU] += duration - waited;
+		ns[gapped || s->open_states > HL_CALL_STATES ? HL_STATE_OTHER : HL_STATE_CPU] +=
+			duration - waited;
 	return 0;
 }
 
@@ -443,7 +446,8 @@ __hot void call_count(struct task_struct *p, struct hl_slot *s, struct hl_ctl *c
 	bool other = false;
 	struct hl_cell *c;
 
-	c = cell_get(HL_KEY(s->pid, s->call_nr, 0, s->call_abi, HL_OP_SYSCALL), s->proc_start, cpu->id, &other);
+	c = cell_get(HL_KEY(s->pid, s->call_nr, 0, s->call_abi, HL_OP_SYSCALL), s->proc_start, cpu->id,
+		     &other);
 	if (!c)
 		return;
 	cell_add(c, e->duration);

@@ -11,7 +11,7 @@
 #include "bpf/calls.h"
 
 #define HL_CLONE_VFORK 0x4000
-#define HL_NR_CLONE3   435 /* in every table */
+#define HL_NR_CLONE3   435  /* in every table */
 #define HL_POLL_IN     0xc3 /* POLLIN, POLLPRI, POLLRDNORM, POLLRDBAND */
 #define HL_POLL_OUT    4
 #define HL_MAX_FEW     8 /* descriptors that are looked at one by one */
@@ -28,26 +28,26 @@ static const __u8 native_calls[HL_MAX_NR + 1] = {
 #endif
 	HL_CALL_LIST(X)
 #undef X
-	[HL_MAX_NR] = CALL_PLAIN,
+		[HL_MAX_NR] = CALL_PLAIN,
 };
 static const __u8 compat_calls[HL_MAX_NR + 1] = {
 	[0 ... HL_MAX_NR] = CALL_PLAIN,
 #define X(x64, x32, generic, call) [AT(x32)] = CALL_##call,
 	HL_CALL_LIST(X)
 #undef X
-	[HL_MAX_NR] = CALL_PLAIN,
+		[HL_MAX_NR] = CALL_PLAIN,
 };
 #undef AT
 #pragma clang diagnostic pop
 
 #if defined(__TARGET_ARCH_x86)
-#define HL_NR_CLONE 56
+#define HL_NR_CLONE   56
 #define HL_NR_RESTART 219
 #else
-#define HL_NR_CLONE 220
+#define HL_NR_CLONE   220
 #define HL_NR_RESTART 128
 #endif
-#define HL_NR_CLONE_IA32 120
+#define HL_NR_CLONE_IA32   120
 #define HL_NR_RESTART_IA32 0
 
 struct hl_pollfd {
@@ -174,9 +174,11 @@ __global int wait_select(__u64 task, struct hl_wait *w, const struct call_args *
 	return 0;
 }
 
-static const __u8 socket_calls[33] = { /* 32 would go to a section that BTF cannot describe */
-	[3] = CALL_CONNECT, [5] = CALL_ACCEPT, [9] = CALL_SEND,	 [10] = CALL_RECV, [11] = CALL_SEND,  [12] = CALL_RECV,
-	[16] = CALL_SEND,   [17] = CALL_RECV,  [18] = CALL_ACCEPT, [19] = CALL_RECV, [20] = CALL_SEND,
+static const __u8 socket_calls[33] = {
+	/* 32 would go to a section that BTF cannot describe */
+	[3] = CALL_CONNECT, [5] = CALL_ACCEPT, [9] = CALL_SEND,  [10] = CALL_RECV,
+	[11] = CALL_SEND,   [12] = CALL_RECV,  [16] = CALL_SEND, [17] = CALL_RECV,
+	[18] = CALL_ACCEPT, [19] = CALL_RECV,  [20] = CALL_SEND,
 };
 
 /* i386's one call for all socket calls: the descriptor stands in memory. */

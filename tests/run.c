@@ -32,7 +32,8 @@ bool test_streq(const char *a, const char *b, const char *what, const char *file
 
 	if (!ok) {
 		failures++;
-		printf("# %s:%d: %s: \"%s\" is not \"%s\"\n", file, line, what, a ? a : "(null)", b ? b : "(null)");
+		printf("# %s:%d: %s: \"%s\" is not \"%s\"\n", file, line, what, a ? a : "(null)",
+		       b ? b : "(null)");
 	}
 	return ok;
 }

@@ -15,9 +15,9 @@ bool test_streq(const char *a, const char *b, const char *what, const char *file
 /* Compares text with the file tests/data/NAME; UPDATE=1 in the environment rewrites it. */
 bool test_golden(const char *text, const char *name, const char *file, int line);
 
-#define ASSERT(c)         test_true((c), #c, __FILE__, __LINE__)
-#define ASSERT_EQ(a, b)   test_eq((long long)(a), (long long)(b), #a " == " #b, __FILE__, __LINE__)
-#define ASSERT_STR(a, b)  test_streq((a), (b), #a " == " #b, __FILE__, __LINE__)
+#define ASSERT(c)                 test_true((c), #c, __FILE__, __LINE__)
+#define ASSERT_EQ(a, b)           test_eq((long long)(a), (long long)(b), #a " == " #b, __FILE__, __LINE__)
+#define ASSERT_STR(a, b)          test_streq((a), (b), #a " == " #b, __FILE__, __LINE__)
 #define ASSERT_GOLDEN(text, name) test_golden((text), (name), __FILE__, __LINE__)
 
 #define T(name) void name(void);

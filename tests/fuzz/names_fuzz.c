@@ -31,8 +31,8 @@ static void must(bool held)
 
 static void encode(const char *s, size_t n)
 {
-	static void (*const encoders[])(struct str *dst, const char *src, size_t n) = { enc_json, enc_html,
-											enc_csv };
+	static void (*const encoders[])(struct str * dst, const char *src, size_t n) = { enc_json, enc_html,
+											 enc_csv };
 	struct str out = {}, again = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(encoders); i++) {

@@ -15,11 +15,11 @@ void test_host_caps(void)
 	} rows[] = {
 		{ "000001ffffffffff", ALL, "", true, true },
 		{ "0000000000000000", ALL, "CAP_BPF CAP_PERFMON", false, true },
-		{ "000000c000000000", ALL, "", false, true },        /* those two */
-		{ "000000c000080000", ALL, "", true, true },         /* and CAP_SYS_PTRACE */
+		{ "000000c000000000", ALL, "", false, true }, /* those two */
+		{ "000000c000080000", ALL, "", true, true },  /* and CAP_SYS_PTRACE */
 		{ "0000008000000000", ALL, "CAP_PERFMON", false, true },
 		{ "0000004000000000", ALL, "CAP_BPF", false, true },
-		{ "0000000000200000", ALL, "", false, true },        /* CAP_SYS_ADMIN */
+		{ "0000000000200000", ALL, "", false, true }, /* CAP_SYS_ADMIN */
 		{ "000001ffffffffff", "         0       1000          1\n", "", true, false },
 		{ "000001ffffffffff", "         0     100000      65536\n", "", true, false },
 		{ "000001ffffffffff", "", "", true, true },
@@ -28,7 +28,8 @@ void test_host_caps(void)
 	struct caps c;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		snprintf(status, sizeof(status), "Name:\tCapEff: \\n\nCapPrm:\t000001ffffffffff\nCapEff:\t%s\nCapBnd:\t0\n",
+		snprintf(status, sizeof(status),
+			 "Name:\tCapEff: \\n\nCapPrm:\t000001ffffffffff\nCapEff:\t%s\nCapBnd:\t0\n",
 			 rows[i].caps);
 		caps_parse(&c, status, rows[i].map);
 		ASSERT_STR(c.missing, rows[i].missing);

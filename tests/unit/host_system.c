@@ -121,34 +121,6 @@ void test_host_dev_split(void)
 	ASSERT_EQ(makedev(259, 0x12345), 0x12310345);
 }
 
-/* Every disk that /sys lists by name is found by its number, and found again. */
-void test_host_disk_name(void)
-{
-	struct disk_names *d = disk_names_new();
-	DIR *dir = opendir("/sys/class/block");
-	struct dirent *e;
-	int seen = 0;
-
-	while (dir && (e = readdir(dir))) {
-		unsigned int major, minor;
-		char path[300], text[32];
-
-		snprintf(path, sizeof(path), "/sys/class/block/%s/dev", e->d_name);
-		if (file_read_line(path, text, sizeof(text)) <= 0 ||
-		    sscanf(text, "%u:%u", &major, &minor) != 2)
-			continue;
-		ASSERT_STR(disk_name(d, (uint32_t)makedev(major, minor)), e->d_name);
-		ASSERT_STR(disk_name(d, (uint32_t)makedev(major, minor)), e->d_name);
-		seen++;
-	}
-	if (dir)
-		closedir(dir);
-	ASSERT(seen > 0);
-	ASSERT_STR(disk_name(d, 0xfff00), "4095:0");
-	disk_names_free(d);
-	disk_names_free(NULL);
-}
-
 void test_host_file_read(void)
 {
 	char dir[] = "/tmp/hostlat-test-XXXXXX";

@@ -10,7 +10,8 @@
 #define VDA  0xfe00
 #define VDA1 0xfe01
 
-static void feed_disk(struct feed *f, uint32_t dev, uint32_t whole, const char *name, const char *below, uint64_t busy)
+static void feed_disk(struct feed *f, uint32_t dev, uint32_t whole, const char *name, const char *below,
+		      uint64_t busy)
 {
 	struct hl_rec_disk *r = rec_begin(&f->b, HL_KIND_DISK, sizeof(*r));
 
@@ -27,7 +28,8 @@ static void feed_disk(struct feed *f, uint32_t dev, uint32_t whole, const char *
 }
 
 /* n requests of one duration, in both phases: queued for `queue`, in the device for `device`. */
-static void feed_requests(struct feed *f, uint32_t dev, uint16_t nr, uint32_t n, uint64_t queue, uint64_t device)
+static void feed_requests(struct feed *f, uint32_t dev, uint16_t nr, uint32_t n, uint64_t queue,
+			  uint64_t device)
 {
 	const uint64_t ns[NR_HL_BLOCK_PHASES] = { [HL_BLOCK_QUEUE] = queue, [HL_BLOCK_DEVICE] = device };
 
@@ -65,7 +67,8 @@ static const char *cell(const struct snap *s, const char *table, const char *nam
 
 		if (operation)
 			op = field_get(table_field(t->desc, "operation"), row);
-		if (v.type != VAL_STR || strcmp(v.s, name) || (operation && (op.type != VAL_STR || strcmp(op.s, operation))))
+		if (v.type != VAL_STR || strcmp(v.s, name) ||
+		    (operation && (op.type != VAL_STR || strcmp(op.s, operation))))
 			continue;
 		v = field_get(table_field(t->desc, field), row);
 		str_reset(&out);

@@ -119,8 +119,7 @@ void test_rec_check_numbers(void)
 	expect_byte(HL_KIND_ACCT, offsetof(struct hl_rec_acct, class_id) + 3, 128, -EOPNOTSUPP, __LINE__);
 	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), 0, -EINVAL, __LINE__);
 	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), NR_HL_LIFE - 1, 0, __LINE__);
-	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), NR_HL_LIFE, -EOPNOTSUPP,
-		    __LINE__);
+	expect_byte(HL_KIND_LIFE, offsetof(struct hl_rec_life, what), NR_HL_LIFE, -EOPNOTSUPP, __LINE__);
 }
 
 void test_rec_check_op_tail(void)

@@ -19,8 +19,9 @@ static void get_answer(const struct field *f, const void *row, struct val *out)
 }
 
 /* The line. */
-static const struct field added = { "answer_ns", "ANSWER", "what a test says", get_answer, .unit = UNIT_NS,
-				    .flags = FIELD_NARROW, .width = 8, .type = VAL_U64 };
+static const struct field added = { "answer_ns", "ANSWER",        "what a test says",
+				    get_answer,  .unit = UNIT_NS, .flags = FIELD_NARROW,
+				    .width = 8,  .type = VAL_U64 };
 
 /* The table that people look at first, with that line. */
 struct extended {
@@ -97,7 +98,9 @@ void test_view_collector_of_one_line_exports(void)
 
 void test_view_collector_of_one_line_screen(void)
 {
-	static const struct app_cfg cfg = { .theme = { true, 256 }, .interval_ns = NSEC_PER_SEC, .sort = "answer_ns" };
+	static const struct app_cfg cfg = { .theme = { true, 256 },
+					    .interval_ns = NSEC_PER_SEC,
+					    .sort = "answer_ns" };
 	struct extended x;
 	struct screen_test t;
 	struct feed *f;

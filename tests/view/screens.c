@@ -24,15 +24,23 @@ static void shoot(const struct shot *shots, size_t n, const struct app_cfg *cfg)
 void test_view_screens_80(void)
 {
 	static const struct shot shots[] = {
-		{ "processes-80", "", 80, 24, true },    { "threads-80", "2", 80, 24, true },
-		{ "operations-80", "3", 80, 24, true },  { "slow-80", "4", 80, 24, true },
-		{ "process-80", "\n", 80, 24, true },    { "thread-80", "2\n", 80, 24, true },
-		{ "operation-80", "3\n", 80, 24, true }, { "operation-slow-80", "3\n^t", 80, 24, false },
-		{ "slow-one-80", "4\n", 80, 24, true },  { "idle-kernel-total-80", "ikt", 80, 24, false },
-		{ "group-80", "gg", 80, 24, false },     { "menu-80", "s^d", 80, 24, true },
-		{ "filter-80", "/post", 80, 24, true },  { "frozen-80", " ", 80, 24, true },
+		{ "processes-80", "", 80, 24, true },
+		{ "threads-80", "2", 80, 24, true },
+		{ "operations-80", "3", 80, 24, true },
+		{ "slow-80", "4", 80, 24, true },
+		{ "process-80", "\n", 80, 24, true },
+		{ "thread-80", "2\n", 80, 24, true },
+		{ "operation-80", "3\n", 80, 24, true },
+		{ "operation-slow-80", "3\n^t", 80, 24, false },
+		{ "slow-one-80", "4\n", 80, 24, true },
+		{ "idle-kernel-total-80", "ikt", 80, 24, false },
+		{ "group-80", "gg", 80, 24, false },
+		{ "menu-80", "s^d", 80, 24, true },
+		{ "filter-80", "/post", 80, 24, true },
+		{ "frozen-80", " ", 80, 24, true },
 		{ "syscall-120", "3/pwrite64\n\n", 120, 45, false },
-		{ "help-80", "?", 80, 24, true },        { "help-end-80", "?^e", 80, 24, false },
+		{ "help-80", "?", 80, 24, true },
+		{ "help-end-80", "?^e", 80, 24, false },
 	};
 
 	shoot(shots, ARRAY_SIZE(shots), NULL);

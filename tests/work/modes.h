@@ -56,7 +56,7 @@
 	  "a read interrupted by --signals handled signals, a sleep stopped and continued")                  \
 	X(sigreturn, "sigreturn", 1, 1000, 0, 0, "--each handled signals")                                   \
 	X(eintr, "eintr", 1, 3, 10, 0,                                                                       \
-	  "a read interrupted by --signals signals, made again by the program each time")                   \
+	  "a read interrupted by --signals signals, made again by the program each time")                    \
 	X(nested, "nested", 1, 3, 10, 0, "a read restarted after --signals handlers that read themselves")   \
 	X(jump, "jump", 1, 3, 10, 0, "a read that --signals handlers leave by a jump: never returned")       \
 	X(seccomp, "seccomp", 1, 100, 1, 0, "getppid allowed, then denied with EPERM by a filter")           \

@@ -92,7 +92,8 @@ static void interrupter(struct w_thread *t, void *arg)
  * number[2]: stops. A nap that was over before it could be stopped is taken again. */
 static void napper(struct w_thread *t, void *unused)
 {
-	uint64_t *stopped = &t->w->sh->number[0], *begun = &t->w->sh->number[1], *stops = &t->w->sh->number[2];
+	uint64_t *stopped = &t->w->sh->number[0], *begun = &t->w->sh->number[1],
+		 *stops = &t->w->sh->number[2];
 
 	for (uint64_t n = 0; w_more(t->w, n); n++) {
 		__atomic_add_fetch(begun, 1, __ATOMIC_RELEASE);

@@ -20,8 +20,8 @@
 #define __unused             __attribute__((unused))
 
 /* Locals that die with their scope: `__free char *s = …`, `__close int fd = …`. */
-void cleanup_free(void *p);    /* p: a pointer to the pointer to free */
-void cleanup_close(int *fd);   /* closes *fd when >= 0 */
+void cleanup_free(void *p);  /* p: a pointer to the pointer to free */
+void cleanup_close(int *fd); /* closes *fd when >= 0 */
 #define __free  __attribute__((cleanup(cleanup_free)))
 #define __close __attribute__((cleanup(cleanup_close)))
 

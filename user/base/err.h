@@ -11,6 +11,6 @@ enum exit_status {
 	EXIT_UNSUPPORTED = 3, /* not permitted, or not supported here */
 };
 
-const char *err_str(int err);    /* errno of either sign -> its sentence; static */
+const char *err_str(int err); /* errno of either sign -> its sentence; static */
 
 #endif

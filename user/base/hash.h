@@ -11,7 +11,7 @@ struct hash;
 struct hash *hash_new(size_t key_size);
 void hash_free(struct hash *h); /* not what the values point to; NULL is fine */
 size_t hash_count(const struct hash *h);
-void *hash_get(const struct hash *h, const void *key); /* NULL: not there */
+void *hash_get(const struct hash *h, const void *key);       /* NULL: not there */
 void hash_put(struct hash *h, const void *key, void *value); /* value not NULL; replaces; the key is copied */
 void *hash_del(struct hash *h, const void *key);             /* returns what was there, or NULL */
 /* Walk: for (size_t i = 0; (v = hash_next(h, &i, NULL));) … ; no put or del meanwhile. */

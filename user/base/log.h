@@ -8,7 +8,7 @@
 
 enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-void log_set_level(enum log_level max);                                            /* default LOG_INFO */
+void log_set_level(enum log_level max); /* default LOG_INFO */
 void log_set_sink(void (*sink)(void *arg, enum log_level l, const char *line), void *arg); /* NULL: stderr */
 void log_printf(enum log_level l, const char *fmt, ...) __printf(2, 3);
 

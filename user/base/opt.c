@@ -193,8 +193,8 @@ static int put_list(const struct place *p, const char *s)
 }
 
 static int (*const put_value[])(const struct place *p, const char *s) = {
-	[OPT_FLAG] = put_flag,         [OPT_STR] = put_str,   [OPT_UINT] = put_uint,
-	[OPT_DURATION] = put_duration, [OPT_SIZE] = put_size, [OPT_CHOICE] = put_choice,
+	[OPT_FLAG] = put_flag,         [OPT_STR] = put_str,         [OPT_UINT] = put_uint,
+	[OPT_DURATION] = put_duration, [OPT_SIZE] = put_size,       [OPT_CHOICE] = put_choice,
 	[OPT_LIST] = put_list,         [OPT_SECONDS] = put_seconds,
 };
 

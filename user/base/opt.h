@@ -43,7 +43,8 @@ struct opt {
  * (NULL when there is none). Returns 0, or -EINVAL after one printed line that says
  * what was wrong and what to do. "--opt=value", "--opt value", "-ovalue", "-o value".
  */
-int opt_parse(int argc, char **argv, const struct opt *rows, void *values, struct opt_list *words, char ***rest);
+int opt_parse(int argc, char **argv, const struct opt *rows, void *values, struct opt_list *words,
+	      char ***rest);
 /* The help text of the rows, one option a line (wrapped at 80 columns), to out. */
 struct str;
 void opt_help(struct str *out, const struct opt *rows);

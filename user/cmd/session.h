@@ -23,9 +23,9 @@ struct session_opts {
 	const char *beside; /* a recording of what another command shows */
 };
 
-#define SESSION_DEFAULTS \
-	{ \
-		.slow_ns = 10 * NSEC_PER_MSEC, .memory = 64ull << 20 \
+#define SESSION_DEFAULTS                                                                                     \
+	{                                                                                                    \
+		.slow_ns = 10 * NSEC_PER_MSEC, .memory = 64ull << 20                                         \
 	}
 
 extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ended */

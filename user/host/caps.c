@@ -43,8 +43,8 @@ void caps_parse(struct caps *c, const char *status, const char *uid_map)
 	/* the kernel takes CAP_SYS_ADMIN for either */
 	for (size_t i = 0; i < ARRAY_SIZE(needed) && !has(caps, CAP_SYS_ADMIN); i++)
 		if (!has(caps, needed[i].bit))
-			snprintf(c->missing + strlen(c->missing), sizeof(c->missing) - strlen(c->missing), "%s%s",
-				 *c->missing ? " " : "", needed[i].name);
+			snprintf(c->missing + strlen(c->missing), sizeof(c->missing) - strlen(c->missing),
+				 "%s%s", *c->missing ? " " : "", needed[i].name);
 	c->of_the_host = !*uid_map || maps_all(uid_map); /* without user namespaces there is no such file */
 }
 

@@ -51,7 +51,7 @@ int disk_stat_parse(const char **at, struct disk_stat *s)
 		if (parse_u64(&p, &v[i]))
 			return -EINVAL;
 	}
-	s->dev = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+	s->dev = dev_make(major, minor);
 	s->reads = v[READS];
 	s->writes = v[WRITES];
 	s->merged[0] = v[READS_MERGED];
@@ -86,7 +86,7 @@ static bool partition(uint32_t dev, struct disk_about *a, struct str *below)
 	if (read_of(dev, "partition", buf, sizeof(buf)) <= 0)
 		return false;
 	if (read_of(dev, "../dev", buf, sizeof(buf)) > 0 && sscanf(buf, "%u:%u", &major, &minor) == 2)
-		a->whole = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+		a->whole = dev_make(major, minor);
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", dev_major(dev), dev_minor(dev));
 	if (file_read_link(path, link, sizeof(link)) <= 0 || !(slash = strrchr(link, '/')))
 		return true;

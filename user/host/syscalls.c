@@ -39,11 +39,8 @@ static const struct {
 	unsigned int nr;
 	const char *name;
 } pseudo[] = {
-	{ HL_NR_NONE, "(user)" },
-	{ HL_NR_KTHREAD, "(kernel)" },
-	{ HL_NR_OTHER, "(other)" },
-	{ HL_NR_WAKEUP, "(wakeup)" },
-	{ HL_NR_UNKNOWN, "(unknown)" },
+	{ HL_NR_NONE, "(user)" },     { HL_NR_KTHREAD, "(kernel)" },  { HL_NR_OTHER, "(other)" },
+	{ HL_NR_WAKEUP, "(wakeup)" }, { HL_NR_UNKNOWN, "(unknown)" },
 };
 
 static const char *pseudo_name(unsigned int nr)

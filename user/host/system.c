@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "base/hash.h"
-#include "base/mem.h"
 #include "host/file.h"
 #include "host/system.h"
 
@@ -154,53 +152,4 @@ int process_rss(pid_t pid, uint64_t *bytes)
 	if (p && !parse_u64(&p, &kb))
 		*bytes = kb * 1024;
 	return 0;
-}
-
-#define DISK_NAMES_MAX 1024
-#define DISK_NAME_LEN  64
-
-struct disk_names {
-	struct hash *by_dev; /* uint32_t -> char *, owned */
-	char last[DISK_NAME_LEN];
-};
-
-struct disk_names *disk_names_new(void)
-{
-	struct disk_names *d = xcalloc(1, sizeof(*d));
-
-	d->by_dev = hash_new(sizeof(uint32_t));
-	return d;
-}
-
-void disk_names_free(struct disk_names *d)
-{
-	size_t pos = 0;
-	void *name;
-
-	if (!d)
-		return;
-	while ((name = hash_next(d->by_dev, &pos, NULL)))
-		cleanup_free(&name);
-	hash_free(d->by_dev);
-	cleanup_free(&d);
-}
-
-const char *disk_name(struct disk_names *d, uint32_t dev)
-{
-	const char *known = hash_get(d->by_dev, &dev);
-	char path[48], link[512];
-	const char *base;
-
-	if (known)
-		return known;
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", dev_major(dev), dev_minor(dev));
-	if (file_read_link(path, link, sizeof(link)) <= 0) {
-		snprintf(d->last, sizeof(d->last), "%u:%u", dev_major(dev), dev_minor(dev));
-		return d->last;
-	}
-	base = strrchr(link, '/');
-	snprintf(d->last, sizeof(d->last), "%.63s", base ? base + 1 : link);
-	if (hash_count(d->by_dev) < DISK_NAMES_MAX)
-		hash_put(d->by_dev, &dev, xstrdup(d->last));
-	return d->last;
 }

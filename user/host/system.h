@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Facts about this host and its kernel: names, CPUs, pressure, memory of a process, disk names.
+/* Facts about this host and its kernel: names, CPUs, pressure, memory of a process, device numbers.
  * Called by kern/ at start, by the live source at each tick, and by doctor. Silent: the caller,
  * who knows whether a missing fact matters, prints. */
 #ifndef HOST_SYSTEM_H
@@ -52,27 +52,16 @@ int psi_parse(const char *text, struct psi *p);
 /* Resident memory of a process in bytes: 0 for a kernel thread. 0 or -errno (-ESRCH: gone). */
 int process_rss(pid_t pid, uint64_t *bytes);
 
-/*
- * Names of block devices by device number, read from /sys/dev/block once and kept. At most 1024
- * are kept; beyond that they are read anew each time. disk_names_new never returns NULL.
- */
-struct disk_names;
+/* A device number as stat() gives it, while major < 4096 and minor < 2^20. */
+static inline uint32_t dev_make(uint32_t major, uint32_t minor)
+{
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
 
-struct disk_names *disk_names_new(void);
-void disk_names_free(struct disk_names *d); /* NULL is fine */
-/*
- * "nvme0n1", "sda1", "dm-0" for a kernel device number as new_encode_dev writes it, which is what
- * stat() gives too while major < 4096 and minor < 2^20. A device that is not there is called
- * "major:minor", and asked for again next time. Borrowed until the next call.
- */
-const char *disk_name(struct disk_names *d, uint32_t dev);
-
-/* From how the kernel writes a device number inside (12 bits, 20 bits). */
+/* From how the kernel writes it inside (12 bits, 20 bits). */
 static inline uint32_t dev_of_kernel(uint32_t dev)
 {
-	uint32_t major = dev >> 20, minor = dev & 0xfffff;
-
-	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+	return dev_make(dev >> 20, dev & 0xfffff);
 }
 
 static inline uint32_t dev_major(uint32_t dev)

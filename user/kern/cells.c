@@ -52,7 +52,8 @@ static uint64_t take(const __u64 *at, uint64_t *was)
 }
 
 /* The buckets that moved, as the record's tail; returns how many events they hold. */
-static uint64_t add_buckets(struct live *l, const struct hl_cell *c, struct cell_last *was, __u32 *first, __u32 *nr)
+static uint64_t add_buckets(struct live *l, const struct hl_cell *c, struct cell_last *was, __u32 *first,
+			    __u32 *nr)
 {
 	uint32_t diff[HL_HIST_CELLS], now, low = HL_HIST_CELLS, high = 0;
 	uint64_t sum = 0;
@@ -75,17 +76,23 @@ static uint64_t add_buckets(struct live *l, const struct hl_cell *c, struct cell
 	return sum;
 }
 
+/* Whose operation it is, for an OP and for what goes with it. */
+#define SET_KEY(l, r, c)                                                                                     \
+	do {                                                                                                 \
+		(r)->h.ts = (l)->last_tick;                                                                  \
+		(r)->h.pid = (r)->h.tid = HL_KEY_PID((c)->key);                                              \
+		(r)->proc_start = (c)->start;                                                                \
+		(r)->nr = HL_KEY_NR((c)->key);                                                               \
+		(r)->op = HL_KEY_OP((c)->key);                                                               \
+		(r)->state = HL_KEY_STATE((c)->key);                                                         \
+		(r)->abi = HL_KEY_ABI((c)->key);                                                             \
+	} while (0)
+
 static void send_io(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
 	struct hl_rec_op_io *r = LIVE_BEGIN(l, OP_IO, op_io);
 
-	r->h.ts = l->last_tick;
-	r->h.pid = r->h.tid = HL_KEY_PID(c->key);
-	r->proc_start = c->start;
-	r->nr = HL_KEY_NR(c->key);
-	r->op = HL_KEY_OP(c->key);
-	r->state = HL_KEY_STATE(c->key);
-	r->abi = HL_KEY_ABI(c->key);
+	SET_KEY(l, r, c);
 	r->queue_ns = take(&c->queue, &was->queue);
 	r->device_ns = take(&c->device, &was->device);
 	r->bytes = take(&c->bytes, &was->bytes);
@@ -101,13 +108,7 @@ static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_las
 		life_meet(l, HL_KEY_PID(c->key), c->start);
 	r = LIVE_BEGIN(l, OP, op);
 	r->count = add_buckets(l, c, was, &r->first, &r->nr_buckets);
-	r->h.ts = l->last_tick;
-	r->h.pid = r->h.tid = HL_KEY_PID(c->key);
-	r->proc_start = c->start;
-	r->nr = HL_KEY_NR(c->key);
-	r->op = HL_KEY_OP(c->key);
-	r->state = HL_KEY_STATE(c->key);
-	r->abi = HL_KEY_ABI(c->key);
+	SET_KEY(l, r, c);
 	r->max_ns = seen(&c->max);
 	r->errors = take(&c->errors, &was->errors);
 	r->total_ns = take(&c->total, &was->total);

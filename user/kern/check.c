@@ -40,7 +40,8 @@ static void kernel(struct checks *c)
 {
 	struct check *r = add(c, "kernel", HL_COLLECTOR_ON);
 
-	snprintf(r->what, sizeof(r->what), "Linux %.100s on %.20s, %u CPUs", c->sys.kernel, c->sys.arch, c->sys.cpus_online);
+	snprintf(r->what, sizeof(r->what), "Linux %.100s on %.20s, %u CPUs", c->sys.kernel, c->sys.arch,
+		 c->sys.cpus_online);
 }
 
 static void btf(struct checks *c)
@@ -48,7 +49,8 @@ static void btf(struct checks *c)
 	struct check *r = add(c, "btf", HL_COLLECTOR_ON);
 
 	c->btf = btf__load_vmlinux_btf();
-	snprintf(r->what, sizeof(r->what), "%s", c->btf ? "the kernel describes its types" : "no /sys/kernel/btf/vmlinux");
+	snprintf(r->what, sizeof(r->what), "%s",
+		 c->btf ? "the kernel describes its types" : "no /sys/kernel/btf/vmlinux");
 	if (c->btf)
 		return;
 	r->state = HL_COLLECTOR_UNAVAILABLE;
@@ -64,13 +66,16 @@ static void privileges(struct checks *c)
 
 	caps_read(&caps);
 	r->fatal = *caps.missing || !caps.of_the_host;
-	r->state = r->fatal ? HL_COLLECTOR_UNAVAILABLE : caps.sees_others ? HL_COLLECTOR_ON : HL_COLLECTOR_LESS;
+	r->state = r->fatal           ? HL_COLLECTOR_UNAVAILABLE
+		   : caps.sees_others ? HL_COLLECTOR_ON
+				      : HL_COLLECTOR_LESS;
 	if (!caps.of_the_host)
 		snprintf(r->what, sizeof(r->what), "%s, but only inside a user namespace", who);
 	else if (*caps.missing)
 		snprintf(r->what, sizeof(r->what), "%s, without %s", who, caps.missing);
 	else if (!caps.sees_others)
-		snprintf(r->what, sizeof(r->what), "%s, without CAP_SYS_PTRACE: exe is missing for who ran before", who);
+		snprintf(r->what, sizeof(r->what),
+			 "%s, without CAP_SYS_PTRACE: exe is missing for who ran before", who);
 	else
 		snprintf(r->what, sizeof(r->what), "%s, with the capabilities that BPF needs", who);
 	if (r->state != HL_COLLECTOR_ON)
@@ -91,13 +96,15 @@ static void lockdown(struct checks *c)
 		return;
 	r->state = HL_COLLECTOR_UNAVAILABLE;
 	r->fatal = true;
-	snprintf(r->advice, sizeof(r->advice), "confidentiality forbids reading the kernel: boot with lockdown=integrity or none");
+	snprintf(r->advice, sizeof(r->advice),
+		 "confidentiality forbids reading the kernel: boot with lockdown=integrity or none");
 }
 
 static void tracepoints(struct checks *c)
 {
-	static const char *const need[] = { "sched_switch",	  "sched_waking", "task_newtask",
-					    "sched_process_exec", "task_rename",  "sys_enter",
+	static const char *const need[] = { "sched_switch", "sched_waking",
+					    "task_newtask", "sched_process_exec",
+					    "task_rename",  "sys_enter",
 					    "sys_exit" };
 	struct check *r = add(c, "tracepoints", HL_COLLECTOR_ON);
 	char type[64], missing[120] = "";
@@ -105,14 +112,16 @@ static void tracepoints(struct checks *c)
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
 		snprintf(type, sizeof(type), "btf_trace_%s", need[i]);
 		if (!c->btf || btf__find_by_name_kind(c->btf, type, BTF_KIND_TYPEDEF) < 0)
-			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s", need[i]);
+			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s",
+				 need[i]);
 	}
 	snprintf(r->what, sizeof(r->what), "%s%s", *missing ? "missing:" : "all that are needed", missing);
 	if (!*missing)
 		return;
 	r->state = HL_COLLECTOR_UNAVAILABLE;
 	r->fatal = true;
-	snprintf(r->advice, sizeof(r->advice), "use a kernel built with CONFIG_TRACEPOINTS and CONFIG_FTRACE_SYSCALLS");
+	snprintf(r->advice, sizeof(r->advice),
+		 "use a kernel built with CONFIG_TRACEPOINTS and CONFIG_FTRACE_SYSCALLS");
 }
 
 /* hostlat itself does not need tracefs; what is asked of the kernel by name later does. */
@@ -136,7 +145,8 @@ static void tracefs(struct checks *c)
 		return;
 	}
 	snprintf(r->what, sizeof(r->what), "not mounted, and it cannot be mounted: %s", err_str(err));
-	snprintf(r->advice, sizeof(r->advice), "nothing is lost now; to have it: mount -t tracefs t /sys/kernel/tracing");
+	snprintf(r->advice, sizeof(r->advice),
+		 "nothing is lost now; to have it: mount -t tracefs t /sys/kernel/tracing");
 }
 
 static void pressure(struct checks *c)
@@ -197,7 +207,8 @@ static void collectors(struct checks *c)
 	log_set_sink(NULL, NULL);
 	collector(c, "waits", !err, "the ledger of every thread, every wait, slow waits whole", c->last_line);
 	c->rows[c->n - 1].fatal = !!err;
-	collector(c, "calls", !calls, "every system call, for a target or while the host can afford it", c->last_line);
+	collector(c, "calls", !calls, "every system call, for a target or while the host can afford it",
+		  c->last_line);
 	for (unsigned int i = 0; l && i < NR_PARTS; i++)
 		part(c, &l->parts[i]);
 	collector(c, "blocked", l && l->iter_works, "what is blocked now, on what, since when",

@@ -173,7 +173,8 @@ static uint64_t open_calls(struct live *l)
 	return n + l->homed_open;
 }
 
-static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64_t delivered, const uint64_t *lost)
+static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64_t delivered,
+		      const uint64_t *lost)
 {
 	struct hl_rec_acct *r = LIVE_BEGIN(l, ACCT, acct);
 
@@ -211,13 +212,16 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_RECURSION] = skipped(l, "sched_switch");
 	lost[HL_LOSS_UNPAIRED] = c.missed;
 	lost[HL_LOSS_MAP_FULL] = c.homeless;
-	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.missed + c.homeless, l->cells.counted[HL_OP_WAIT], lost);
+	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.missed + c.homeless,
+		  l->cells.counted[HL_OP_WAIT], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_CLOCK] = c.calls_clock;
 	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
 	lost[HL_LOSS_UNPAIRED] = c.call_superseded;
-	lost[HL_LOSS_RECURSION] = skipped(l, l->tier.enter_prog); /* a skipped sys_exit is one that was unpaired */
-	calls = c.call_enter + lost[HL_LOSS_RECURSION] + c.calls_homeless - c.call_restarted - c.call_noreturn - c.call_detached;
+	lost[HL_LOSS_RECURSION] =
+		skipped(l, l->tier.enter_prog); /* a skipped sys_exit is one that was unpaired */
+	calls = c.call_enter + lost[HL_LOSS_RECURSION] + c.calls_homeless - c.call_restarted -
+		c.call_noreturn - c.call_detached;
 	calls -= MIN(calls, l->tier.skipped + open_calls(l));
 	send_acct(l, HL_CLASS_CALLS, calls, l->cells.counted[HL_OP_SYSCALL], lost);
 	memset(lost, 0, sizeof(lost));
@@ -233,7 +237,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_UNPAIRED] = c.block_unpaired;
 	lost[HL_LOSS_MAP_FULL] = c.block_full;
 	/* each request is in a cell for each of its phases: one of them counts */
-	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full, l->cells.counted[HL_CELL_DISK + HL_BLOCK_DEVICE], lost);
+	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full,
+		  l->cells.counted[HL_CELL_DISK + HL_BLOCK_DEVICE], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);

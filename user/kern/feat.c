@@ -17,7 +17,7 @@ static int tp_params(const struct btf *btf, const char *name)
 	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
 	if (id < 0)
 		return -1;
-	id = btf__type_by_id(btf, id)->type;                            /* the pointer */
+	id = btf__type_by_id(btf, id)->type;                                       /* the pointer */
 	return btf_vlen(btf__type_by_id(btf, btf__type_by_id(btf, id)->type)) - 1; /* the prototype */
 }
 

@@ -89,10 +89,10 @@ struct kproc {
 	uint64_t start, cgroup_id;
 	char comm[HL_COMM_LEN];
 	char *exe, *args, *cgroup;
-	bool dirty; /* to be sent before the next tick */
+	bool dirty;        /* to be sent before the next tick */
 	bool cgroup_named; /* false: the path is that of its parent, or none */
-	bool execed; /* its command line came from its exec */
-	bool gone;  /* all threads ended; freed when its cells were drained */
+	bool execed;       /* its command line came from its exec */
+	bool gone;         /* all threads ended; freed when its cells were drained */
 };
 
 struct kthread {
@@ -101,18 +101,18 @@ struct kthread {
 	struct kproc *proc;
 	char comm[HL_COMM_LEN];
 	uint64_t begin_clock, begin_boot; /* of its ledger: mapped once, so that it stays the same */
-	uint32_t round; /* in which it was found last */
+	uint32_t round;                   /* in which it was found last */
 	bool dirty;
 };
 
 struct life {
 	struct hash *threads; /* tid -> kthread */
 	struct hash *procs;   /* pid -> kproc */
-	struct hash *gone; /* {pid, start} -> kproc whose cells are still to be drained */
+	struct hash *gone;    /* {pid, start} -> kproc whose cells are still to be drained */
 	struct cgroups *cgroups;
 	struct asker *asker; /* NULL: nothing is asked any more */
-	uint64_t lost;  /* records that we know of */
-	uint32_t round; /* of looking for every thread */
+	uint64_t lost;       /* records that we know of */
+	uint32_t round;      /* of looking for every thread */
 };
 
 void life_init(struct life *f);
@@ -122,7 +122,7 @@ void life_asked(struct live *l, uint64_t until_ns); /* command lines of processe
 /* Look for every thread: at start, and again when records were lost. 0 or -errno. */
 int life_find(struct live *l);
 void life_recover(struct live *l);
-void life_send(struct live *l); /* PROCESS and THREAD of what is new or changed */
+void life_send(struct live *l);   /* PROCESS and THREAD of what is new or changed */
 void life_forget(struct live *l); /* processes whose end was sent with their last cells */
 /* A process whose fork was not told (its record was lost, the iterator did not see it): as /proc
  * has it, if that is still the same one. */
@@ -133,7 +133,7 @@ struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: 
 
 struct cell_last;
 struct cells {
-	struct cell_last **last; /* what was sent of each cell */
+	struct cell_last **last;            /* what was sent of each cell */
 	uint64_t counted[NR_HL_CELL_KINDS]; /* so far, all cells */
 	uint32_t nr_cells, nr_cpus, key_mask;
 };
@@ -157,14 +157,14 @@ struct tier {
 	const char *enter_prog, *exit_prog;
 	struct bpf_link *enter, *exit;
 	bool on;
-	bool probing;         /* on for a look only */
-	uint64_t cost_ns;     /* of one call, calibrated */
-	uint64_t skipped;     /* calls that were only made or seen to calibrate */
+	bool probing;     /* on for a look only */
+	uint64_t cost_ns; /* of one call, calibrated */
+	uint64_t skipped; /* calls that were only made or seen to calibrate */
 	uint64_t next_look, look_end, over_since;
 	uint64_t last_at;     /* … and the counts of the last look */
 	uint64_t *last_calls; /* per CPU */
 	unsigned int good;
-	double share;         /* of the busiest CPU, 0..1 */
+	double share; /* of the busiest CPU, 0..1 */
 	char reason[96];
 };
 
@@ -233,7 +233,7 @@ struct live {
 	size_t nr_links;
 	struct system_info sys;
 	bool started, stopped;
-	bool mute; /* records are not handed on */
+	bool mute;           /* records are not handed on */
 	uint32_t target_pid; /* the command that was started; 0: none */
 	bool unfiltered;     /* there are targets, but the kernel side cannot tell which */
 	uint64_t homed_open; /* calls in progress of threads whose slot is in task storage */
@@ -246,8 +246,9 @@ struct live {
 };
 
 /* Build in l->buf, hand on, forget. */
-#define LIVE_BEGIN(l, KIND, body) ((struct hl_rec_##body *)rec_begin(&(l)->buf, HL_KIND_##KIND, sizeof(struct hl_rec_##body)))
-void live_emit(struct live *l); /* what was begun last */
+#define LIVE_BEGIN(l, KIND, body)                                                                            \
+	((struct hl_rec_##body *)rec_begin(&(l)->buf, HL_KIND_##KIND, sizeof(struct hl_rec_##body)))
+void live_emit(struct live *l);                           /* what was begun last */
 uint64_t live_boot(const struct live *l, uint64_t clock); /* run queue clock -> CLOCK_BOOTTIME */
 
 #endif

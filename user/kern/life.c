@@ -136,7 +136,6 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	p->pid = r->h.pid;
 	p->start = r->proc_start;
 	p->ppid = r->ppid;
-	p->ppid = r->ppid;
 	p->uid = r->uid;
 	p->flags = r->flags;
 	p->cgroup_id = r->cgroup_id;

@@ -77,9 +77,11 @@ static int refuse(int err, int *status)
 {
 	*status = EXIT_UNSUPPORTED;
 	if (err == -EPERM || err == -EACCES)
-		pr_err("not permitted to load BPF programs: run as root of the host, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+		pr_err("not permitted to load BPF programs: run as root of the host, or with CAP_BPF, "
+		       "CAP_PERFMON and CAP_SYS_PTRACE");
 	else if (err == -ENOENT || err == -ESRCH)
-		pr_err("this kernel has no BTF (/sys/kernel/btf/vmlinux): hostlat needs Linux 5.15 or newer built with "
+		pr_err("this kernel has no BTF (/sys/kernel/btf/vmlinux): hostlat needs Linux 5.15 or newer "
+		       "built with "
 		       "CONFIG_DEBUG_INFO_BTF");
 	else
 		*status = EXIT_FAILED;
@@ -123,7 +125,8 @@ static int add_pid(struct live *l, uint32_t pid)
 {
 	uint64_t any_start = 0;
 
-	return bpf_map_update_elem(bpf_map__fd(object_map(&l->core, "hl_targets")), &pid, &any_start, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(object_map(&l->core, "hl_targets")), &pid, &any_start,
+				   BPF_ANY);
 }
 
 /* Whether the kernel side can tell the targets by their names and cgroups. */

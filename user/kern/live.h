@@ -19,7 +19,7 @@ struct live_cfg {
 	const uint32_t *pids;
 	size_t nr_pids;
 	const char *const *comms, *const *cgroups; /* NULL-ended, or NULL; cgroup: path below the hierarchy */
-	bool has_target;     /* any of the above, or a command will be started (live_add_target) */
+	bool has_target;         /* any of the above, or a command will be started (live_add_target) */
 	const char *const *argv; /* for META, NULL-ended */
 	const char *const *filters;
 	/* for tests only */

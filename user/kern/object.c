@@ -16,7 +16,7 @@ static int set_cfg(struct bpf_object *o, const struct hl_cfg *cfg)
 	size_t size;
 	void *at;
 
-	bpf_object__for_each_map(map, o) {
+	bpf_object__for_each_map (map, o) {
 		if (!strstr(bpf_map__name(map), ".rodata.cfg"))
 			continue;
 		at = (void *)bpf_map__initial_value(map, &size);
@@ -33,7 +33,7 @@ static int share_maps(struct object *o, const struct object *owner)
 	struct bpf_map *map, *from;
 	int err;
 
-	bpf_object__for_each_map(map, o->bpf) {
+	bpf_object__for_each_map (map, o->bpf) {
 		if (strncmp(bpf_map__name(map), "hl_", 3))
 			continue;
 		from = bpf_object__find_map_by_name(owner->bpf, bpf_map__name(map));
@@ -85,7 +85,8 @@ int object_load(struct object *o, bool quiet)
 	int err = bpf_object__load(o->bpf);
 
 	if (err && !quiet)
-		pr_err("%s: the kernel refuses the BPF programs: %s; run `hostlat doctor`", o->name, err_str(err));
+		pr_err("%s: the kernel refuses the BPF programs: %s; run `hostlat doctor`", o->name,
+		       err_str(err));
 	return err;
 }
 
@@ -122,7 +123,7 @@ size_t object_map_bytes(const struct object *o)
 	struct bpf_map *map;
 	size_t sum = 0;
 
-	bpf_object__for_each_map(map, o->bpf)
+	bpf_object__for_each_map (map, o->bpf)
 		if (strncmp(bpf_map__name(map), "hl_", 3))
 			sum += (size_t)bpf_map__max_entries(map) *
 			       (bpf_map__key_size(map) + bpf_map__value_size(map) + ELEM_OVERHEAD);

@@ -32,7 +32,8 @@ struct sizes {
 
 static uint64_t sizes_bytes(const struct sizes *z)
 {
-	return (uint64_t)z->slots * sizeof(struct hl_slot) + (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
+	return (uint64_t)z->slots * sizeof(struct hl_slot) +
+	       (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
 	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) + z->cpus * sizeof(struct hl_cpu) +
 	       z->ring + z->life + sizeof(struct hl_ctl);
 }
@@ -59,7 +60,8 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	rest = sizes_bytes(z);
 	rest = budget > rest ? budget - rest : 0;
 	/* a cell, its place in the ring of free ones, and up to four key entries (power of two) */
-	z->cells = MIN(MAX(MAX_CELLS, CELLS_CPU * z->cpus), rest / (sizeof(struct hl_cell) + 8 + 4 * sizeof(struct hl_key)));
+	z->cells = MIN(MAX(MAX_CELLS, CELLS_CPU * z->cpus),
+		       rest / (sizeof(struct hl_cell) + 8 + 4 * sizeof(struct hl_key)));
 	if (cfg->cells)
 		z->cells = cfg->cells;
 	z->keys_per_cpu = MAX(64u, pow2_at_least(2ull * z->cells / z->cpus));

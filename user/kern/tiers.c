@@ -102,7 +102,8 @@ static uint64_t cpu_calls(const struct live *l, uint32_t cpu)
 {
 	const struct hl_cpu *c = &l->sh.cpus[cpu];
 
-	return __atomic_load_n(&c->call_enter, __ATOMIC_RELAXED) + __atomic_load_n(&c->call_looked, __ATOMIC_RELAXED);
+	return __atomic_load_n(&c->call_enter, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&c->call_looked, __ATOMIC_RELAXED);
 }
 
 static void count_calls(struct live *l)
@@ -221,9 +222,9 @@ int tier_set(struct live *l, enum calls_mode mode)
 	if (mode == CALLS_ON || (mode == CALLS_AUTO && l->cfg.has_target))
 		err = switch_on(l);
 	snprintf(t->reason, sizeof(t->reason), "%s",
-		 mode == CALLS_AUTO ? (l->cfg.has_target ? "of the target" : "auto: looking") :
-		 mode == CALLS_ON   ? (l->cfg.has_target ? "of the target" : "asked for") :
-				      "switched off");
+		 mode == CALLS_AUTO ? (l->cfg.has_target ? "of the target" : "auto: looking")
+		 : mode == CALLS_ON ? (l->cfg.has_target ? "of the target" : "asked for")
+				    : "switched off");
 	t->next_look = clock_mono_ns() + FIRST_LOOK_NS;
 	return err;
 }

@@ -8,7 +8,7 @@
 
 struct arena_chunk;
 
-struct arena { /* all zero: empty */
+struct arena {                          /* all zero: empty */
 	struct arena_chunk *first, *at; /* in the order of their making; `at` is being handed out */
 	size_t used;                    /* bytes handed out since the last reset */
 	size_t held;                    /* bytes allocated for them */

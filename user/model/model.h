@@ -11,13 +11,13 @@
 
 struct model;
 
-struct model_limits { /* 0: the default */
+struct model_limits {         /* 0: the default */
 	size_t max_processes; /* 32768 */
-	size_t max_ended;     /* of them, at the end of an interval: 4096, for each costs time at every tick */
-	size_t max_threads;   /* 131072 */
-	size_t max_ops;       /* 16384 */
-	size_t max_disks;     /* 1024, with partitions */
-	size_t max_slow;      /* 10000, the newest are kept; the document says how many were seen */
+	size_t max_ended;   /* of them, at the end of an interval: 4096, for each costs time at every tick */
+	size_t max_threads; /* 131072 */
+	size_t max_ops;     /* 16384 */
+	size_t max_disks;   /* 1024, with partitions */
+	size_t max_slow;    /* 10000, the newest are kept; the document says how many were seen */
 };
 
 /*
@@ -28,10 +28,11 @@ struct model_limits { /* 0: the default */
 struct model_filter {
 	const uint32_t *pids;
 	size_t nr_pids;
-	const char *const *comms, *const *cgroups, *const *containers; /* NULL-ended, or NULL; cgroup: a path prefix */
+	const char *const *comms, *const *cgroups,
+					  *const *containers; /* NULL-ended, or NULL; cgroup: a path prefix */
 	const uint16_t *nrs; /* system calls (x86-64 numbers of the host's main table) */
 	size_t nr_nrs;
-	bool target_only; /* only processes with HL_PROC_TARGET (a command was started) */
+	bool target_only;   /* only processes with HL_PROC_TARGET (a command was started) */
 	bool ignore_target; /* HL_PROC_TARGET counts for nothing: a recording is shown by other filters */
 };
 
@@ -42,13 +43,13 @@ struct arena;
  * picture, and what belongs to the interval cleared when it is over.
  */
 struct collector_rows {
-	uint32_t kinds; /* of records: a bit per enum hl_kind */
+	uint32_t kinds;                                   /* of records: a bit per enum hl_kind */
 	void *(*open)(const struct model_limits *limits); /* none of them 0; they outlive the state */
 	void (*close)(void *state);
 	int (*apply)(void *state, const struct hl_rec *rec); /* 0 or -errno */
 	/* *n rows of a table of its, in memory of the picture. s: its times are set. */
-	const void *(*rows)(const void *state, const struct table_desc *t, const struct snap *s, struct arena *a,
-			    size_t *n);
+	const void *(*rows)(const void *state, const struct table_desc *t, const struct snap *s,
+			    struct arena *a, size_t *n);
 	void (*roll)(void *state);
 };
 

@@ -201,15 +201,22 @@ static struct op *op_get(struct model *m, const struct op_key *key, struct proc 
 	return op_new(m, key, p);
 }
 
+/* The operation of that process. */
+static struct op *op_of(struct model *m, uint32_t pid, uint64_t start, struct op_key key)
+{
+	struct proc *p = proc_get(m, pid, start);
+
+	key.pid = p->pid;
+	key.start = p->start;
+	return op_get(m, &key, p);
+}
+
 int op_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_op *r = (const void *)rec;
 	const __u32 *buckets = rec_op_buckets(r);
-	struct proc *p = proc_get(m, rec->pid, r->proc_start);
-	struct op_key key = {
-		.start = p->start, .pid = p->pid, .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi
-	};
-	struct op *o = op_get(m, &key, p);
+	struct op *o = op_of(m, rec->pid, r->proc_start,
+			     (struct op_key){ .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi });
 
 	o->count += r->count;
 	o->errors += r->errors;
@@ -232,11 +239,8 @@ int op_apply(struct model *m, const struct hl_rec *rec)
 int op_io_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_op_io *r = (const void *)rec;
-	struct proc *p = proc_get(m, rec->pid, r->proc_start);
-	struct op_key key = {
-		.start = p->start, .pid = p->pid, .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi
-	};
-	struct op *o = op_get(m, &key, p);
+	struct op *o = op_of(m, rec->pid, r->proc_start,
+			     (struct op_key){ .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi });
 
 	io_add(&o->io, r->queue_ns, r->device_ns, r->bytes);
 	io_add(&o->ivl_io, r->queue_ns, r->device_ns, r->bytes);

@@ -21,11 +21,11 @@ struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
 	uint64_t start_ns;
 	const char *comm, *exe, *args, *cgroup, *container, *pod, *unit; /* NULL: not known */
-	uint32_t threads; /* alive now */
+	uint32_t threads;                                                /* alive now */
 	bool gone;
 	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES]; /* over all its threads, ended ones too */
-	uint64_t total_busy, ivl_busy; /* the same without the waits for work */
-	uint64_t members; /* how many processes a grouped row stands for; 1 */
+	uint64_t total_busy, ivl_busy;                   /* the same without the waits for work */
+	uint64_t members;                                /* how many processes a grouped row stands for; 1 */
 	uint64_t wall_ns, ivl_wall_ns; /* length of the capture and of the interval; 0: not known */
 };
 
@@ -36,22 +36,22 @@ struct thread_row {
 	uint32_t proc_flags;
 	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES];
 	uint64_t total_busy, ivl_busy;
-	uint64_t begin_ns;     /* when the ledger began */
+	uint64_t begin_ns; /* when the ledger began */
 	uint64_t switches;
-	uint8_t now_state;     /* enum hl_state */
+	uint8_t now_state; /* enum hl_state */
 	uint8_t now_abi;
 	uint16_t now_nr;       /* call in progress or HL_NR_* */
 	uint64_t now_since_ns; /* age of the state at the snapshot */
 	bool now_lower_bound;
-	const char *now_detail; /* file, peer or lock; NULL: none or not known */
-	const char *now_name;   /* of the call in progress; NULL: none, or nobody has a name for it */
-	uint64_t members;       /* how many threads a grouped row stands for; 1 */
+	const char *now_detail;        /* file, peer or lock; NULL: none or not known */
+	const char *now_name;          /* of the call in progress; NULL: none, or nobody has a name for it */
+	uint64_t members;              /* how many threads a grouped row stands for; 1 */
 	uint64_t wall_ns, ivl_wall_ns; /* as in struct proc_row */
 };
 
 struct heat; /* see snap.h */
 
-/* Of block requests and `disk` waits: time queued and in the device; bytes of requests. */
+/* Of block requests: time queued and in the device, and bytes. */
 struct op_io {
 	uint64_t queue_ns, device_ns, bytes;
 };
@@ -71,7 +71,7 @@ struct op_row {
 	struct hist ivl_hist;
 	struct op_io io, ivl_io;
 	uint64_t members;
-	const char *name;      /* of the call; NULL: nobody has a name for it */
+	const char *name;              /* of the call; NULL: nobody has a name for it */
 	uint64_t busy_ns, ivl_busy_ns; /* total_ns and ivl_ns without the waits for work */
 	uint64_t wall_ns, ivl_wall_ns; /* as in struct proc_row */
 };

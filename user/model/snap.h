@@ -65,13 +65,13 @@ struct snap {
 	const struct snap_table *tables; /* in the order of the views */
 	size_t nr_tables;
 
-	uint64_t slow_seen; /* slow operations since start; the table keeps the newest */
-	uint64_t refused;   /* records that made no sense and were left out */
+	uint64_t slow_seen;   /* slow operations since start; the table keeps the newest */
+	uint64_t refused;     /* records that made no sense and were left out */
 	struct snap_box *box; /* holds it; NULL: nobody counts its holders (made by hand) */
 };
 
-void snap_get(const struct snap *s); /* one more holder */
-void snap_put(const struct snap *s); /* NULL is fine */
+void snap_get(const struct snap *s);                                         /* one more holder */
+void snap_put(const struct snap *s);                                         /* NULL is fine */
 const struct snap_table *snap_table(const struct snap *s, const char *name); /* NULL: none */
 static inline const void *snap_row(const struct snap_table *t, size_t i)
 {
@@ -89,30 +89,30 @@ static inline const void *snap_row(const struct snap_table *t, size_t i)
  */
 enum group { GROUP_NONE, GROUP_PROCESS, GROUP_COMM, GROUP_CGROUP, GROUP_CONTAINER, NR_GROUPS };
 extern const char *const group_names[NR_GROUPS]; /* "none", "process", "command", "cgroup", "container" */
-#define GROUP_NAMELESS "(none)" /* the group of the rows without one */
+#define GROUP_NAMELESS "(none)"                  /* the group of the rows without one */
 /* Are there rows of this kind to add up? Not where each is a process's own, or a single event. */
 bool group_merges(const struct table_desc *t, enum group by);
 
 #define QUERY_SAME 3
 
 struct query {
-	const char *sort;     /* field name; NULL: the table's own. Of twins the one that `total` says */
-	bool ascending;       /* against the field's natural direction when `flip` */
-	bool flip;            /* false: the field's natural direction, whatever `ascending` says */
-	const char *filter;   /* case-insensitive words (ASCII); each must occur in some text of the row, or be
-				 one of its key numbers. NULL: all */
+	const char *sort;   /* field name; NULL: the table's own. Of twins the one that `total` says */
+	bool ascending;     /* against the field's natural direction when `flip` */
+	bool flip;          /* false: the field's natural direction, whatever `ascending` says */
+	const char *filter; /* case-insensitive words (ASCII); each must occur in some text of the row, or be
+			       one of its key numbers. NULL: all */
 	bool show_work_waits; /* also what merely waits for work */
 	bool show_kthreads;
-	bool total;           /* rank by the total since start, not by the interval */
+	bool total; /* rank by the total since start, not by the interval */
 	enum group group;
-	uint32_t pid;         /* 0: all; else only rows of this process … */
-	uint32_t tid;         /* … and of this thread */
-	struct query_same {   /* only rows with this text in this field */
+	uint32_t pid;                      /* 0: all; else only rows of this process … */
+	uint32_t tid;                      /* … and of this thread */
+	struct query_same {                /* only rows with this text in this field */
 		const char *field, *value; /* value NULL: any */
 	} same[QUERY_SAME];
-	enum group in;        /* only rows of the group `in_name` of this grouping; NONE: all */
-	const char *in_name;  /* NULL: rows that have none */
-	size_t limit;         /* 0: all */
+	enum group in;       /* only rows of the group `in_name` of this grouping; NONE: all */
+	const char *in_name; /* NULL: rows that have none */
+	size_t limit;        /* 0: all */
 };
 
 struct query_result {
@@ -124,7 +124,8 @@ struct query_result {
 };
 
 /* Runs q over the table. The result borrows from the snapshot; query_free it. */
-void query_run(struct query_result *r, const struct snap *s, const struct snap_table *t, const struct query *q);
+void query_run(struct query_result *r, const struct snap *s, const struct snap_table *t,
+	       const struct query *q);
 void query_free(struct query_result *r);
 
 /* Counts per time slice and power of two, of one operation, for the latency heatmap. */
@@ -132,7 +133,7 @@ void query_free(struct query_result *r);
 #define HEAT_OCTAVES 32 /* octave o: [2^(o+7), 2^(o+8)) ns; 0 holds what is shorter, 31 what is longer */
 struct heat {
 	uint64_t slice_ns[HEAT_SLICES]; /* length of each slice; the newest is last; 0: not there yet */
-	bool blind[HEAT_SLICES]; /* such operations were not looked at then: none is not zero */
+	bool blind[HEAT_SLICES];        /* such operations were not looked at then: none is not zero */
 	uint32_t counts[HEAT_SLICES][HEAT_OCTAVES];
 };
 

@@ -137,7 +137,7 @@ struct model {
 
 	struct hash *proc_by_key, *thread_by_key, *op_by_key;
 	struct hash *folded; /* by process, in the interval that is open: the "(other)" that it went to */
-	VEC(struct proc *) procs;     /* in the order of their coming, as the next two */
+	VEC(struct proc *) procs; /* in the order of their coming, as the next two */
 	VEC(struct thread *) threads;
 	VEC(struct op *) ops;
 	struct proc *others[NR_OTHERS]; /* not in the table */
@@ -188,8 +188,9 @@ void threads_roll(struct model *m);
 /* ops.c */
 int op_apply(struct model *m, const struct hl_rec *rec);
 int op_io_apply(struct model *m, const struct hl_rec *rec);
-struct istr *op_name(struct model *m, unsigned int op, unsigned int abi, unsigned int nr); /* borrowed; may be NULL */
-void ops_fold_procs(struct model *m); /* operations of processes marked `folded` go to "(other)" */
+struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
+		     unsigned int nr); /* borrowed; may be NULL */
+void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
 void ops_fini(struct model *m);
 void ops_roll(struct model *m);
 

@@ -38,7 +38,7 @@ struct disk {
 	uint32_t dev, whole;
 	char *name, *below; /* NULL: no record has told yet */
 	uint64_t size_bytes;
-	uint32_t in_flight, flags;
+	uint32_t in_flight;
 	bool known;
 	struct figures first, before, now; /* of the capture, of the interval, and the last ones */
 	struct disk_op *ops[NR_NRS];
@@ -129,7 +129,6 @@ static int disk_apply(struct disks *d, const struct hl_rec *rec)
 	disk->whole = r->whole;
 	disk->size_bytes = r->size_bytes;
 	disk->in_flight = r->in_flight;
-	disk->flags = r->flags;
 	disk->now = (struct figures){ { r->merged[0], r->merged[1] }, r->busy_ns, r->weighted_ns };
 	if (!disk->known)
 		disk->first = disk->before = disk->now;

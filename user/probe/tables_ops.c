@@ -117,17 +117,8 @@ static void get_op_ivl_quantile(const struct field *f, const void *row, struct v
 		val_set_u64(out, hist_quantile(&r->ivl_hist, (double)f->offset / 1000, r->max_ns));
 }
 
-/* Requests and waits for a disk are split; of anything else there is nothing to split. */
+/* What only block requests have. */
 static void get_op_io(const struct field *f, const void *row, struct val *out)
-{
-	const ROW *r = row;
-
-	*out = (struct val){};
-	if (r->op == HL_OP_BLOCK || (r->op == HL_OP_WAIT && r->state == HL_STATE_DISK && r->io.device_ns))
-		val_set_u64(out, u64_at(f, row));
-}
-
-static void get_op_bytes(const struct field *f, const void *row, struct val *out)
 {
 	*out = (struct val){};
 	if (((const ROW *)row)->op == HL_OP_BLOCK)
@@ -215,7 +206,7 @@ static const struct field operation_fields[] = {
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12 },
 	OP_IO("queue_ns", "QUEUE", "of it, time that disk requests were queued", get_op_io, queue_ns, UNIT_NS)
 	OP_IO("device_ns", "DEVICE", "of it, time that they were in the device", get_op_io, device_ns, UNIT_NS)
-	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_bytes, bytes, UNIT_BYTES)
+	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_io, bytes, UNIT_BYTES)
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
