@@ -160,6 +160,8 @@ struct hl_cpu {
 	__u64 pad[8];
 };
 
+#define HL_ROOM_BYTES 320 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
+
 /* ---- fixed at load, and what may change while running ------------------------ */
 
 #define HL_CFG_PREV_STATE (1u << 0) /* sched_switch passes prev_state (v5.18, fa2c3254d7cf) */

@@ -100,6 +100,7 @@ struct slow_room {
 	struct slow_what what;
 	struct hl_wait wait;
 };
+_Static_assert(sizeof(struct slow_room) <= HL_ROOM_BYTES, "user space counts it");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

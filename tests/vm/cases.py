@@ -260,3 +260,123 @@ def blocked(f, out):
     got = {(n.get("state"), n.get("operation")) for n in now}
     f.check(got >= {("ipc", "read"), ("park", "futex"), ("poll", "epoll_wait"), ("sleep", "nanosleep"), ("lock", "flock")},
             f"in progress: {sorted(map(str, got))}")
+
+
+# ---- where it cannot work: one line, and status 3 -------------------------------------------------
+
+REFUSED = """hostlat top --batch -n 1; echo status $?
+hostlat record -d 1 -o x.json; echo status $?
+ls"""
+
+
+def refused(*words):
+    """Each line of stderr says why, there is one for each try, and nothing was left behind."""
+
+    def judge(f, out, name):
+        lines = out.read(name, "stderr").splitlines()
+        said = out.read(name, "stdout").split("\n")
+        f.same([line for line in said if line.startswith("status")], ["status 3", "status 3"], f"statuses, of {said}")
+        f.same(len(lines), 2, f"lines: {lines}")
+        f.check(all(all(w in line for w in words) for line in lines), f"they do not say {words}: {lines}")
+        f.check("x.json" not in said, f"it left a file: {said}")
+
+    return judge
+
+
+def cannot(name, title, before, after, *words):
+    """before, after: words around the commands, as a shell that has no rights."""
+    judge = refused(*words)
+    Case(name, f"{before}\n{REFUSED}\n{after}", [(title, lambda f, out: judge(f, out, name))])
+
+
+cannot("too-old", "a kernel that is too old is refused in one line", "", "", "too old", "5.15")
+cannot("no-btf", "a kernel without BTF is refused in one line", "mount -t tmpfs t /sys/kernel/btf", "umount /sys/kernel/btf",
+       "no BTF", "CONFIG_DEBUG_INFO_BTF")
+cannot("hidden-btf", "BTF that cannot be read is refused in one line", "mount -o bind /dev/null /sys/kernel/btf/vmlinux",
+       "umount /sys/kernel/btf/vmlinux", "no BTF")
+cannot("lockdown", "a kernel that is locked down is refused in one line", "", "", "doctor")
+for name_, title_, shell_ in (("not-root", "who is not root", "su nobody -s /bin/sh"), ("not-capable", "a root without rights", "unshare -r sh")):
+    cannot(name_, f"{title_} is refused in one line", f"chmod 777 .; {shell_} <<'END'", "END", "ermitted")
+
+
+@case("doctor-lockdown", "doctor names the lockdown",
+      "mount -t securityfs s /sys/kernel/security; hostlat doctor; echo status $?; umount /sys/kernel/security")
+def doctor_lockdown(f, out):
+    text = out.read("doctor-lockdown", "stdout")
+    f.check("status 3" in text and "[confidentiality]" in text, f"doctor: {text!r}")
+    f.check("lockdown=integrity" in text, f"no advice: {text!r}")
+
+
+# ---- hosts of another shape ---------------------------------------------------------------------------
+
+
+@case("tracefs", "doctor mounts tracefs where it is not",
+      "grep -c tracefs /proc/mounts; hostlat doctor; grep -c tracefs /proc/mounts")
+def tracefs(f, out):
+    lines = out.read("tracefs", "stdout").split()
+    f.same((lines[0], lines[-1]), ("0", "1"), "mounts of tracefs before and after")
+
+
+MANY = 10_000_000
+
+modes("many", "on", f"{MANY} calls of 8 threads on 2 CPUs are in rows", [
+    ("many", f"{MANY} calls of 8 threads are counted exactly", f"cheap --threads 8 --each {MANY // 8}", calls("getppid")),
+])
+
+
+def hotplug(f, out):
+    doc = document(out, "hotplug")
+    u.law(f, doc)
+    taken = out.read("hotplug", "offline").split()
+    f.check(len(taken) >= 3, f"the CPU was taken away {len(taken)} times only")
+    f.same(set(taken), {"0"}, "CPUs that were online meanwhile")
+    for name, call in (("count", "getppid"), ("sleep", "nanosleep"), ("pipe", "read")):
+        r = Traced(out, "hotplug", doc, out.read("hotplug", f"{name}.json"))
+        u.same_calls(f, r, [call])
+
+
+Case("hotplug", """(while :; do
+	echo 0 >/sys/devices/system/cpu/cpu1/online && cat /sys/devices/system/cpu/online >>offline
+	sleep 0.4
+	echo 1 >/sys/devices/system/cpu/cpu1/online
+	sleep 0.4
+done) &
+trace on <<END
+count cheap --threads 4 --each 100000
+sleep sleep --threads 4 --each 100 --hold 10
+pipe pipe --threads 4 --each 100 --hold 10
+END
+status=$?
+kill $!
+echo 1 >/sys/devices/system/cpu/cpu1/online
+exit $status""", [("no call is lost while a CPU comes and goes", hotplug)])
+
+# What the kernel holds for hostlat's maps, each map once.
+MEMORY = """hostlat top --batch --json --calls=on --memory=%s -n 2 -i 1 >lines &
+sleep 4
+cat /proc/$!/fdinfo/* 2>/dev/null | awk '/^memlock/ { m = $2 } /^map_id/ && !seen[$2]++ { s += m } END { print s }'
+cat /sys/devices/system/cpu/possible
+wait $!"""
+
+
+def memory(name, mib, cpus):
+    def judge(f, out):
+        check(out.status(name) == 0, f"status {out.status(name)}: {out.read(name, 'stderr')!r}")
+        held, possible = out.read(name, "stdout").split()
+        f.same(possible, cpus, "possible CPUs")
+        f.check(0 < int(held) <= mib << 20, f"the kernel holds {int(held) / 2**20:.1f} MiB, {mib} are allowed")
+        for line in out.read(name, "lines").splitlines():
+            doc = live.valid(live.Doc(json.loads(line)), clocks=False)
+            f.check(0 < doc["self"]["map_bytes"] <= mib << 20, f"it says {doc['self']['map_bytes']} bytes")
+
+    return judge
+
+
+for name_, mib_ in (("memory", 64), ("memory-more", 128)):
+    Case(name_, MEMORY % f"{mib_}M", [(f"maps for 64 possible CPUs keep to {mib_} MiB", memory(name_, mib_, "0-63"))])
+
+
+@case("memory-less", "too little memory for so many CPUs is refused in one line", "hostlat top --batch -n 1 --memory=1M")
+def memory_less(f, out):
+    lines = out.read("memory-less", "stderr").splitlines()
+    f.check(out.status("memory-less") in (1, 2) and len(lines) == 1 and "64 CPUs" in lines[0], f"{out.status('memory-less')}: {lines}")

@@ -12,10 +12,30 @@ class Guest:
 
 
 BASIC = ["doctor", "blocked", "waits", "calls", "pairing"]
+REFUSED = ["no-btf", "hidden-btf", "not-root", "not-capable"]
+# A tracefs that is not there, and one that cannot be had: nothing of /sys/kernel but BTF.
+NO_TRACEFS = "umount /sys/kernel/tracing"
+NEVER_TRACEFS = """umount /sys/kernel/tracing
+mkdir /btf
+mount -o bind /sys/kernel/btf /btf
+mount -t tmpfs t /sys/kernel
+mkdir /sys/kernel/btf
+mount -o bind /btf /sys/kernel/btf"""
+LONG = {"case_limit": 900, "limit": 1200}
 
 GUESTS = [
-    Guest("6.1", "6.1", BASIC, in_test=True),
-    Guest("6.12", "6.12", BASIC),
+    Guest("6.1", "6.1", [*BASIC, *REFUSED], in_test=True),
+    Guest("6.12", "6.12", [*BASIC, *REFUSED]),
     Guest("7.2", "7.2", BASIC),
     Guest("7.3", "7.3", BASIC),
+    Guest("5.10", "5.10", ["too-old"]),
+    Guest("6.12-rt", "6.12-rt", BASIC),
+    Guest("6.1-preempt", "6.1", ["many"], cmdline="preempt=full", **LONG),
+    Guest("7.3-preempt", "7.3", ["many", "pairing"], cmdline="preempt=full", **LONG),
+    Guest("6.1-hotplug", "6.1", ["hotplug"]),
+    Guest("7.3-hotplug", "7.3", ["hotplug"]),
+    Guest("6.1-cpus", "6.1", ["memory", "memory-more", "memory-less", "calls"], cpus="2,maxcpus=64"),
+    Guest("6.1-tracefs", "6.1", ["waits", "calls", "tracefs"], setup=NO_TRACEFS),
+    Guest("6.1-no-tracefs", "6.1", ["waits", "calls"], setup=NEVER_TRACEFS),
+    Guest("6.1-lockdown", "6.1", ["lockdown", "doctor-lockdown"], cmdline="lockdown=confidentiality"),
 ]

@@ -51,8 +51,10 @@ static void btf(struct checks *c)
 	c->btf = btf__load_vmlinux_btf();
 	snprintf(r->what, sizeof(r->what), "%s",
 		 c->btf ? "the kernel describes its types" : "no /sys/kernel/btf/vmlinux");
-	if (c->btf)
+	if (c->btf && feat_supported(c->btf))
 		return;
+	if (c->btf)
+		snprintf(r->what, sizeof(r->what), "the kernel is too old: it has no bpf_task_pt_regs");
 	r->state = HL_COLLECTOR_UNAVAILABLE;
 	r->fatal = true;
 	snprintf(r->advice, sizeof(r->advice), "use Linux 5.15 or newer built with CONFIG_DEBUG_INFO_BTF");

@@ -26,6 +26,14 @@ static bool has_func(const struct btf *btf, const char *name)
 	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
 }
 
+/* The newest of the helpers that all of the kernel side needs: v5.15, dd6e10fbd9fb. */
+bool feat_supported(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "bpf_func_id", BTF_KIND_ENUM);
+
+	return id > 0 && btf_vlen(btf__type_by_id(btf, id)) > BPF_FUNC_task_pt_regs;
+}
+
 int feat_flags(uint32_t *flags)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -34,6 +42,10 @@ int feat_flags(uint32_t *flags)
 	if (!btf) {
 		err = -errno;
 		return err;
+	}
+	if (!feat_supported(btf)) {
+		btf__free(btf);
+		return -EOPNOTSUPP;
 	}
 	*flags = 0;
 	if (tp_params(btf, "sched_switch") >= 4)

@@ -79,6 +79,8 @@ static int refuse(int err, int *status)
 	if (err == -EPERM || err == -EACCES)
 		pr_err("not permitted to load BPF programs: run as root of the host, or with CAP_BPF, "
 		       "CAP_PERFMON and CAP_SYS_PTRACE");
+	else if (err == -EOPNOTSUPP)
+		pr_err("this kernel is too old: hostlat needs Linux 5.15 or newer");
 	else if (err == -ENOENT || err == -ESRCH)
 		pr_err("this kernel has no BTF (/sys/kernel/btf/vmlinux): hostlat needs Linux 5.15 or newer "
 		       "built with "
@@ -99,7 +101,7 @@ static int check_host(struct live *l, int *status)
 		return refuse(-EPERM, status);
 	err = feat_flags(&flags);
 	if (err)
-		return refuse(access("/sys/kernel/btf/vmlinux", R_OK) ? -ENOENT : err, status);
+		return refuse(err == -EOPNOTSUPP ? err : -ENOENT, status);
 	l->kcfg.flags = flags;
 	l->kcfg.self = getpid();
 	return 0;
@@ -172,7 +174,7 @@ static int set_targets(struct live *l)
 	return 0;
 }
 
-static int open_core(struct live *l)
+static int open_core(struct live *l, int *status)
 {
 	struct hl_cfg sizing = l->kcfg;
 	int err;
@@ -191,8 +193,10 @@ static int open_core(struct live *l)
 	if (l->kcfg.flags & HL_CFG_CGROUPS)
 		object_autoload(&l->core, "cgroup_attach_task");
 	err = object_load(&l->core, false);
-	if (err)
+	if (err) { /* whatever its word for it: under lockdown helpers are unknown to it */
+		*status = err == -ENOMEM ? EXIT_FAILED : EXIT_UNSUPPORTED;
 		return err;
+	}
 	return shared_map(&l->sh, &l->core);
 }
 
@@ -224,7 +228,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
 		l->life.asker = asker_new(proc_cmdline);
-		err = open_core(l);
+		err = open_core(l, status);
 	}
 	if (!err)
 		err = ring_open(l);

@@ -14,6 +14,7 @@
 #define MAX_CELLS  (8u << 10)
 #define CELLS_CPU  256u /* a key needs one on each CPU that it is seen on */
 #define MIN_CELLS  256u
+#define MIN_KEYS   1024u /* of each CPU: all that is done may be done on a few of many */
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
 
@@ -34,15 +35,15 @@ static uint64_t sizes_bytes(const struct sizes *z)
 {
 	return (uint64_t)z->slots * sizeof(struct hl_slot) +
 	       (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
-	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) + z->cpus * sizeof(struct hl_cpu) +
-	       z->ring + z->life + sizeof(struct hl_ctl);
+	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) +
+	       z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) + z->ring + z->life + sizeof(struct hl_ctl);
 }
 
 /* Slots first, for exactness hangs on them; cells take what remains. */
 static int decide(struct sizes *z, const struct live_cfg *cfg)
 {
 	struct system_info sys;
-	uint64_t budget = cfg->memory_bytes, rest;
+	uint64_t budget = cfg->memory_bytes, cells, rest;
 
 	system_info(&sys);
 	z->cpus = sys.cpus_possible;
@@ -56,15 +57,17 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	while (!cfg->slots && z->slots > 1024 && (uint64_t)z->slots * sizeof(struct hl_slot) > budget * 3 / 4)
 		z->slots /= 2;
 	z->cells = 0;
-	z->keys_per_cpu = 0;
+	cells = MAX(MAX_CELLS, CELLS_CPU * z->cpus);
+	z->keys_per_cpu = MAX(MIN_KEYS, pow2_at_least(2 * cells / z->cpus));
+	while (z->keys_per_cpu > 64 &&
+	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) > budget / 8)
+		z->keys_per_cpu /= 2;
 	rest = sizes_bytes(z);
 	rest = budget > rest ? budget - rest : 0;
-	/* a cell, its place in the ring of free ones, and up to four key entries (power of two) */
-	z->cells = MIN(MAX(MAX_CELLS, CELLS_CPU * z->cpus),
-		       rest / (sizeof(struct hl_cell) + 8 + 4 * sizeof(struct hl_key)));
+	/* a cell, and its place in the ring of free ones */
+	z->cells = MIN(cells, rest / (sizeof(struct hl_cell) + 8));
 	if (cfg->cells)
 		z->cells = cfg->cells;
-	z->keys_per_cpu = MAX(64u, pow2_at_least(2ull * z->cells / z->cpus));
 	if (z->cells >= MIN_CELLS + z->cpus * NR_HL_CELL_KINDS || cfg->cells)
 		return 0;
 	pr_err("--memory: %llu MiB is too little for %u CPUs; give at least 16M and 1M per CPU",
@@ -134,6 +137,7 @@ int shared_map(struct shared *s, struct object *core)
 	s->ctl = map_one(s, core, "hl_ctls", &err);
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_events"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_life"));
+	s->bytes += bpf_map__max_entries(object_map(core, "hl_rooms")) * HL_ROOM_BYTES;
 	return err;
 }
 
