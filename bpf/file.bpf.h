@@ -59,7 +59,7 @@ __hot __u64 fd_file(__u64 task, __u32 fd)
 }
 
 /* eventfd, timerfd and the like have no type but their name. */
-static __noinline int anon_kind(__u64 file)
+__hot __u8 anon_kind(__u64 file)
 {
 	struct dentry *d = LOAD(struct file, file, f_path.dentry);
 	const unsigned char *name = LOAD(struct dentry, d, d_name.name);
@@ -165,6 +165,23 @@ __global int fd_kind(__u64 task, __u32 fd, __u64 *object)
 	kind = file ? file_kind(file, &at) : FILE_NONE;
 	*object = at;
 	return kind;
+}
+
+/* A descriptor by which a program ends its own poll: an eventfd, or a pair of sockets of which
+ * it holds both ends, next to each other as socketpair made them (curl). */
+__hot bool fd_wakes_self(__u64 task, __u32 fd, __u32 kind, __u64 sk)
+{
+	__u64 peer, near = 0;
+
+	if (kind != FILE_UNIX || !sk || !bpf_core_type_exists(struct unix_sock))
+		return kind == FILE_EVENT;
+	peer = (__u64)LOAD(struct unix_sock, sk, peer);
+	if (!peer)
+		return 0;
+	fd_kind(task, fd + 1, &near);
+	if (near != peer)
+		fd_kind(task, fd - 1, &near);
+	return near == peer;
 }
 
 #endif

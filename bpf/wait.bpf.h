@@ -94,11 +94,38 @@ __hot void wait_on_fd(__u64 task, struct hl_wait *w, __u32 fd)
 	w->detail = detail_of(w->f.file);
 }
 
-/* poll on one descriptor is a wait on that; on a few, a wait for peers if all are. */
+/* What a poll's descriptors are: opened from here, or such by which the program wakes itself. */
+struct poll_seen {
+	__u32 used, opened, own;
+};
+
+__global int poll_one(__u64 task, struct hl_wait *w, struct poll_seen *seen, const struct hl_pollfd *pfd)
+{
+	__u64 object = 0;
+	__u8 kind;
+
+	if (!w || !seen || !pfd || pfd->fd < 0)
+		return 0;
+	seen->used++;
+	kind = fd_kind(task, pfd->fd, &object);
+	if (fd_wakes_self(task, pfd->fd, kind, object)) {
+		seen->own++;
+		if (seen->opened)
+			return 0;
+	}
+	seen->opened += kind == FILE_OPENED;
+	w->f.file = kind;
+	w->object = object;
+	w->f.sending = (pfd->events & (HL_POLL_IN | HL_POLL_OUT)) == HL_POLL_OUT;
+	return 0;
+}
+
+/* poll on one descriptor is a wait on that; on a few, a wait for peers if all are but those by
+ * which the program wakes itself. */
 __global int wait_poll(__u64 task, struct hl_wait *w, __u64 fds, __u64 nr)
 {
+	struct poll_seen seen = {};
 	struct hl_pollfd pfd;
-	__u32 used = 0, opened = 0;
 
 	if (!w)
 		return 0;
@@ -112,20 +139,15 @@ __global int wait_poll(__u64 task, struct hl_wait *w, __u64 fds, __u64 nr)
 			break;
 		if (HL_READ_USER(task, &pfd, fds + i * sizeof(pfd)))
 			return 0;
-		if (pfd.fd < 0)
-			continue;
-		used++;
-		w->f.file = fd_kind(task, pfd.fd, &w->object);
-		w->f.sending = (pfd.events & (HL_POLL_IN | HL_POLL_OUT)) == HL_POLL_OUT;
-		opened += w->f.file == FILE_OPENED;
+		poll_one(task, w, &seen, &pfd);
 	}
-	w->arg = used;
-	if (used <= 1) {
-		w->f.fds = used ? FDS_ONE : FDS_NONE;
+	w->arg = seen.used;
+	if (seen.used <= 1 || (seen.opened == 1 && seen.own == seen.used - 1)) {
+		w->f.fds = seen.used ? FDS_ONE : FDS_NONE;
 		w->detail = detail_of(w->f.file);
 	} else {
 		w->object = 0;
-		if (opened == used)
+		if (seen.opened && seen.opened + seen.own == seen.used)
 			w->f.fds = FDS_FEW_OPENED;
 	}
 	return 0;

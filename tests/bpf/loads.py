@@ -413,6 +413,33 @@ def load_sleep_through(procs):
     tell(**pids)
 
 
+def load_poll_pair(hold_ms):
+    """Two clients that poll a mute server and one end of a pair of sockets: one holds the other end
+    too, of the other's the parent does. And their eventfd is in it, which is always their own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    pids = []
+    for own in (True, False):
+        a, b = socket.socketpair()  # next to each other
+        pid = os.fork()
+        if not pid:
+            if not own:
+                b.close()
+            c = socket.create_connection(listener.getsockname())
+            p = select.poll()
+            for fd in (a.fileno(), c.fileno(), os.eventfd(0)):
+                p.register(fd, select.POLLIN)
+            p.poll(float(hold_ms))
+            os._exit(0)
+        pids.append(pid)
+        a.close()
+        if own:
+            b.close()
+    for pid in pids:
+        if os.waitpid(pid, 0)[1]:
+            raise RuntimeError("a child failed")
+    tell(own=pids[0], foreign=pids[1])
+
+
 # ---- servers that take their time -------------------------------------------------------------
 
 

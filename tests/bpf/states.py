@@ -338,6 +338,30 @@ def http():
     waits_for_peer(["slow-http", "300", sys.executable, "-c", code, "URL"], 295 * MS, "poll", 0)
 
 
+@test("state: curl, which polls a pair of sockets of its own beside its connection: network, with the peer")
+def curl():
+    if not shutil.which("curl"):
+        live.lacks("no curl")
+    r = live.record([*LOADS, "slow-http", "300", "curl", "-s", "-o", "/dev/null", "URL"])
+    truth = json.loads(r.out.splitlines()[0])
+    same(truth["status"], 0, "status of curl")
+    got = r.doc.total(truth["pid"], name="poll", state="network")
+    check(295 * MS <= got <= truth["wall_ns"], f"network in poll: {got / MS:.1f} ms of {truth['wall_ns'] / MS:.1f}")
+    same(r.doc.ops(truth["pid"], state="poll"), [], "poll")
+    peers = {s["detail"].get("remote", "").rsplit(":", 1)[0] for s in r.doc.slow(truth["pid"], name="poll", state="network")}
+    same(peers, {"127.0.0.1"}, "peers of the slow waits")
+
+
+@test("state: poll on a connection and another process's end of a pair of sockets: poll")
+def foreign_pair():
+    r = live.record([*LOADS, "poll-pair", "120"])
+    truth = json.loads(r.out.splitlines()[-1])
+    with Facts() as f:
+        for pid, state in ((truth["foreign"], "poll"), (truth["own"], "network")):
+            got = r.doc.total(pid, name="poll", state=state)
+            f.check(got >= 115 * MS, f"{state}: {got / MS:.1f} ms ({[(o['name'], o['state'], o['total_ns']) for o in r.doc.ops(pid)]})")
+
+
 @test("state: the C library's resolver at a mute name server, poll on one descriptor: network")
 def resolver():
     d = live.folder()
