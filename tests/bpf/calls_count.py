@@ -55,6 +55,18 @@ def no_survivors():
                 f.near(a[key], b[key], f"{key} of {name}", 10, 20 * live.US)
 
 
+@test("calls: exact where threads' places collide")
+def collide():
+    r = live.work("collide --threads 6 --tid-base 21000 --tid-step 1024 --each 20 --hold 3", ["--slots", "1024"], "on")
+    tids = {t["tid"] for t in r.truth.role("collider")}
+    check(len(tids) == 6 and len({t % 1024 for t in tids}) == 1, f"numbers: {tids}")
+    with Facts() as f:
+        u.law(f, r.doc)
+        for tid in tids:
+            f.same(r.doc.count(tid, "syscall", "nanosleep"), 20, f"sleeps of {tid}")
+        u.same_calls(f, r, ["nanosleep", "wait4"])
+
+
 @test("calls: those that fail are counted, and counted as errors")
 def fail():
     r = u.run("fail --each 20000 --threads 2")

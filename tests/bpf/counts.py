@@ -3,10 +3,12 @@
 """What the waits tier counts is exact: against schedstat, against the generator's calls, with
 a ring that loses, with slots that collide, with processes that hardly live, and twice."""
 import contextlib
+import datetime
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import live
 from live import MS, US, Facts, check, same, test
@@ -215,6 +217,41 @@ def small_ring():
         f.check(slow["lost"] > 0, f"nothing was lost: {slow}")
         f.same(slow["lost"], slow["lost_by"].get("ring_full"), "lost for want of room in the ring")
         f.same(h.doc.acct("waits")["delivered"] + h.doc.acct("waits")["lost"], h.doc.acct("waits")["seen"], "waits")
+
+
+@test("losses: are told in the interval in which they happened, and it goes on without any")
+def loss_in_time():
+    d = live.folder()
+    rec = os.path.join(d, "a.hostlat")
+    with live.Load(live.WORK, "pipe", "--threads", "2", "--each", "0", "--seconds", "60", "--hold", "0.2"):
+        p = live.start(live.HOSTLAT, "record", "-i", "0.3", "--ring", "256K", "--slow", "50us", "-o", rec)
+        try:
+            live.wait_for("hooks of hostlat", lambda: live.attached(p))
+            time.sleep(1.0)
+            with stopped(p):
+                begin = time.time()
+                time.sleep(2.5)
+                end = time.time()
+            time.sleep(1.5)
+            p.send_signal(signal.SIGINT)
+            _, err = live._finish(p, 30)
+        finally:
+            if p.poll() is None:
+                os.killpg(p.pid, signal.SIGKILL)
+    same(p.returncode, 0, f"status ({err[-200:]!r})")
+    out = subprocess.run([live.HOSTLAT, "top", "-r", rec, "--json"], capture_output=True, check=True, timeout=60).stdout
+    docs = [live.Doc(live.json.loads(line)) for line in out.splitlines()]
+    lost = [(d["capture"]["ended"], d.acct("slow")["interval"]["lost"]) for d in docs]
+    total = docs[-1].acct("slow")["lost"]
+    with Facts() as f:
+        f.check(total > 100, f"too little was lost: {total}")
+        f.same(sum(n for _, n in lost), total, "all intervals' losses, and the sum")
+        most = max(lost, key=lambda x: x[1])
+        f.check(most[1] >= 0.9 * total, f"lost by interval: {lost}")
+        at = datetime.datetime.fromisoformat(most[0].split(".")[0] + "+00:00").timestamp()
+        f.check(begin < at + 1 and at < end + 1.5, f"the interval of the loss ended {at - end:.2f} s after the stop")
+        f.same(lost[-1][1], 0, "lost at the end")
+    live.valid(docs[-1], ("slow",))
 
 
 # ---- slots -----------------------------------------------------------------------------------------

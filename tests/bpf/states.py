@@ -74,6 +74,19 @@ def mode_test(mode, states):
 for m, s in MODES:
     mode_test(m, s)
 
+@test("state: a convoy waits for its lock and for nothing else")
+def convoy():
+    for opts in ("", " --pthread"):
+        r = live.work("futex-lock --threads 5 --each 12 --hold 8" + opts)
+        with Facts() as f:
+            for t in r.truth.role("convoy"):
+                ns = r.doc.thread(t["tid"])["time_ns"]
+                # the one that has it sleeps on purpose
+                waits = {k: v for k, v in ns.items() if k not in ("cpu", "runqueue", "sleep") and v > MS}
+                f.same(set(waits), {"lock"}, f"what {t['tid']} waits for ({ns})")
+            f.same([o for o in r.doc.ops(r.truth.pids, name="futex") if o["state"] not in ("lock", "runqueue", "park")], [], "futex waits")
+
+
 # ---- disks -------------------------------------------------------------------------------
 
 
