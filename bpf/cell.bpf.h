@@ -51,10 +51,10 @@ __hot __u32 cell_take(void)
 }
 
 /* First use of a key on this CPU: an entry, and a cell for it. The cell's number; 0: no room. */
-__global int cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
+__global int cell_make(__u64 key, __u64 start, __u32 cpu, __u32 hash)
 {
+	__u32 base = cpu * (cfg.key_mask + 1), cell, at;
 	struct hl_cell *c;
-	__u32 cell, at;
 	__u64 was;
 
 	for (int i = 0; i < HL_KEY_PROBES; i++) {
@@ -76,6 +76,7 @@ __global int cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
 			return 0;
 		}
 		c->start = start;
+		c->cpu = cpu;
 		c->key = key;
 		k->start = start;
 		k->cell = cell;
@@ -86,10 +87,10 @@ __global int cell_make(__u64 key, __u64 start, __u32 base, __u32 hash)
 	return 0;
 }
 
-/* The cell of a key on this CPU. *other: it went to the "(other)" cell. */
-__hot struct hl_cell *cell_get(__u64 key, __u64 start, __u32 cpu, bool *other)
+/* The cell of a key on this CPU, by its table. The cell's number; 0: no room. */
+__global int cell_find(__u64 key, __u64 start, __u32 cpu)
 {
-	__u32 hash = key_hash(key, start), base = cpu * (cfg.key_mask + 1), at, cell = 0;
+	__u32 hash = key_hash(key, start), base = cpu * (cfg.key_mask + 1), at;
 	struct hl_key *k;
 
 	for (int i = 0; i < HL_KEY_PROBES; i++) {
@@ -97,13 +98,34 @@ __hot struct hl_cell *cell_get(__u64 key, __u64 start, __u32 cpu, bool *other)
 		k = bpf_map_lookup_elem(&hl_keys, &at);
 		if (!k || !k->key)
 			break;
-		if (k->key == key && k->start == start) {
-			cell = k->cell;
-			break;
-		}
+		if (k->key == key && k->start == start && k->cell)
+			return k->cell;
 	}
+	return cell_make(key, start, cpu, hash);
+}
+
+/* The cell of a key on this CPU. *other: it went to the "(other)" cell. */
+__hot struct hl_cell *cell_get(__u64 key, __u64 start, __u32 cpu, bool *other)
+{
+	__u32 cell = cell_find(key, start, cpu);
+
+	*other = !cell;
 	if (!cell)
-		cell = cell_make(key, start, base, hash);
+		cell = cell_other(cpu, HL_KEY_OP(key));
+	return bpf_map_lookup_elem(&hl_cells, &cell);
+}
+
+/* The same, for who knows where the cell of such a key was last, on whichever CPU: a cell says
+ * whose it is. */
+__hot struct hl_cell *cell_again(__u64 key, __u64 start, __u32 cpu, __u16 *hint, bool *other)
+{
+	__u32 cell = *hint;
+	struct hl_cell *c = bpf_map_lookup_elem(&hl_cells, &cell);
+
+	if (c && c->key == key && c->start == start && c->cpu == cpu)
+		return c;
+	cell = cell_find(key, start, cpu);
+	*hint = cell;
 	*other = !cell;
 	if (!cell)
 		cell = cell_other(cpu, HL_KEY_OP(key));

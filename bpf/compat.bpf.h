@@ -34,6 +34,16 @@ const volatile struct hl_cfg cfg SEC(".rodata.cfg") = {
 	.nr_cpus = 1,
 };
 
+/*
+ * A pointer that came out of an array of pointers is a plain number to the verifier.
+ * Where the kernel has it (v6.2, fd264ca020948), a cast makes loads through it direct.
+ */
+extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
+
+#define CAST(type, ptr) ((type *)bpf_rdonly_cast((void *)(ptr), bpf_core_type_id_kernel(type)))
+#define LOAD(type, ptr, member)                                                                              \
+	(cfg.flags & HL_CFG_CAST ? CAST(type, ptr)->member : BPF_CORE_READ((type *)(ptr), member))
+
 /* ---- scheduler ----------------------------------------------------------------- */
 
 /*
@@ -118,10 +128,11 @@ __hot __u64 throttled_total(struct task_struct *p)
 	return 0;
 }
 
-/* Which run queue that is: to see whether the thread came back to the same one. */
-__hot __u64 cfs_rq_id(struct task_struct *p)
+/* Which run queue that is: to see whether the thread came back to the same one. How far it is
+ * from the thread itself, in cache lines, says as much as its address, and is shorter. */
+__hot __u32 cfs_rq_id(struct task_struct *p)
 {
-	return bpf_core_field_exists(p->se.cfs_rq) ? (__u64)p->se.cfs_rq : 0;
+	return bpf_core_field_exists(p->se.cfs_rq) ? ((__u64)p->se.cfs_rq - (__u64)p) >> 6 : 0;
 }
 
 /* TASK_FROZEN since v6.1 (f5d39b020809), for cgroup v1. A thread in vfork has its `frozen` bit
@@ -262,6 +273,14 @@ __hot bool in_own_context(void *ctx, struct task_struct *cur)
 	if ((__u64)ctx < low || (__u64)ctx >= high)
 		return false;
 	return cur->flags & HL_PF_KTHREAD ? !is_interrupts(cur) : regs_nr(regs) >= 0;
+}
+
+/* The same of the current thread, by its address alone. */
+__hot bool current_compat_call(__u64 task)
+{
+	if (cfg.flags & HL_CFG_CAST)
+		return in_compat_call(CAST(struct task_struct, task));
+	return in_compat_call(bpf_get_current_task_btf());
 }
 
 /* ---- preemption -------------------------------------------------------------------- */

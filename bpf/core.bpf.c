@@ -13,6 +13,7 @@
 #include "bpf/slot.bpf.h"
 #include "bpf/ledger.bpf.h"
 #include "bpf/life.bpf.h"
+#include "bpf/exec.bpf.h"
 #include "bpf/syscall.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -73,6 +74,7 @@ int sched_switch(__u64 *ctx)
 		}
 	}
 	if (next->pid) {
+		slot_runs(cpu, next);
 		s = slot_find(next);
 		if (!s)
 			s = slot_late(next, cpu, now, true);

@@ -28,16 +28,6 @@
 #define HL_SOCK_SEQPACKET  5
 #define HL_SOCK_BIND_LOCKS 12 /* SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK */
 
-/*
- * A pointer that came out of an array of pointers is a plain number to the verifier.
- * Where the kernel has it (v6.2, fd264ca020948), a cast makes loads through it direct.
- */
-extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
-
-#define CAST(type, ptr) ((type *)bpf_rdonly_cast((void *)(ptr), bpf_core_type_id_kernel(type)))
-#define LOAD(type, ptr, member)                                                                              \
-	(cfg.flags & HL_CFG_CAST ? CAST(type, ptr)->member : BPF_CORE_READ((type *)(ptr), member))
-
 /* The open file behind a descriptor of a task (its address), as a number; 0: none. */
 __hot __u64 fd_file(__u64 task, __u32 fd)
 {

@@ -50,7 +50,7 @@ __hot void book(struct hl_slot *s, __u8 state, __u64 ns, struct hl_cpu *cpu)
 {
 	if (!ns)
 		return;
-	if (state != HL_STATE_CPU && (s->call_begin || s->restart_begin))
+	if (state != HL_STATE_CPU && (s->call_begin || (s->call_flags & HL_CALL_RESTARTS)))
 		call_touch(s, state, cpu); /* `cpu` is what remains of a call */
 	s->state_ns[state & (NR_HL_STATES - 1)] += ns;
 }
@@ -88,6 +88,7 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 		cpu->life_lost++;
 	}
 	s->call_begin = 0;
+	s->regs = 0;
 	barrier_compiler();
 	s->owner = 0;
 	return 0;
@@ -107,7 +108,8 @@ struct split {
 
 /* What the scheduler knows of a thread that comes to the CPU. */
 struct arrival {
-	__u64 now, queued_at, run_delay, ran, throttled, cfs_rq;
+	__u64 now, queued_at, run_delay, ran, throttled;
+	__u32 cfs_rq;
 };
 
 __hot void arrival_read(struct task_struct *p, struct arrival *a, __u64 now)
@@ -193,7 +195,8 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 	bool other = false;
 	struct hl_cell *c;
 
-	c = cell_get(HL_KEY(s->pid, s->nr, s->state, s->abi, HL_OP_WAIT), s->proc_start, cpu->id, &other);
+	c = cell_again(HL_KEY(s->pid, s->nr, s->state, s->abi, HL_OP_WAIT), s->proc_start, cpu->id,
+		       &s->wait_hint, &other);
 	if (!c || !ctl)
 		return;
 	cell_add(c, t->off);

@@ -33,6 +33,24 @@ __hot struct hl_slot *slot_find(struct task_struct *p)
 	return s && s->owner == owner_of(p) ? s : NULL;
 }
 
+/*
+ * The thread that runs on this CPU, where the hook got its saved registers from the kernel:
+ * they stand at the end of a stack that nobody else has, and so say whose the slot is that
+ * sched_switch noted last. NULL: it is not that one, and slot_find tells which it is.
+ */
+__hot struct hl_slot *slot_running(struct hl_cpu *cpu, __u64 regs)
+{
+	__u32 at = cpu->running;
+	struct hl_slot *s = bpf_map_lookup_elem(&hl_slots, &at);
+
+	return s && s->regs == regs ? s : NULL;
+}
+
+__hot void slot_runs(struct hl_cpu *cpu, struct task_struct *p)
+{
+	cpu->running = p->pid & cfg.slot_mask;
+}
+
 /* Everything of a new owner but `owner` itself, which makes the slot valid. */
 static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p, __u64 now)
 {
@@ -40,6 +58,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 
 	s->start = p->start_boottime;
 	s->proc_start = leader->start_boottime;
+	s->regs = (__u64)bpf_task_pt_regs(p);
 	s->tid = p->pid;
 	s->pid = p->tgid;
 	s->switches = 0;
@@ -58,7 +77,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->flags = has_no_calls(p) ? HL_SLOT_KTHREAD : 0;
 	s->waker = s->waker_tid = s->waker_pid = 0;
 	s->call_begin = s->restart_begin = s->restart_ns = 0;
-	s->restarts = s->call_gen = s->seen_gen = s->filter_gen = 0;
+	s->restarts = s->call_gen = s->gate = 0;
 	s->open_states = s->call_flags = 0;
 	__builtin_memset(s->state_ns, 0, sizeof(s->state_ns));
 }

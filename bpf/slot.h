@@ -26,72 +26,98 @@
 #define HL_BUSY 1 /* owner while a slot is being filled; 0: it is free */
 
 /* States that one call can touch before the rest is booked as `other`. */
-#define HL_CALL_STATES 7
+#define HL_CALL_STATES 6
+#define HL_HINTS       8
 
 /*
  * A slot is at tid & mask of hl_slots, or in task storage where that one is taken.
  * Only the hook named writes a member; seq is odd while sched_switch writes, so that a
- * reader sees whole values.
+ * reader sees whole values. Six cache lines; a call that does not sleep touches the first.
  */
 struct hl_slot {
 	/* who: at claim */
 	__u64 owner; /* which task; 0: free */
-	__u64 start; /* start_boottime of the thread */
 	__u64 proc_start;
-	__u32 tid, pid;
+	__u64 regs; /* where its saved registers stand, on a stack that only it runs on; 0: free */
+	/* sys_enter, sys_exit; open_states also sched_switch */
+	__u64 call_begin; /* monotonic; 0: none open */
+	__u32 pid;
+	__u32 gate; /* as hl_ctl's when it was last asked whether this is a target; see HL_GATE_SHUT */
+	union {
+		struct {
+			__u16 call_nr;
+			__u8 call_abi;
+			__u8 open_states; /* how many of the two arrays open_* are used; 0: it never left the
+					     CPU */
+		};
+		__u32 call; /* all three */
+	};
+	union {
+		struct {
+			__u16 flags;      /* HL_SLOT_*: sched_switch */
+			__u16 call_flags; /* HL_CALL_*: sys_enter, sys_exit */
+		};
+		__u32 both_flags;
+	};
+	__u16 hint[HL_HINTS]; /* where the cells of its calls probably are */
+
 	/* sched_switch */
-	__u32 seq;
-	__u32 switches;  /* switch-ins */
 	__u64 since;     /* clock at the last switch */
 	__u64 begin;     /* clock when the ledger began */
 	__u64 run_delay; /* the scheduler's count of queued time at the last switch … */
 	__u64 ran;       /* … and of time on a CPU at the last switch-out */
+	__u32 switches;  /* switch-ins */
+	__u32 cfs_rq;    /* which run queue it left, and … */
+	__u16 seq;
+	__u16 nr;   /* call in progress at switch-out, or HL_NR_* */
+	__u8 state; /* while off the CPU */
+	__u8 abi;
+	__u16 wait_hint; /* where the cell of its last wait is */
+	__u64 start;     /* at claim: start_boottime of the thread */
+	__u32 tid;       /* at claim */
+	__u32 call_gen;  /* calls: which attachment of the tier saw it last */
 
 	__u64 state_ns[NR_HL_STATES];
 
-	__u64 throttled; /* the run queue's throttled time at switch-out, or sched_waking's … */
+	__u64 throttled; /* … how long that had been throttled, then or at sched_waking */
 	__u64 object;    /* file or socket that is waited on; valid while off the CPU in a call */
 	__u64 arg;       /* futex word, or number of descriptors */
-	__u64 cfs_rq;    /* … and which run queue that was */
-	__u16 nr;        /* call in progress at switch-out, or HL_NR_* */
-	__u8 state;      /* while off the CPU */
-	__u8 abi;
-	__u16 flags;
-	__u8 detail;    /* enum hl_detail */
-	__u8 file;      /* enum hl_file */
-	__u16 call_key; /* kind of call that the wait is booked under: see restart_syscall */
-	__u16 pad1;
+	__u16 call_key;  /* kind of call that the wait is booked under: see restart_syscall */
+	__u8 detail;     /* enum hl_detail */
+	__u8 file;       /* enum hl_file */
 	/* sched_waking */
 	__u32 waker_tid;
 	__u32 waker_pid;
-	__u32 waker; /* enum hl_waker */
+	__u8 waker; /* enum hl_waker */
 
-	/* sys_enter, sys_exit; open_* also sched_switch */
-	__u64 call_begin; /* monotonic; 0: none open */
-	__u32 call_switches;
-	__u32 call_gen; /* which attachment of the tier the open call belongs to */
-	__u32 seen_gen; /* … and the last one that saw any call of this thread */
-	__u32 filter_gen;
-	__u16 call_nr, restart_nr;
-	__u8 call_abi, restart_abi;
-	__u8 call_flags;  /* HL_CALL_* */
-	__u8 open_states; /* how many of the two arrays are used */
+	/* sched_switch, while a call is open */
 	__u8 open_state[HL_CALL_STATES];
-	__u8 restart_state;            /* of restart_ns */
-	__u64 open_ns[HL_CALL_STATES]; /* the clock of that state when the call first touched it */
-	/* a call that was interrupted and is to be restarted */
+	/* calls: one that was interrupted and is to be restarted */
+	__u8 restart_state : 4; /* of restart_ns */
+	__u8 restart_abi : 4;
+	__u16 restart_nr;
+	__u16 restarts;                   /* no more are counted than it holds */
+	__u32 restart_ip, restart_sp;     /* their low halves */
+	__u64 open_ns[HL_CALL_STATES];    /* the clock of that state when the call first touched it */
 	__u64 restart_begin, restart_end; /* monotonic; begin 0: none */
-	__u64 restart_ip;
 	__u64 restart_ns; /* waited in its parts before a signal handler's calls came between */
-	__u32 restarts;
-	__u32 restart_sp; /* its low half */
 };
 
-#define HL_CALL_TARGET (1u << 0) /* within the filter of the calls tier */
-#define HL_CALL_CHILD  (1u << 1) /* forked, and has not come out of its fork yet */
-#define HL_CALL_GAPPED (1u << 2) /* a signal handler's calls came between the parts of a restarted one */
-#define HL_CALL_AWAY   (1u << 3) /* such a handler runs: the interrupted call has not come back */
-#define HL_CALL_BACK   (1u << 4) /* it returned to the interrupted call */
+#define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
+#define HL_CALL_GAPPED   (1u << 2) /* a signal handler's calls came between the parts of a restarted one */
+#define HL_CALL_AWAY     (1u << 3) /* such a handler runs: the interrupted call has not come back */
+#define HL_CALL_BACK     (1u << 4) /* it returned to the interrupted call */
+#define HL_CALL_RESTARTS (1u << 5) /* one is interrupted, or was and came back */
+
+/* What a call that is begun or ended as most are has none of, in both_flags. */
+#define HL_SLOT_ODD (HL_SLOT_OFF_CPU | HL_CALL_RESTARTS << 16)
+
+/*
+ * hl_ctl.gate grows by two whenever the calls tier is attached, or may have other targets.
+ * A slot's that is equal: its calls count. One that differs by this: they do not. Any other:
+ * it must be found out.
+ */
+#define HL_GATE_SHUT 1u
 
 /* ---- aggregates ---------------------------------------------------------- */
 
@@ -112,13 +138,13 @@ struct hl_cell {
 	__u64 key;   /* 0: never used */
 	__u64 start; /* of the process; (pid, start) is its identity */
 	__u64 count, errors, total, max;
+	__u64 cpu; /* whose it is */
 	__u64 state_ns[NR_HL_STATES];
 	__u32 hist[HL_HIST_CELLS];
-	__u32 pad[2];
 	/* of block requests: time queued, and in the device */
 	__u64 queue, device;
 	__u64 bytes, sequential;
-	__u64 pad2[4];
+	__u64 pad[4];
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
@@ -140,24 +166,27 @@ struct hl_key {
 
 /* Counters only grow. Each is written by its CPU. */
 struct hl_cpu {
-	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
+	__u64 id;      /* which CPU this is; set by user space */
+	__u32 running; /* where in hl_slots the thread is that came last, if it is there at all */
+	__u32 pad;
+	__u64 call_enter;
 	__u64 waits_seen;
+	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
 	__u64 waits_clock; /* times off the CPU with a clock that went backwards */
 	__u64 waits_other; /* landed in the "(other)" cell */
 	__u64 homeless;    /* switch-ins of a thread without a slot */
 	__u64 threads_seen, threads_lost;
 	__u64 slow_seen, slow_lost;
 	__u64 life_seen, life_lost;
-	__u64 call_enter, call_superseded, call_noreturn, call_detached, call_restarted;
+	__u64 call_superseded, call_noreturn, call_detached, call_restarted;
 	__u64 orphan_attach, orphan_child, orphan_denied;
 	__u64 calls_other, calls_overflow; /* (other) cell; more states than a call can hold */
 	__u64 calls_clock;
 	__u64 calls_homeless, call_looked;
 	__u64 missed;       /* switch-outs that no tracepoint told of */
-	__u64 id;           /* which CPU this is; set by user space */
 	__u64 targets_lost; /* children of targets that are none, for want of room */
 	__u64 block_seen, block_full, block_unpaired, block_clock;
-	__u64 pad[8];
+	__u64 pad2[7];
 };
 
 #define HL_ROOM_BYTES 320 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
@@ -187,7 +216,7 @@ struct hl_cfg {
 struct hl_ctl {
 	__u64 slow_ns;
 	__u32 calls_gen; /* grows with each attachment of the calls tier */
-	__u32 filter_gen;
+	__u32 gate;      /* see HL_GATE_SHUT */
 	__u32 filter;
 	__u32 nr_comms, nr_cgroups;
 	__u32 pool_next; /* first cell that was never handed out */
@@ -200,7 +229,8 @@ struct hl_ctl {
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 };
 
-_Static_assert(sizeof(struct hl_slot) == 392, "128 Ki slots are 49 MiB");
+_Static_assert(sizeof(struct hl_slot) == 384, "128 Ki slots are 48 MiB");
+_Static_assert(__builtin_offsetof(struct hl_slot, since) == 64, "a slot's first line is the calls'");
 _Static_assert(sizeof(struct hl_cell) % 64 == 0, "cell is whole cache lines");
 _Static_assert(sizeof(struct hl_cpu) % 64 == 0, "per-CPU counters do not share lines");
 

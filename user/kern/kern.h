@@ -250,7 +250,8 @@ struct live {
 /* Build in l->buf, hand on, forget. */
 #define LIVE_BEGIN(l, KIND, body)                                                                            \
 	((struct hl_rec_##body *)rec_begin(&(l)->buf, HL_KIND_##KIND, sizeof(struct hl_rec_##body)))
-void live_emit(struct live *l);                           /* what was begun last */
+void live_emit(struct live *l); /* what was begun last */
+void live_gate(struct live *l); /* every thread is asked again whether its calls count */
 uint64_t live_boot(const struct live *l, uint64_t clock); /* run queue clock -> CLOCK_BOOTTIME */
 
 #endif

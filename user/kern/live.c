@@ -115,12 +115,18 @@ static void set_ctl(struct live *l)
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
 		l->sh.cpus[i].id = i;
 	ctl->slow_ns = l->cfg.slow_ns;
+	ctl->gate = 2; /* no slot's */
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {
 		uint8_t op = (i - 1) % NR_HL_CELL_KINDS;
 
 		l->sh.cells[i].key = HL_KEY(0, HL_NR_OTHER, op == HL_OP_WAIT ? HL_STATE_OTHER : 0, 0, op);
 	}
+}
+
+void live_gate(struct live *l)
+{
+	__atomic_fetch_add(&l->sh.ctl->gate, 2, __ATOMIC_ACQ_REL);
 }
 
 static int add_pid(struct live *l, uint32_t pid)
@@ -170,7 +176,6 @@ static int set_targets(struct live *l)
 			return err;
 	}
 	ctl->filter = HL_FILTER_ON | HL_FILTER_FOLLOW;
-	ctl->filter_gen = 1;
 	return 0;
 }
 
@@ -283,7 +288,7 @@ int live_add_target(struct live *l, uint32_t pid)
 	if (l->unfiltered)
 		return err;
 	l->sh.ctl->filter |= HL_FILTER_ON | HL_FILTER_FOLLOW;
-	l->sh.ctl->filter_gen++;
+	live_gate(l);
 	return err;
 }
 

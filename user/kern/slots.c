@@ -15,11 +15,11 @@ struct reading {
 static bool read_slot(const struct hl_slot *s, struct hl_slot *copy)
 {
 	for (int i = 0; i < 100; i++) {
-		uint32_t before = __atomic_load_n(&s->seq, __ATOMIC_ACQUIRE);
+		uint16_t before = __atomic_load_n(&s->seq, __ATOMIC_ACQUIRE);
 
 		if (before & 1)
 			continue;
-		memcpy(copy, (const void *)s, offsetof(struct hl_slot, call_begin));
+		memcpy(copy, (const void *)s, sizeof(*copy));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&s->seq, __ATOMIC_RELAXED) == before)
 			return true;

@@ -55,6 +55,7 @@ static int attach(struct live *l, bool looking)
 
 	__atomic_store_n(&ctl->look, looking, __ATOMIC_RELEASE);
 	__atomic_store_n(&ctl->calls_gen, ctl->calls_gen + 1, __ATOMIC_RELEASE);
+	live_gate(l);
 	err = object_attach(&l->core, t->exit_prog, &t->exit);
 	if (!err)
 		err = object_attach(&l->core, t->enter_prog, &t->enter);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* exec from another thread than the leader, whose number and identity it takes. */
+#ifndef HL_EXEC_BPF_H
+#define HL_EXEC_BPF_H
+
+#include "bpf/ledger.bpf.h"
+
+/* The leader's last switch-out may come after it gave its number away, and not find its home. */
+static __noinline int leader_end(struct task_struct *p)
+{
+	struct hl_slot *s = slot_place(p->pid);
+	struct hl_cpu *cpu = this_cpu();
+
+	if (s && cpu && s->owner > HL_BUSY && s->owner != owner_of(p) && s->tid == (__u32)p->pid)
+		ledger_end(s, cpu);
+	return 0;
+}
+
+/* Where the thread's ledger was until it took the leader's number. */
+static __always_inline struct hl_slot *slot_before(struct task_struct *p, __u32 old_tid)
+{
+	struct hl_slot *s = slot_place(old_tid);
+
+	if (!s || s->owner != owner_of(p))
+		s = bpf_task_storage_get(&hl_homes, p, NULL, 0);
+	return s && s->owner == owner_of(p) && s->tid == old_tid ? s : NULL;
+}
+
+/* Its ledger runs to where the next one begins. It is running: there is nothing but `cpu`. */
+static __always_inline void ledger_until(struct hl_slot *s, __u64 at, struct hl_cpu *cpu)
+{
+	if (at <= s->since || (s->flags & HL_SLOT_OFF_CPU))
+		return;
+	book(s, HL_STATE_CPU, at - s->since, cpu);
+	s->since = at;
+}
+
+/* The thread took the leader's identity: its ledger ends, and its open call goes along. */
+static __noinline int slot_move(struct task_struct *p, __u32 old_tid)
+{
+	struct hl_slot *old = slot_before(p, old_tid), *s;
+	struct hl_cpu *cpu = this_cpu();
+	__u64 begin, now = rq_clock(p);
+	__u32 gen, call;
+
+	if (!old || !cpu)
+		return 0;
+	begin = old->call_begin;
+	call = old->call;
+	gen = old->call_gen;
+	old->call_begin = 0;
+	s = slot_find(p); /* it may have switched since, and found a home by that */
+	ledger_until(old, s && s != old ? s->begin : now, cpu);
+	ledger_end(old, cpu);
+	if (!s || s == old) {
+		s = slot_take(p, now);
+		if (!s)
+			return 0;
+		slot_own(s, p);
+	}
+	s->call = call;
+	s->open_states = 0;
+	s->call_gen = gen;
+	s->call_begin = begin;
+	return 0;
+}
+
+#endif
