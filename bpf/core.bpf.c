@@ -80,11 +80,29 @@ int sched_switch(__u64 *ctx)
 			s = slot_late(next, cpu, now, true);
 		if (s) {
 			arrival_read(next, &a, now);
-			ledger_in(s, &a, cpu);
+			if (is_back(s, &a))
+				ledger_back(s, &a, cpu);
+			else
+				ledger_in(s, &a, cpu);
 		}
 	}
 	if (now - cpu->clock > CLOCK_PAIR_NS)
 		clock_pair(cpu, now);
+	return 0;
+}
+
+/* The waker is not the thread that sched_switch noted last, or none in its own context. */
+static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s)
+{
+	struct task_struct *cur = bpf_get_current_task_btf();
+
+	if (in_own_context(ctx, cur)) {
+		s->waker_tid = cur->pid;
+		s->waker_pid = cur->tgid;
+		s->waker = HL_WAKER_THREAD;
+	} else {
+		s->waker = HL_WAKER_INTERRUPT;
+	}
 	return 0;
 }
 
@@ -93,21 +111,20 @@ int sched_switch(__u64 *ctx)
 SEC("tp_btf/sched_waking")
 int sched_waking(__u64 *ctx)
 {
-	struct task_struct *p = (void *)ctx[0], *cur;
-	struct hl_slot *s = slot_find(p);
+	struct task_struct *p = (void *)ctx[0];
+	struct hl_slot *s = slot_find(p), *by;
+	struct hl_cpu *cpu = this_cpu();
 
-	if (!s)
+	if (!s || !cpu)
 		return 0;
-	cur = bpf_get_current_task_btf();
-	if (in_own_context(ctx, cur)) {
-		s->waker_tid = cur->pid;
-		s->waker_pid = cur->tgid;
-		s->waker = HL_WAKER_THREAD;
-	} else {
-		s->waker = HL_WAKER_INTERRUPT;
-	}
 	if (s->flags & HL_SLOT_WAS_ASLEEP)
 		s->throttled = throttled_total(p);
+	by = slot_in_context(ctx, cpu);
+	if (!by)
+		return woken_otherwise(ctx, s);
+	s->waker_tid = by->tid;
+	s->waker_pid = by->pid;
+	s->waker = HL_WAKER_THREAD;
 	return 0;
 }
 

@@ -145,16 +145,17 @@ __hot __u8 file_kind(__u64 file, __u64 *object)
 }
 
 /* What a descriptor of a task leads to. *object is 0 where there is nothing. */
+__hot __u8 fd_look(__u64 task, __u32 fd, __u64 *object)
+{
+	__u64 file = fd_file(task, fd);
+
+	*object = 0;
+	return file ? file_kind(file, object) : FILE_NONE;
+}
+
 __global int fd_kind(__u64 task, __u32 fd, __u64 *object)
 {
-	__u64 file = fd_file(task, fd), at = 0;
-	__u8 kind;
-
-	if (!object)
-		return FILE_NONE;
-	kind = file ? file_kind(file, &at) : FILE_NONE;
-	*object = at;
-	return kind;
+	return object ? fd_look(task, fd, object) : FILE_NONE;
 }
 
 /* A descriptor by which a program ends its own poll: an eventfd, or a pair of sockets of which

@@ -26,24 +26,28 @@ __hot void slot_unlock(struct hl_slot *s)
 }
 
 /* While a system call is open: remember the clock of a state before the call adds to it. */
-__hot void call_touch(struct hl_slot *s, __u8 state, struct hl_cpu *cpu)
+__global int call_touch(struct hl_slot *s, __u8 state, struct hl_cpu *cpu)
 {
-	__u8 n = s->open_states;
+	__u8 n;
 
+	if (!s || !cpu)
+		return 0;
+	n = s->open_states;
 	for (int i = 0; i < HL_CALL_STATES; i++) {
 		if (i >= n)
 			break;
 		if (s->open_state[i] == state)
-			return;
+			return 0;
 	}
 	if (n >= HL_CALL_STATES) {
 		s->open_states = HL_CALL_STATES + 1;
 		cpu->calls_overflow++;
-		return;
+		return 0;
 	}
 	s->open_state[n] = state;
 	s->open_ns[n] = s->state_ns[state & (NR_HL_STATES - 1)];
 	s->open_states = n + 1;
+	return 0;
 }
 
 __hot void book(struct hl_slot *s, __u8 state, __u64 ns, struct hl_cpu *cpu)
@@ -104,6 +108,7 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 /* How the time off the CPU splits. */
 struct split {
 	__u64 off, slept, queued, throttled;
+	__u64 delay; /* what the scheduler's count of queued time has grown by */
 };
 
 /* What the scheduler knows of a thread that comes to the CPU. */
@@ -135,9 +140,8 @@ __hot __u64 queued_since(const struct hl_slot *s, const struct arrival *a)
 __hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split *t)
 {
 	t->off = a->now - s->since;
-	t->queued = queued_since(s, a);
-	if (t->queued > t->off)
-		t->queued = t->off;
+	t->delay = queued_since(s, a);
+	t->queued = t->delay < t->off ? t->delay : t->off;
 	t->slept = t->off - t->queued;
 	if (t->slept && !(s->flags & HL_SLOT_WAS_ASLEEP)) {
 		/* one that was preempted with its state set is runnable, but not queued to the
@@ -241,49 +245,63 @@ static __noinline int ledger_lost(struct hl_slot *s, const struct arrival *a, st
 	return 0;
 }
 
-/* From now on it runs. */
-__hot void ledger_runs(struct hl_slot *s, const struct arrival *a)
+/* From now on it runs. delay: what it was queued since the last switch that was seen. */
+__hot void ledger_runs(struct hl_slot *s, const struct arrival *a, __u64 delay)
 {
 	s->since = a->now;
-	s->run_delay += queued_since(s, a);
+	s->run_delay += delay;
 	s->ran = a->ran;
 	s->switches++;
 	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY);
 }
 
-__global int ledger_in(struct hl_slot *s, struct arrival *a, struct hl_cpu *cpu)
+/* Back on a CPU: what it was off is counted and booked. */
+__hot void ledger_back(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
 {
 	struct split t;
 
-	if (!s || !a || !cpu)
-		return 0;
-	/* no tracepoint told of its leaving, or it ran while it was off the CPU for all we know */
-	if (s->switches && (!(s->flags & HL_SLOT_OFF_CPU) || a->ran != s->ran)) {
-		slot_lock(s);
-		ledger_lost(s, a, cpu);
-		ledger_runs(s, a);
-		slot_unlock(s);
-		return 0;
-	}
-	if (!s->begin || !(s->flags & HL_SLOT_OFF_CPU))
-		ledger_first(s, a);
 	cpu->waits_seen++;
-	if (a->now < s->since && s->since - a->now < HL_CLOCK_LAG_NS)
-		a->now = s->since; /* a wait shorter than the clock can tell */
-	if (a->now < s->since) {
-		cpu->waits_clock++;
-		s->flags &= ~HL_SLOT_OFF_CPU;
-		s->since = a->now;
-		return 0;
-	}
 	ledger_split(s, a, &t);
 	ledger_count(s, &t, cpu);
 	slot_lock(s);
 	book(s, s->state, t.slept, cpu);
 	book(s, HL_STATE_RUNQUEUE, t.queued, cpu);
 	book(s, HL_STATE_THROTTLED, t.throttled, cpu);
-	ledger_runs(s, a);
+	ledger_runs(s, a, t.delay);
 	slot_unlock(s);
+}
+
+/* It left the CPU and comes back, as far as its slot and the scheduler can tell. */
+__hot bool is_back(const struct hl_slot *s, const struct arrival *a)
+{
+	return (s->flags & HL_SLOT_OFF_CPU) && a->ran == s->ran && s->switches && a->now >= s->since;
+}
+
+/* It comes to a CPU, whatever was seen of it before. */
+__global int ledger_in(struct hl_slot *s, struct arrival *a, struct hl_cpu *cpu)
+{
+	if (!s || !a || !cpu)
+		return 0;
+	/* no tracepoint told of its leaving, or it ran while it was off the CPU for all we know */
+	if (s->switches && (!(s->flags & HL_SLOT_OFF_CPU) || a->ran != s->ran)) {
+		slot_lock(s);
+		ledger_lost(s, a, cpu);
+		ledger_runs(s, a, queued_since(s, a));
+		slot_unlock(s);
+		return 0;
+	}
+	if (!s->begin || !(s->flags & HL_SLOT_OFF_CPU))
+		ledger_first(s, a);
+	if (a->now < s->since && s->since - a->now < HL_CLOCK_LAG_NS)
+		a->now = s->since; /* a wait shorter than the clock can tell */
+	if (a->now < s->since) {
+		cpu->waits_seen++;
+		cpu->waits_clock++;
+		s->flags &= ~HL_SLOT_OFF_CPU;
+		s->since = a->now;
+		return 0;
+	}
+	ledger_back(s, a, cpu);
 	return 0;
 }
 
@@ -311,6 +329,9 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 	return ledger_lost(s, &a, cpu);
 }
 
+/* Until its waking says from when on being throttled counts. */
+#define HL_NEVER_THROTTLED (~0ull)
+
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
 __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
 		      struct hl_cpu *cpu)
@@ -333,7 +354,7 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	s->since = now;
 	s->run_delay = p->sched_info.run_delay;
 	s->ran = p->se.sum_exec_runtime;
-	s->throttled = throttled_total(p);
+	s->throttled = w.f.asleep ? HL_NEVER_THROTTLED : throttled_total(p);
 	s->cfs_rq = cfs_rq_id(p);
 	s->object = w.object;
 	s->arg = w.arg;

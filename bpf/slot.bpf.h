@@ -33,6 +33,14 @@ __hot struct hl_slot *slot_find(struct task_struct *p)
 	return s && s->owner == owner_of(p) ? s : NULL;
 }
 
+/* What p's registers were when it entered the kernel. */
+__hot struct pt_regs *saved_regs(struct task_struct *p, struct hl_slot *s)
+{
+	if (cfg.flags & HL_CFG_CAST)
+		return CAST(struct pt_regs, s->regs);
+	return (struct pt_regs *)bpf_task_pt_regs(p);
+}
+
 /*
  * The thread that runs on this CPU, where the hook got its saved registers from the kernel:
  * they stand at the end of a stack that nobody else has, and so say whose the slot is that
@@ -44,6 +52,32 @@ __hot struct hl_slot *slot_running(struct hl_cpu *cpu, __u64 regs)
 	struct hl_slot *s = bpf_map_lookup_elem(&hl_slots, &at);
 
 	return s && s->regs == regs ? s : NULL;
+}
+
+/*
+ * The thread that runs on this CPU and in whose own context this is, as in_own_context tells
+ * it: this hook's ctx lies on the stack that ends with its saved registers. NULL: it is not
+ * the one that sched_switch noted last, or it is not certain.
+ */
+#define HL_STACK_DEPTH 15360 /* a stack is longer */
+
+__hot struct hl_slot *slot_in_context(void *ctx, struct hl_cpu *cpu)
+{
+	__u32 at = cpu->running;
+	struct hl_slot *s = bpf_map_lookup_elem(&hl_slots, &at);
+	__u64 low, high;
+
+	if (!s)
+		return NULL;
+	high = s->regs;
+	low = high - HL_STACK_DEPTH;
+	asm volatile(""
+		     : "+r"(high), "+r"(low)); /* the verifier compares ctx, but does not subtract from it */
+	if ((__u64)ctx < low || (__u64)ctx >= high)
+		return NULL;
+	if ((s->flags & HL_SLOT_KTHREAD) || !(cfg.flags & HL_CFG_CAST))
+		return NULL;
+	return regs_nr(CAST(struct pt_regs, s->regs)) >= 0 ? s : NULL;
 }
 
 __hot void slot_runs(struct hl_cpu *cpu, struct task_struct *p)

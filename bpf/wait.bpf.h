@@ -90,7 +90,7 @@ __hot __u8 detail_of(__u8 kind)
 
 __hot void wait_on_fd(__u64 task, struct hl_wait *w, __u32 fd)
 {
-	w->f.file = fd_kind(task, fd, &w->object);
+	w->f.file = fd_look(task, fd, &w->object);
 	w->detail = detail_of(w->f.file);
 }
 
@@ -294,9 +294,8 @@ __hot void wait_restarted(struct hl_slot *s, struct hl_wait *w, bool compat)
 }
 
 /* Which call p is in. false: none. */
-__hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w)
+__hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w, struct pt_regs *regs)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(p);
 	long nr = regs_nr(regs);
 	bool compat;
 
@@ -317,14 +316,17 @@ __hot bool wait_call(struct task_struct *p, struct hl_slot *s, struct hl_wait *w
 /* Which call p is in, and what that makes of its sleep. s: its slot, for what it did before. */
 __hot void wait_gather(struct task_struct *p, struct hl_slot *s, struct hl_wait *w)
 {
+	struct pt_regs *regs;
+
 	w->abi = HL_NATIVE_ABI;
 	if (has_no_calls(p)) {
 		w->nr = HL_NR_KTHREAD;
 		w->f.kthread = 1;
 		return;
 	}
-	if (wait_call(p, s, w) && w->f.asleep)
-		wait_args(w->task, w, (struct pt_regs *)bpf_task_pt_regs(p), w->abi == HL_COMPAT_ABI);
+	regs = saved_regs(p, s);
+	if (wait_call(p, s, w, regs) && w->f.asleep)
+		wait_args(w->task, w, regs, w->abi == HL_COMPAT_ABI);
 }
 
 #endif
