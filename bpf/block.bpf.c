@@ -141,7 +141,7 @@ __hot void request_owner(struct request *rq, struct hl_request *r)
 		d = inode ? bpf_map_lookup_elem(&dirtiers, &inode) : NULL;
 	}
 	r->pid = cur->tgid;
-	r->start = cur->group_leader->start_boottime;
+	r->start = TASK_PTR(cur, group_leader)->start_boottime;
 	barrier_compiler(); /* one load must not be of two kinds of pointers */
 	if (d) {
 		r->pid = d->pid;
@@ -389,7 +389,8 @@ int BPF_PROG(block_io_done, struct request *rq)
 static __noinline int made_dirty(struct address_space *mapping)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
-	struct hl_dirtier d = { .pid = cur->tgid, .start = cur->group_leader->start_boottime }, *was;
+	struct hl_dirtier d = { .pid = cur->tgid, .start = TASK_PTR(cur, group_leader)->start_boottime },
+			  *was;
 	__u64 inode;
 
 	if (!mapping || cur->flags & HL_PF_KTHREAD)

@@ -44,16 +44,34 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
 #define LOAD(type, ptr, member)                                                                              \
 	(cfg.flags & HL_CFG_CAST ? CAST(type, ptr)->member : BPF_CORE_READ((type *)(ptr), member))
 
+/*
+ * A pointer that a task holds. Read through the task itself, which the verifier trusts, each way
+ * that leads there makes it search all the kernel's types by name for whether that pointer is to
+ * be trusted too: 0.4 ms, a hundred times over. Nobody needs its trust, but a load through what
+ * is not trusted is a little dearer: on the hottest paths a pointer is read once and handed on.
+ */
+#define TASK_PTR(p, member) (cfg.flags & HL_CFG_CAST ? CAST(struct task_struct, p)->member : (p)->member)
+
 /* ---- scheduler ----------------------------------------------------------------- */
 
-/*
- * The run queue's clock, which the scheduler has updated before its tracepoints fire.
- * Without CONFIG_FAIR_GROUP_SCHED there is no way from a task to its run queue.
- */
-__hot __u64 rq_clock(struct task_struct *p)
+/* The run queue of p's group on its CPU. Without CONFIG_FAIR_GROUP_SCHED there is no such way
+ * from a task to its run queue: NULL, and what is read through it is not there either. */
+__hot struct cfs_rq *cfs_rq_of(struct task_struct *p)
 {
-	if (bpf_core_field_exists(p->se.cfs_rq))
-		return p->se.cfs_rq->rq->clock;
+	return bpf_core_field_exists(p->se.cfs_rq) ? TASK_PTR(p, se.cfs_rq) : NULL;
+}
+
+/* The same for where a program begins: there is one way to there. */
+__hot struct cfs_rq *cfs_rq_first(struct task_struct *p)
+{
+	return bpf_core_field_exists(p->se.cfs_rq) ? p->se.cfs_rq : NULL;
+}
+
+/* The run queue's clock, which the scheduler has updated before its tracepoints fire. */
+__hot __u64 rq_clock(struct cfs_rq *rq)
+{
+	if (bpf_core_field_exists(((struct task_struct *)0)->se.cfs_rq))
+		return rq->rq->clock;
 	return bpf_ktime_get_ns();
 }
 
@@ -98,13 +116,13 @@ struct task_struct___throttled {
 	bool throttled;
 } __attribute__((preserve_access_index));
 
-__hot bool is_throttled(struct task_struct *p)
+__hot bool is_throttled(struct task_struct *p, struct cfs_rq *rq)
 {
 	struct task_struct___throttled *t = (void *)p;
 
 	if (bpf_core_field_exists(t->throttled))
 		return t->throttled;
-	return bpf_core_field_exists(p->se.cfs_rq->throttle_count) && p->se.cfs_rq->throttle_count > 0;
+	return bpf_core_field_exists(rq->throttle_count) && rq->throttle_count > 0;
 }
 
 /* How long the run queue of p's group has been throttled, on the run queue's clock since
@@ -116,10 +134,10 @@ struct cfs_rq___pelt {
 	__u64 throttled_clock_pelt_time;
 } __attribute__((preserve_access_index));
 
-__hot __u64 throttled_total(struct task_struct *p)
+__hot __u64 throttled_total(struct cfs_rq *rq)
 {
-	struct cfs_rq___self *s = (void *)p->se.cfs_rq;
-	struct cfs_rq___pelt *o = (void *)p->se.cfs_rq;
+	struct cfs_rq___self *s = (void *)rq;
+	struct cfs_rq___pelt *o = (void *)rq;
 
 	if (bpf_core_field_exists(s->throttled_clock_self_time))
 		return s->throttled_clock_self_time;
@@ -130,9 +148,9 @@ __hot __u64 throttled_total(struct task_struct *p)
 
 /* Which run queue that is: to see whether the thread came back to the same one. How far it is
  * from the thread itself, in cache lines, says as much as its address, and is shorter. */
-__hot __u32 cfs_rq_id(struct task_struct *p)
+__hot __u32 cfs_rq_id(struct task_struct *p, struct cfs_rq *rq)
 {
-	return bpf_core_field_exists(p->se.cfs_rq) ? ((__u64)p->se.cfs_rq - (__u64)p) >> 6 : 0;
+	return ((__u64)rq - (__u64)p) >> 6;
 }
 
 /* TASK_FROZEN since v6.1 (f5d39b020809), for cgroup v1. A thread in vfork has its `frozen` bit
@@ -196,19 +214,13 @@ __hot long regs_nr(struct pt_regs *r)
 
 __hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
 {
-	if (compat) {
-		a[0] = (__u32)r->bx;
-		a[1] = (__u32)r->cx;
-		a[2] = (__u32)r->dx;
-		if (n > 3)
-			a[3] = (__u32)r->si;
-		return;
-	}
-	a[0] = r->di;
-	a[1] = r->si;
-	a[2] = r->dx;
+	a[0] = compat ? (__u32)r->bx : r->di;
+	if (n > 1)
+		a[1] = compat ? (__u32)r->cx : r->si;
+	if (n > 2)
+		a[2] = compat ? (__u32)r->dx : r->dx;
 	if (n > 3)
-		a[3] = r->r10;
+		a[3] = compat ? (__u32)r->si : r->r10;
 }
 
 __hot __u64 regs_sp(struct pt_regs *r)
@@ -233,8 +245,10 @@ __hot long regs_nr(struct pt_regs *r)
 __hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
 {
 	a[0] = r->orig_x0;
-	a[1] = r->regs[1];
-	a[2] = r->regs[2];
+	if (n > 1)
+		a[1] = r->regs[1];
+	if (n > 2)
+		a[2] = r->regs[2];
 	if (n > 3)
 		a[3] = r->regs[3];
 }
@@ -267,7 +281,7 @@ __hot bool is_interrupts(struct task_struct *p)
 __hot bool in_own_context(void *ctx, struct task_struct *cur)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(cur);
-	__u64 low = (__u64)cur->stack, high = (__u64)regs;
+	__u64 low = (__u64)TASK_PTR(cur, stack), high = (__u64)regs;
 
 	asm volatile("" : "+r"(high)); /* the verifier compares ctx, but does not subtract from it */
 	if ((__u64)ctx < low || (__u64)ctx >= high)

@@ -56,7 +56,8 @@ int sched_switch(__u64 *ctx)
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 	__u32 cpu_id = bpf_get_smp_processor_id(), state;
 	struct hl_cpu *cpu = bpf_map_lookup_elem(&hl_cpus, &cpu_id);
-	__u64 now = rq_clock(prev);
+	struct cfs_rq *prev_rq = cfs_rq_first(prev), *next_rq = cfs_rq_first(next);
+	__u64 now = rq_clock(prev_rq);
 	struct arrival a;
 	struct hl_slot *s;
 
@@ -68,7 +69,7 @@ int sched_switch(__u64 *ctx)
 			s = slot_late(prev, cpu, now, false);
 		if (s) {
 			state = switch_prev_state(ctx, prev);
-			ledger_out(prev, s, now, (bool)ctx[0], state, cpu);
+			ledger_out(prev, prev_rq, s, now, (bool)ctx[0], state, cpu);
 			if (state & HL_TASK_DEAD)
 				ledger_end(s, cpu);
 		}
@@ -79,7 +80,7 @@ int sched_switch(__u64 *ctx)
 		if (!s)
 			s = slot_late(next, cpu, now, true);
 		if (s) {
-			arrival_read(next, &a, now);
+			arrival_read(next, next_rq, &a, now);
 			if (is_back(s, &a))
 				ledger_back(s, &a, cpu);
 			else
@@ -118,7 +119,7 @@ int sched_waking(__u64 *ctx)
 	if (!s || !cpu)
 		return 0;
 	if (s->flags & HL_SLOT_WAS_ASLEEP)
-		s->throttled = throttled_total(p);
+		s->throttled = throttled_total(cfs_rq_first(p));
 	by = slot_in_context(ctx, cpu);
 	if (!by)
 		return woken_otherwise(ctx, s);

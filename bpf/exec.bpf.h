@@ -40,7 +40,7 @@ static __noinline int slot_move(struct task_struct *p, __u32 old_tid)
 {
 	struct hl_slot *old = slot_before(p, old_tid), *s;
 	struct hl_cpu *cpu = this_cpu();
-	__u64 begin, now = rq_clock(p);
+	__u64 begin, now = rq_clock(cfs_rq_of(p));
 	__u32 gen, call;
 
 	if (!old || !cpu)

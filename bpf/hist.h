@@ -18,48 +18,45 @@
 #define HL_HIST_CELLS    (((HL_HIST_MAX_LOG2 - HL_HIST_MIN_LOG2) << HL_HIST_SCALE) + 2)
 #define HL_HIST_LAST     (HL_HIST_CELLS - 1)
 
-/* floor(2^63 * 2^(j/8)), j = 1..7: what a mantissa shifted to bit 63 must exceed. */
-#define HL_HIST_M1 0x8b95c1e3ea8bd6e6ull
-#define HL_HIST_M2 0x9837f0518db8a96full
-#define HL_HIST_M3 0xa5fed6a9b15138eaull
-#define HL_HIST_M4 0xb504f333f9de6484ull
-#define HL_HIST_M5 0xc5672a115506daddull
-#define HL_HIST_M6 0xd744fccad69d6af4ull
-#define HL_HIST_M7 0xeac0c6e7dd24392eull
+/* floor(2^63 * 2^(j/8)), j = 1..8: what a mantissa shifted to bit 63 must exceed to be in bucket
+ * j of its power of two and not in the one below. One lies in each eighth from 1 to 2. */
+static const __u64 hl_hist_bounds[8] = {
+	0x8b95c1e3ea8bd6e6ull, 0x9837f0518db8a96full, 0xa5fed6a9b15138eaull, 0xb504f333f9de6484ull,
+	0xc5672a115506daddull, 0xd744fccad69d6af4ull, 0xeac0c6e7dd24392eull, 0xffffffffffffffffull,
+};
+
+/* 1 where a > b, without a branch: those cost a wrong guess each on durations of all sizes, and
+ * the verifier follows every one. a and b are less than 2^63 apart. */
+static inline __attribute__((always_inline)) __u32 hl_is_more(__u64 a, __u64 b)
+{
+	return (b - a) >> 63;
+}
 
 /* Position of the highest bit set; v > 0. BPF has no instruction for it. */
 static inline __attribute__((always_inline)) __u32 hl_log2(__u64 v)
 {
-	__u32 r = 0;
+	__u32 r = hl_is_more(v >> 32, 0) << 5, more;
 
-	if (v >> 32) {
-		v >>= 32;
-		r = 32;
-	}
-	if (v >> 16) {
-		v >>= 16;
-		r += 16;
-	}
-	if (v >> 8) {
-		v >>= 8;
-		r += 8;
-	}
-	if (v >> 4) {
-		v >>= 4;
-		r += 4;
-	}
-	if (v >> 2) {
-		v >>= 2;
-		r += 2;
-	}
-	return r + (__u32)(v >> 1);
+	v >>= r;
+	more = hl_is_more(v, 0xffff) << 4;
+	v >>= more;
+	r += more;
+	more = hl_is_more(v, 0xff) << 3;
+	v >>= more;
+	r += more;
+	more = hl_is_more(v, 0xf) << 2;
+	v >>= more;
+	r += more;
+	more = hl_is_more(v, 3) << 1;
+	v >>= more;
+	return r + more + (__u32)(v >> 1);
 }
 
 /* The cell of a duration in ns, 0 .. HL_HIST_LAST. Exact for every ns: no boundary
  * but a power of two is a whole number, and that one belongs to the cell below. */
 static inline __attribute__((always_inline)) __u32 hl_hist_cell(__u64 ns)
 {
-	__u32 e, sub;
+	__u32 e, eighth;
 	__u64 m;
 
 	if (ns <= (1ull << HL_HIST_MIN_LOG2))
@@ -68,11 +65,10 @@ static inline __attribute__((always_inline)) __u32 hl_hist_cell(__u64 ns)
 		return HL_HIST_LAST;
 	e = hl_log2(ns);
 	m = ns << (63 - e);
-	if (m > HL_HIST_M4)
-		sub = m > HL_HIST_M6 ? (m > HL_HIST_M7 ? 7 : 6) : (m > HL_HIST_M5 ? 5 : 4);
-	else
-		sub = m > HL_HIST_M2 ? (m > HL_HIST_M3 ? 3 : 2) : (m > HL_HIST_M1 ? 1 : 0);
-	return ((e - HL_HIST_MIN_LOG2) << HL_HIST_SCALE) + sub + 1 - (m == 1ull << 63);
+	eighth = m >> 60 & 7;
+	/* a power of two is in the cell below */
+	return ((e - HL_HIST_MIN_LOG2) << HL_HIST_SCALE) + eighth + hl_is_more(m, hl_hist_bounds[eighth]) +
+	       hl_is_more(m, 1ull << 63);
 }
 
 #endif

@@ -53,7 +53,7 @@ __hot __u64 clock_now(void)
 	clock = cpu->clock;
 	boot = cpu->boot;
 	if (!clock)
-		return rq_clock(bpf_get_current_task_btf());
+		return rq_clock(cfs_rq_of(bpf_get_current_task_btf()));
 	return clock + (bpf_ktime_get_boot_ns() - boot);
 }
 
@@ -73,13 +73,13 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 	s->object = (__u64)p; /* in and out of memory: then it is a number to the verifier */
 	barrier_compiler();
 	w.task = s->object;
-	w.f.throttled = !w.f.asleep && is_throttled(p);
+	w.f.throttled = !w.f.asleep && is_throttled(p, cfs_rq_of(p));
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, w.f.task_state);
 	wait_gather(p, s, &w);
 	s->since = s->begin = now;
-	s->throttled = throttled_total(p);
-	s->cfs_rq = cfs_rq_id(p);
+	s->throttled = throttled_total(cfs_rq_of(p));
+	s->cfs_rq = cfs_rq_id(p, cfs_rq_of(p));
 	s->object = w.object;
 	s->arg = w.arg;
 	s->nr = w.nr;

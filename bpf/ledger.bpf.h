@@ -117,14 +117,14 @@ struct arrival {
 	__u32 cfs_rq;
 };
 
-__hot void arrival_read(struct task_struct *p, struct arrival *a, __u64 now)
+__hot void arrival_read(struct task_struct *p, struct cfs_rq *rq, struct arrival *a, __u64 now)
 {
 	a->now = now;
 	a->queued_at = p->sched_info.last_queued;
 	a->run_delay = p->sched_info.run_delay;
 	a->ran = p->se.sum_exec_runtime;
-	a->throttled = throttled_total(p);
-	a->cfs_rq = cfs_rq_id(p);
+	a->throttled = throttled_total(rq);
+	a->cfs_rq = cfs_rq_id(p, rq);
 }
 
 /* How long it was queued since the last switch that was seen. */
@@ -313,7 +313,7 @@ static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, _
 
 	if (at <= s->since || at > now)
 		at = s->since ?: now;
-	arrival_read(p, &a, at);
+	arrival_read(p, cfs_rq_of(p), &a, at);
 	/* what it ran after that is of this stay: only more was in a stay that nobody saw */
 	a.ran -= s->ran;
 	a.ran = s->ran + (a.ran > now - a.now ? a.ran - (now - a.now) : 0);
@@ -325,7 +325,7 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 {
 	struct arrival a;
 
-	arrival_read(p, &a, now);
+	arrival_read(p, cfs_rq_of(p), &a, now);
 	return ledger_lost(s, &a, cpu);
 }
 
@@ -333,14 +333,14 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 #define HL_NEVER_THROTTLED (~0ull)
 
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
-__hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool preempt, __u32 state,
-		      struct hl_cpu *cpu)
+__hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *s, __u64 now, bool preempt,
+		      __u32 state, struct hl_cpu *cpu)
 {
 	struct hl_wait w = { .task = s->owner };
 
 	w.f.task_state = state;
 	w.f.asleep = !preempt && state && is_dequeued(p);
-	w.f.throttled = !w.f.asleep && is_throttled(p);
+	w.f.throttled = !w.f.asleep && is_throttled(p, rq);
 	w.f.in_iowait = in_iowait(p);
 	w.f.frozen = w.f.asleep && is_frozen(p, state);
 	if (s->flags & HL_SLOT_OFF_CPU)
@@ -354,8 +354,8 @@ __hot void ledger_out(struct task_struct *p, struct hl_slot *s, __u64 now, bool 
 	s->since = now;
 	s->run_delay = p->sched_info.run_delay;
 	s->ran = p->se.sum_exec_runtime;
-	s->throttled = w.f.asleep ? HL_NEVER_THROTTLED : throttled_total(p);
-	s->cfs_rq = cfs_rq_id(p);
+	s->throttled = w.f.asleep ? HL_NEVER_THROTTLED : throttled_total(rq);
+	s->cfs_rq = cfs_rq_id(p, rq);
 	s->object = w.object;
 	s->arg = w.arg;
 	s->nr = w.nr;

@@ -26,10 +26,10 @@ __hot void life_fill(struct hl_rec_life *r, struct task_struct *p, __u32 what, _
 	r->h.pid = p->tgid;
 	r->h.tid = p->pid;
 	r->start = p->start_boottime;
-	r->proc_start = p->group_leader->start_boottime;
+	r->proc_start = TASK_PTR(p, group_leader)->start_boottime;
 	r->cgroup_id = BPF_CORE_READ(p, cgroups, dfl_cgrp, kn, id);
 	r->what = what;
-	r->ppid = p->real_parent->tgid;
+	r->ppid = TASK_PTR(p, real_parent)->tgid;
 	r->uid = p->cred->uid.val;
 	r->flags = p->flags & HL_PF_KTHREAD ? HL_PROC_KTHREAD : 0;
 	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), p->comm);

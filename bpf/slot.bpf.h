@@ -88,7 +88,7 @@ __hot void slot_runs(struct hl_cpu *cpu, struct task_struct *p)
 /* Everything of a new owner but `owner` itself, which makes the slot valid. */
 static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p, __u64 now)
 {
-	struct task_struct *leader = p->group_leader;
+	struct task_struct *leader = TASK_PTR(p, group_leader);
 
 	s->start = p->start_boottime;
 	s->proc_start = leader->start_boottime;

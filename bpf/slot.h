@@ -138,13 +138,14 @@ struct hl_cell {
 	__u64 key;   /* 0: never used */
 	__u64 start; /* of the process; (pid, start) is its identity */
 	__u64 count, errors, total, max;
-	__u64 cpu; /* whose it is */
+	__u32 cpu; /* whose it is */
+	__u32 pad;
 	__u64 state_ns[NR_HL_STATES];
 	__u32 hist[HL_HIST_CELLS];
 	/* of block requests: time queued, and in the device */
 	__u64 queue, device;
 	__u64 bytes, sequential;
-	__u64 pad[4];
+	__u64 pad2[4];
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,

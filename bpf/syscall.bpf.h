@@ -52,7 +52,7 @@ static __noinline int call_begins(struct pt_regs *regs, __u64 nr, struct hl_ctl 
 	if (gate_ask(p, s, ctl, cpu) == GATE_SHUT)
 		return 0;
 	if (s->flags & HL_SLOT_OFF_CPU)
-		ledger_arrived(p, s, rq_clock(p), cpu);
+		ledger_arrived(p, s, rq_clock(cfs_rq_of(p)), cpu);
 	cpu->call_enter++;
 	if (s->call_begin)
 		cpu->call_superseded++;
@@ -295,7 +295,7 @@ static __noinline int call_ends(struct pt_regs *regs, long ret, struct hl_ctl *c
 	if (gate == GATE_SHUT)
 		return 0;
 	if (s->flags & HL_SLOT_OFF_CPU)
-		ledger_arrived(p, s, rq_clock(p), cpu);
+		ledger_arrived(p, s, rq_clock(cfs_rq_of(p)), cpu);
 	begin = s->call_begin;
 	if (!begin) {
 		call_orphan(s, gate == GATE_FIRST, cpu);

@@ -18,9 +18,9 @@ static __noinline bool target_matches(struct task_struct *p, struct hl_ctl *ctl)
 	__u64 id, *start;
 
 	start = bpf_map_lookup_elem(&hl_targets, &pid);
-	if (start && (!*start || *start == p->group_leader->start_boottime))
+	if (start && (!*start || *start == TASK_PTR(p, group_leader)->start_boottime))
 		return true;
-	bpf_probe_read_kernel_str(comm, sizeof(comm), p->group_leader->comm);
+	bpf_probe_read_kernel_str(comm, sizeof(comm), TASK_PTR(p, group_leader)->comm);
 	for (__u32 i = 0; i < HL_MAX_COMMS && i < ctl->nr_comms; i++)
 		if (*(__u64 *)ctl->comms[i] == *(__u64 *)comm &&
 		    *(__u64 *)(ctl->comms[i] + 8) == *(__u64 *)(comm + 8))
@@ -88,7 +88,7 @@ __hot void target_inherit(struct task_struct *parent, struct task_struct *child)
 	if (!ctl || !cpu || !(ctl->filter & HL_FILTER_FOLLOW) || from == to)
 		return;
 	of = bpf_map_lookup_elem(&hl_targets, &from);
-	if (!of || (*of && *of != parent->group_leader->start_boottime))
+	if (!of || (*of && *of != TASK_PTR(parent, group_leader)->start_boottime))
 		return;
 	if (bpf_map_update_elem(&hl_targets, &to, &start, BPF_ANY))
 		__sync_fetch_and_add(&cpu->targets_lost, 1);

@@ -98,15 +98,11 @@ uint64_t hist_cell(const struct hist *h, unsigned int cell)
 
 uint64_t hist_cell_upper(unsigned int cell)
 {
-	static const uint64_t eighths[] = {
-		1ull << 63, HL_HIST_M1, HL_HIST_M2, HL_HIST_M3,
-		HL_HIST_M4, HL_HIST_M5, HL_HIST_M6, HL_HIST_M7,
-	};
 	unsigned int bucket = cell + HL_HIST_FIRST; /* the number of the one above */
 
 	if (cell >= HL_HIST_LAST)
 		return UINT64_MAX;
-	return eighths[bucket % 8] >> (63 - (bucket >> HL_HIST_SCALE));
+	return (bucket % 8 ? hl_hist_bounds[bucket % 8 - 1] : 1ull << 63) >> (63 - (bucket >> HL_HIST_SCALE));
 }
 
 /* The value at the fraction f (0..1] of a cell. */

@@ -16,6 +16,8 @@
 #include "probe/probe.h"
 #include "rec/rec.h"
 
+#define FIRST_INTERVAL_NS (200 * NSEC_PER_MSEC) /* of a screen: a picture soon after the start */
+
 /* How often the rings are drained: by how much was in them, so that a quiet host's few
  * records do not wake us a thousand times a second. A burst wakes us at the rings' mark. */
 #define DRAIN_BUSY_NS (1 * NSEC_PER_MSEC)
@@ -40,6 +42,7 @@ struct session {
 	struct child child;
 	struct account account;
 	int drain_timer, tick_timer;
+	bool early;                /* the first interval of a screen is a short one */
 	uint64_t drain_ns, end_ns; /* end: CLOCK_MONOTONIC, 0: none */
 	unsigned int ticks;
 	bool started, stopping, ended;
@@ -164,6 +167,10 @@ static void on_tick(struct loop *l, void *arg)
 	struct session *s = arg;
 	uint64_t now = clock_mono_ns();
 
+	if (s->early) {
+		s->early = false;
+		session_set_interval(s, s->cfg.interval_ns);
+	}
 	/* the last interval is the final one's, which begins when all is detached */
 	if (s->cfg.count && s->ticks + 1 >= s->cfg.count) {
 		stop(s, 0);
@@ -355,6 +362,15 @@ static int finish(struct session *s)
 	return s->status;
 }
 
+/* Who is there, and in which state, at once; where the time goes soon after, whatever the interval. */
+static void begin_screen(struct session *s)
+{
+	tick(s, false);
+	s->early = s->cfg.interval_ns > FIRST_INTERVAL_NS;
+	if (s->early)
+		loop_set_timer(s->loop, s->tick_timer, FIRST_INTERVAL_NS);
+}
+
 int session_run(struct session *s)
 {
 	int err, status = start(s);
@@ -364,8 +380,8 @@ int session_run(struct session *s)
 	s->started = true;
 	set_drain(s, DRAIN_BUSY_NS);
 	session_set_interval(s, s->cfg.interval_ns);
-	if (s->cfg.screen) /* who is there, and in which state, before the first interval is over */
-		tick(s, false);
+	if (s->cfg.screen)
+		begin_screen(s);
 	if (s->cfg.duration_ns) {
 		s->end_ns = clock_mono_ns() + s->cfg.duration_ns;
 		loop_add_timer(s->loop, s->cfg.duration_ns, on_end, s);
