@@ -128,6 +128,12 @@ run: deps
 test: deps-test
 	$(Q)tests/run.sh
 
+# Other kernels, in full, under software emulation: ten minutes.
+test-kernels: deps-test
+	$(Q)$(MAKE) --no-print-directory STATIC=1 all
+	$(Q)$(MAKE) --no-print-directory work
+	$(Q)tests/vm/run.py $(or $(GUESTS),--all)
+
 bench: deps-bench all work
 	$(Q)O=$(O) tests/bench/run.sh $(BENCH)
 
@@ -148,4 +154,4 @@ clean:
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 
-.PHONY: all run test bench fuzz check format install clean deps deps-test deps-bench work unit
+.PHONY: all run test test-kernels bench fuzz check format install clean deps deps-test deps-bench work unit

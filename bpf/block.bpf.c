@@ -114,15 +114,11 @@ __hot __u64 request_inode(struct request *rq)
 {
 	struct bio *bio = rq->bio;
 	struct address_space *mapping;
-	unsigned long head;
 	struct page *page;
 
 	if (!bio || !bio->bi_io_vec)
 		return 0;
-	page = BPF_CORE_READ(bio, bi_io_vec, bv_page);
-	head = BPF_CORE_READ(page, compound_head);
-	if (head & 1) /* a page inside a larger one, which says whose it is */
-		page = (struct page *)(head - 1);
+	page = head_of(BPF_CORE_READ(bio, bi_io_vec, bv_page));
 	mapping = BPF_CORE_READ(page, mapping);
 	if (!mapping || (__u64)mapping & 3) /* an anonymous page */
 		return 0;

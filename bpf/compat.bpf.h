@@ -184,7 +184,7 @@ __hot bool has_no_calls(struct task_struct *p)
 /* Its last switch-out is over. */
 __hot bool is_over(struct task_struct *p)
 {
-	return (p->__state & HL_TASK_DEAD_BIT) && !p->on_cpu;
+	return (p->__state & HL_TASK_DEAD_BIT) && !is_on_cpu(p);
 }
 
 /* On its way out, by itself or by a signal, with its core to be written: what it sleeps for is
@@ -295,6 +295,32 @@ __hot bool current_compat_call(__u64 task)
 	if (cfg.flags & HL_CFG_CAST)
 		return in_compat_call(CAST(struct task_struct, task));
 	return in_compat_call(bpf_get_current_task_btf());
+}
+
+/* ---- pages ------------------------------------------------------------------------- */
+
+/*
+ * The page that says whose a page inside of a larger one is. Bit 0 marks that; the rest was that
+ * page's address, and is since v7.1 (8c846c879e22) what to mask the page's own address with.
+ */
+struct page___info {
+	unsigned long compound_info;
+} __attribute__((preserve_access_index));
+
+__hot struct page *head_of(struct page *page)
+{
+	struct page___info *i = (void *)page;
+	unsigned long head;
+
+	if (bpf_core_field_exists(i->compound_info))
+		head = BPF_CORE_READ(i, compound_info);
+	else
+		head = BPF_CORE_READ(page, compound_head);
+	if (!(head & 1))
+		return page;
+	if (head >> 32 == 0xffffffff) /* no address that a struct page has */
+		return (struct page *)((unsigned long)page & head);
+	return (struct page *)(head - 1);
 }
 
 /* ---- preemption -------------------------------------------------------------------- */

@@ -58,7 +58,6 @@ int sched_switch(__u64 *ctx)
 	struct hl_cpu *cpu = bpf_map_lookup_elem(&hl_cpus, &cpu_id);
 	struct cfs_rq *prev_rq = cfs_rq_first(prev), *next_rq = cfs_rq_first(next);
 	__u64 now = rq_clock(prev_rq);
-	struct arrival a;
 	struct hl_slot *s;
 
 	if (!cpu)
@@ -80,11 +79,8 @@ int sched_switch(__u64 *ctx)
 		if (!s)
 			s = slot_late(next, cpu, now, true);
 		if (s) {
-			arrival_read(next, next_rq, &a, now);
-			if (is_back(s, &a))
-				ledger_back(s, &a, cpu);
-			else
-				ledger_in(s, &a, cpu);
+			arrival_read(next, next_rq, &cpu->arrival, now);
+			ledger_in(s, &cpu->arrival, cpu);
 		}
 	}
 	if (now - cpu->clock > CLOCK_PAIR_NS)

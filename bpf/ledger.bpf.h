@@ -105,19 +105,7 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
  * update and pulls a thread over from another CPU, that comes before it left. */
 #define HL_CLOCK_LAG_NS (20 * 1000 * 1000)
 
-/* How the time off the CPU splits. */
-struct split {
-	__u64 off, slept, queued, throttled;
-	__u64 delay; /* what the scheduler's count of queued time has grown by */
-};
-
-/* What the scheduler knows of a thread that comes to the CPU. */
-struct arrival {
-	__u64 now, queued_at, run_delay, ran, throttled;
-	__u32 cfs_rq;
-};
-
-__hot void arrival_read(struct task_struct *p, struct cfs_rq *rq, struct arrival *a, __u64 now)
+__hot void arrival_read(struct task_struct *p, struct cfs_rq *rq, struct hl_arrival *a, __u64 now)
 {
 	a->now = now;
 	a->queued_at = p->sched_info.last_queued;
@@ -128,7 +116,7 @@ __hot void arrival_read(struct task_struct *p, struct cfs_rq *rq, struct arrival
 }
 
 /* How long it was queued since the last switch that was seen. */
-__hot __u64 queued_since(const struct hl_slot *s, const struct arrival *a)
+__hot __u64 queued_since(const struct hl_slot *s, const struct hl_arrival *a)
 {
 	__u64 queued = a->run_delay - s->run_delay;
 
@@ -137,7 +125,7 @@ __hot __u64 queued_since(const struct hl_slot *s, const struct arrival *a)
 	return queued;
 }
 
-__hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split *t)
+__hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl_split *t)
 {
 	t->off = a->now - s->since;
 	t->delay = queued_since(s, a);
@@ -165,7 +153,7 @@ __hot void ledger_split(struct hl_slot *s, const struct arrival *a, struct split
 }
 
 /* A slow wait goes along whole. */
-__global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu *cpu)
+__global int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
 {
 	struct slow_room *room;
 	struct slow_what *w;
@@ -193,7 +181,7 @@ __global int ledger_slow(struct hl_slot *s, const struct split *t, struct hl_cpu
 }
 
 /* Count the wait, and send it along when it was slow. */
-__hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
+__hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cpu)
 {
 	struct hl_ctl *ctl = ctl_get();
 	bool other = false;
@@ -216,7 +204,7 @@ __hot void ledger_count(struct hl_slot *s, struct split *t, struct hl_cpu *cpu)
 
 /* A thread's first time on a CPU since it has a ledger. That of one that was forked begins
  * when it was queued first: it may have been moved from queue to queue since. */
-__hot void ledger_first(struct hl_slot *s, const struct arrival *a)
+__hot void ledger_first(struct hl_slot *s, const struct hl_arrival *a)
 {
 	__u64 at = a->queued_at && a->queued_at < a->now ? a->queued_at : a->now;
 	__u64 before = s->begin || a->run_delay > at ? 0 : a->run_delay;
@@ -230,7 +218,7 @@ __hot void ledger_first(struct hl_slot *s, const struct arrival *a)
 
 /* Switches that no tracepoint told of lie between the last one and now. The scheduler's sums
  * say how long it ran and how long it was queued; for what it slept, nobody knows: `other`. */
-static __noinline int ledger_lost(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
+static __noinline int ledger_lost(struct hl_slot *s, const struct hl_arrival *a, struct hl_cpu *cpu)
 {
 	__u64 rest = a->now > s->since ? a->now - s->since : 0;
 	__u64 ran = a->ran - s->ran, queued = queued_since(s, a);
@@ -246,7 +234,7 @@ static __noinline int ledger_lost(struct hl_slot *s, const struct arrival *a, st
 }
 
 /* From now on it runs. delay: what it was queued since the last switch that was seen. */
-__hot void ledger_runs(struct hl_slot *s, const struct arrival *a, __u64 delay)
+__hot void ledger_runs(struct hl_slot *s, const struct hl_arrival *a, __u64 delay)
 {
 	s->since = a->now;
 	s->run_delay += delay;
@@ -256,29 +244,29 @@ __hot void ledger_runs(struct hl_slot *s, const struct arrival *a, __u64 delay)
 }
 
 /* Back on a CPU: what it was off is counted and booked. */
-__hot void ledger_back(struct hl_slot *s, const struct arrival *a, struct hl_cpu *cpu)
+__hot void ledger_back(struct hl_slot *s, const struct hl_arrival *a, struct hl_cpu *cpu)
 {
-	struct split t;
+	struct hl_split *t = &cpu->split;
 
 	cpu->waits_seen++;
-	ledger_split(s, a, &t);
-	ledger_count(s, &t, cpu);
+	ledger_split(s, a, t);
+	ledger_count(s, t, cpu);
 	slot_lock(s);
-	book(s, s->state, t.slept, cpu);
-	book(s, HL_STATE_RUNQUEUE, t.queued, cpu);
-	book(s, HL_STATE_THROTTLED, t.throttled, cpu);
-	ledger_runs(s, a, t.delay);
+	book(s, s->state, t->slept, cpu);
+	book(s, HL_STATE_RUNQUEUE, t->queued, cpu);
+	book(s, HL_STATE_THROTTLED, t->throttled, cpu);
+	ledger_runs(s, a, t->delay);
 	slot_unlock(s);
 }
 
 /* It left the CPU and comes back, as far as its slot and the scheduler can tell. */
-__hot bool is_back(const struct hl_slot *s, const struct arrival *a)
+__hot bool is_back(const struct hl_slot *s, const struct hl_arrival *a)
 {
 	return (s->flags & HL_SLOT_OFF_CPU) && a->ran == s->ran && s->switches && a->now >= s->since;
 }
 
-/* It comes to a CPU, whatever was seen of it before. */
-__global int ledger_in(struct hl_slot *s, struct arrival *a, struct hl_cpu *cpu)
+/* It comes to a CPU, and it is not that simple. */
+__global int ledger_odd(struct hl_slot *s, struct hl_arrival *a, struct hl_cpu *cpu)
 {
 	if (!s || !a || !cpu)
 		return 0;
@@ -294,22 +282,31 @@ __global int ledger_in(struct hl_slot *s, struct arrival *a, struct hl_cpu *cpu)
 		ledger_first(s, a);
 	if (a->now < s->since && s->since - a->now < HL_CLOCK_LAG_NS)
 		a->now = s->since; /* a wait shorter than the clock can tell */
-	if (a->now < s->since) {
-		cpu->waits_seen++;
-		cpu->waits_clock++;
-		s->flags &= ~HL_SLOT_OFF_CPU;
-		s->since = a->now;
+	if (a->now >= s->since) {
+		ledger_back(s, a, cpu);
 		return 0;
 	}
-	ledger_back(s, a, cpu);
+	cpu->waits_seen++;
+	cpu->waits_clock++;
+	s->flags &= ~HL_SLOT_OFF_CPU;
+	s->since = a->now;
 	return 0;
+}
+
+/* It comes to a CPU. */
+__hot void ledger_in(struct hl_slot *s, struct hl_arrival *a, struct hl_cpu *cpu)
+{
+	if (is_back(s, a))
+		ledger_back(s, a, cpu);
+	else
+		ledger_odd(s, a, cpu);
 }
 
 /* It runs, though no tracepoint told that it came; the scheduler noted when that was. */
 static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
 {
 	__u64 at = p->sched_info.last_arrival;
-	struct arrival a;
+	struct hl_arrival a;
 
 	if (at <= s->since || at > now)
 		at = s->since ?: now;
@@ -317,13 +314,14 @@ static __noinline int ledger_arrived(struct task_struct *p, struct hl_slot *s, _
 	/* what it ran after that is of this stay: only more was in a stay that nobody saw */
 	a.ran -= s->ran;
 	a.ran = s->ran + (a.ran > now - a.now ? a.ran - (now - a.now) : 0);
-	return ledger_in(s, &a, cpu);
+	ledger_in(s, &a, cpu);
+	return 0;
 }
 
 /* It left the CPU and came back, and no tracepoint told of either. */
 static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __u64 now, struct hl_cpu *cpu)
 {
-	struct arrival a;
+	struct hl_arrival a;
 
 	arrival_read(p, cfs_rq_of(p), &a, now);
 	return ledger_lost(s, &a, cpu);

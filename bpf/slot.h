@@ -165,6 +165,18 @@ struct hl_key {
 
 /* ---- per CPU ------------------------------------------------------------- */
 
+/* What the scheduler knows of a thread that comes to the CPU. */
+struct hl_arrival {
+	__u64 now, queued_at, run_delay, ran, throttled;
+	__u32 cfs_rq, pad;
+};
+
+/* How the time off the CPU splits. */
+struct hl_split {
+	__u64 off, slept, queued, throttled;
+	__u64 delay; /* what the scheduler's count of queued time has grown by */
+};
+
 /* Counters only grow. Each is written by its CPU. */
 struct hl_cpu {
 	__u64 id;      /* which CPU this is; set by user space */
@@ -187,7 +199,10 @@ struct hl_cpu {
 	__u64 missed;       /* switch-outs that no tracepoint told of */
 	__u64 targets_lost; /* children of targets that are none, for want of room */
 	__u64 block_seen, block_full, block_unpaired, block_clock;
-	__u64 pad2[7];
+	/* sched_switch's: there is no room on its stack */
+	struct hl_arrival arrival;
+	struct hl_split split;
+	__u64 pad2[4];
 };
 
 #define HL_ROOM_BYTES 320 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
