@@ -85,9 +85,17 @@ static int refuse(int err, int *status)
 		pr_err("this kernel has no BTF (/sys/kernel/btf/vmlinux): hostlat needs Linux 5.15 or newer "
 		       "built with "
 		       "CONFIG_DEBUG_INFO_BTF");
-	else
+	else {
 		*status = EXIT_FAILED;
+		pr_err("the kernel's BTF could not be read: %s", err_str(err));
+	}
 	return err;
+}
+
+/* It is not the kernel that cannot: something has run out. */
+static bool ran_out(int err)
+{
+	return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
 }
 
 static int check_host(struct live *l, int *status)
@@ -101,7 +109,7 @@ static int check_host(struct live *l, int *status)
 		return refuse(-EPERM, status);
 	err = feat_flags(&flags);
 	if (err)
-		return refuse(err == -EOPNOTSUPP ? err : -ENOENT, status);
+		return refuse(err == -EOPNOTSUPP || ran_out(err) ? err : -ENOENT, status);
 	l->kcfg.flags = flags;
 	l->kcfg.self = getpid();
 	return 0;
@@ -199,7 +207,7 @@ static int open_core(struct live *l, int *status)
 		object_autoload(&l->core, "cgroup_attach_task");
 	err = object_load(&l->core, false);
 	if (err) { /* whatever its word for it: under lockdown helpers are unknown to it */
-		*status = err == -ENOMEM ? EXIT_FAILED : EXIT_UNSUPPORTED;
+		*status = ran_out(err) ? EXIT_FAILED : EXIT_UNSUPPORTED;
 		return err;
 	}
 	return shared_map(&l->sh, &l->core);
