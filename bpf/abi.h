@@ -54,13 +54,14 @@ enum hl_state {
 #define HL_OPS(X) /* X(id, NAME, "key") */                                                                   \
 	X(0, WAIT, "wait")                                                                                   \
 	X(1, SYSCALL, "syscall")                                                                             \
-	X(2, BLOCK, "block")
+	X(2, BLOCK, "block")                                                                                 \
+	X(3, URING, "io_uring")
 
 enum hl_op {
 #define X(id, NAME, key) HL_OP_##NAME = id,
 	HL_OPS(X)
 #undef X
-		NR_HL_OPS = 3,
+		NR_HL_OPS = 4,
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
@@ -122,13 +123,15 @@ enum hl_block_phase {
 	X(3, LIFECYCLE, "lifecycle", "record of a fork, exec, rename, move or exit")                         \
 	X(4, THREADS, "threads", "one thread whose ledger was to be kept")                                   \
 	X(5, RECORDED, "recorded", "record handed to the recording")                                         \
-	X(6, BLOCK, "block", "one block request that was issued and completed")
+	X(6, BLOCK, "block", "one block request that was issued and completed")                              \
+	X(7, FILES, "files", "one call or wait on a file")                                                   \
+	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 7,
+		NR_HL_CLASSES = 9,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -235,13 +238,15 @@ struct hl_rec {
 	X(14, LIFE, life, 104)                                                                               \
 	X(15, DISK, disk, 112)                                                                               \
 	X(16, DISK_OP, disk_op, 96)                                                                          \
-	X(17, OP_IO, op_io, 64)
+	X(17, OP_IO, op_io, 64)                                                                              \
+	X(18, FILE, file, 64)                                                                                \
+	X(19, FILE_OP, file_op, 224)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 18,
+		HL_KIND_MAX = 20,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -381,6 +386,31 @@ struct hl_rec_disk_op {
 	__u32 first;
 	__u32 nr_buckets;
 	__u64 pad2;
+};
+
+#define HL_FILE_DELETED  (1u << 0) /* it has no name any more */
+#define HL_FILE_PATH_CUT (1u << 1) /* the path was longer than could be taken: its head is missing */
+#define HL_FILE_GONE     (1u << 2) /* no FILE_OP has this number from now on */
+
+/* A file as one process knows it, by a number that the FILE_OPs after it have. Renamed, or
+ * deleted, it is another one. Tail: its path, as in the mount namespace of the process. */
+struct hl_rec_file {
+	struct hl_rec h; /* pid, tid == pid */
+	__u64 proc_start;
+	__u64 ino;
+	__u32 dev; /* as detail_dev */
+	__u32 generation;
+	__u32 file; /* never 0 */
+	__u32 flags;
+	__u64 pad;
+};
+
+/* As OP, of what a process did to one file. op is WAIT, SYSCALL or URING. Tail as of OP. */
+struct hl_rec_file_op {
+	struct hl_rec_op o;
+	__u32 file; /* 0: the "(other)" file, which takes what had no room */
+	__u32 pad;
+	__u64 bytes;
 };
 
 #define HL_SLOW_LOWER_BOUND (1u << 0) /* began before hostlat did: duration is a lower bound */

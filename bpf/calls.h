@@ -89,6 +89,53 @@
 	X(219, 0, 128, RESTART)  /* restart_syscall */                                                       \
 	X(-1, 102, -1, SOCKET)   /* socketcall */
 
+/*
+ * Calls whose time belongs to a file. X(x86-64, ia32, asm-generic, which): which argument is
+ * its descriptor, or whether the result is; ON_BYTES: the result counts bytes.
+ */
+#define HL_FILE_LIST(X)                                                                                      \
+	X(0, 3, 63, ON_FIRST | ON_BYTES)      /* read */                                                     \
+	X(17, 180, 67, ON_FIRST | ON_BYTES)   /* pread64 */                                                  \
+	X(19, 145, 65, ON_FIRST | ON_BYTES)   /* readv */                                                    \
+	X(295, 333, 69, ON_FIRST | ON_BYTES)  /* preadv */                                                   \
+	X(327, 378, 286, ON_FIRST | ON_BYTES) /* preadv2 */                                                  \
+	X(1, 4, 64, ON_FIRST | ON_BYTES)      /* write */                                                    \
+	X(18, 181, 68, ON_FIRST | ON_BYTES)   /* pwrite64 */                                                 \
+	X(20, 146, 66, ON_FIRST | ON_BYTES)   /* writev */                                                   \
+	X(296, 334, 70, ON_FIRST | ON_BYTES)  /* pwritev */                                                  \
+	X(328, 379, 287, ON_FIRST | ON_BYTES) /* pwritev2 */                                                 \
+	X(74, 118, 82, ON_FIRST)              /* fsync */                                                    \
+	X(75, 148, 83, ON_FIRST)              /* fdatasync */                                                \
+	X(277, 314, 84, ON_FIRST)             /* sync_file_range */                                          \
+	X(306, 344, 267, ON_FIRST)            /* syncfs */                                                   \
+	X(285, 324, 47, ON_FIRST)             /* fallocate */                                                \
+	X(77, 93, 46, ON_FIRST)               /* ftruncate */                                                \
+	X(-1, 194, -1, ON_FIRST)              /* ftruncate64 */                                              \
+	X(221, 250, 223, ON_FIRST)            /* fadvise64 */                                                \
+	X(187, 225, 213, ON_FIRST)            /* readahead */                                                \
+	X(78, 141, -1, ON_FIRST | ON_BYTES)   /* getdents */                                                 \
+	X(217, 220, 61, ON_FIRST | ON_BYTES)  /* getdents64 */                                               \
+	X(5, 108, 80, ON_FIRST)               /* fstat */                                                    \
+	X(-1, 197, -1, ON_FIRST)              /* fstat64 */                                                  \
+	X(73, 143, 32, ON_FIRST)              /* flock */                                                    \
+	X(91, 94, 52, ON_FIRST)               /* fchmod */                                                   \
+	X(93, 207, 55, ON_FIRST)              /* fchown */                                                   \
+	X(40, 187, 71, ON_SECOND | ON_BYTES)  /* sendfile: from the second descriptor */                     \
+	X(-1, 239, -1, ON_SECOND | ON_BYTES)  /* sendfile64 */                                               \
+	X(275, 313, 76, ON_EITHER | ON_BYTES) /* splice: the other end is a pipe */                          \
+	X(326, 377, 285, ON_THIRD | ON_BYTES) /* copy_file_range: to the second descriptor */                \
+	X(2, 5, -1, ON_RESULT)                /* open */                                                     \
+	X(85, 8, -1, ON_RESULT)               /* creat */                                                    \
+	X(257, 295, 56, ON_RESULT)            /* openat */                                                   \
+	X(437, 437, 437, ON_RESULT)           /* openat2 */
+
+#define ON_FIRST  1
+#define ON_SECOND 2
+#define ON_THIRD  3
+#define ON_EITHER 4 /* the first, or else the third */
+#define ON_RESULT 5
+#define ON_BYTES  8 /* added */
+
 #define HL_MAX_NR 512 /* above the highest number of any table */
 
 #endif

@@ -16,6 +16,8 @@
 #define __global           __attribute__((noinline))
 #define barrier_compiler() asm volatile("" ::: "memory")
 
+#define HL_MAX_ERRNO 4095
+
 #define HL_TASK_DEAD_BIT  0x80u
 #define HL_PF_EXITING     0x00000004u
 #define HL_PF_SIGNALED    0x00000400u
@@ -32,6 +34,7 @@ const volatile struct hl_cfg cfg SEC(".rodata.cfg") = {
 	.key_mask = 255,
 	.nr_cells = 256,
 	.nr_cpus = 1,
+	.file_mask = 63,
 };
 
 /*

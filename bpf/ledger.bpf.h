@@ -10,6 +10,7 @@
 
 #include "bpf/wait.bpf.h"
 #include "bpf/cell.bpf.h"
+#include "bpf/files.bpf.h"
 #include "bpf/slow.bpf.h"
 
 /* A reader that finds seq odd, or changed, reads again. */
@@ -200,6 +201,8 @@ __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cp
 	cpu->waits_other += other;
 	if (t->off >= ctl->slow_ns)
 		ledger_slow(s, t, cpu);
+	if (ctl->files && s->detail == HL_DETAIL_FILE)
+		file_wait(s, t->slept, t->queued, t->throttled, cpu);
 }
 
 /* A thread's first time on a CPU since it has a ledger. That of one that was forked begins

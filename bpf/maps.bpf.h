@@ -25,6 +25,7 @@ SHARED_ARRAY(hl_keys, struct hl_key);
 SHARED_ARRAY(hl_free, __u64);
 SHARED_ARRAY(hl_cpus, struct hl_cpu);
 SHARED_ARRAY(hl_ctls, struct hl_ctl);
+SHARED_ARRAY(hl_files, struct hl_file_entry);
 
 /* Slots of threads whose place in hl_slots is taken. */
 struct {

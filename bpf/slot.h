@@ -150,8 +150,10 @@ struct hl_cell {
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
  * block operation). */
-#define HL_CELL_DISK     NR_HL_OPS /* + the phase, so that each has an "(other)" cell of its own */
-#define NR_HL_CELL_KINDS (NR_HL_OPS + NR_HL_BLOCK_PHASES)
+#define HL_CELL_DISK NR_HL_OPS /* + the phase, so that each has an "(other)" cell of its own */
+/* … or an operation on a file (its key: where in hl_files the file is, instead of a process) */
+#define HL_CELL_FILE     (HL_CELL_DISK + NR_HL_BLOCK_PHASES) /* + enum hl_op */
+#define NR_HL_CELL_KINDS (HL_CELL_FILE + NR_HL_OPS)
 
 /* Key tables: one open-addressed region per CPU. */
 struct hl_key {
@@ -199,10 +201,42 @@ struct hl_cpu {
 	__u64 missed;       /* switch-outs that no tracepoint told of */
 	__u64 targets_lost; /* children of targets that are none, for want of room */
 	__u64 block_seen, block_full, block_unpaired, block_clock;
+	__u64 files_seen;
+	__u64 uring_seen, uring_full, uring_unpaired, uring_clock;
 	/* sched_switch's: there is no room on its stack */
 	struct hl_arrival arrival;
 	struct hl_split split;
-	__u64 pad2[4];
+	__u64 pad2[7];
+};
+
+/* ---- files --------------------------------------------------------------- */
+
+/* What tells one file, as one process knows it, from all others. */
+struct hl_file_id {
+	__u64 inode, dentry; /* addresses */
+	__u64 name, parent;  /* of the dentry: a rename changes one of them */
+	__u64 ino;
+	__u64 start; /* of the process */
+	__u32 pid;
+	__u32 generation; /* of the inode */
+	__u32 dev;
+	__u32 flags; /* HL_FILE_DELETED */
+};
+
+enum hl_file_state { HL_FILE_FREE, HL_FILE_BUSY, HL_FILE_KNOWN };
+
+#define HL_FILE_PATH   512
+#define HL_FILE_PROBES 8
+
+/* Open-addressed in hl_files; the first one is nobody's. Taken by the kernel, given back by user
+ * space when the process is gone and its cells were drained. */
+struct hl_file_entry {
+	struct hl_file_id id;
+	__u32 state;      /* enum hl_file_state */
+	__u32 path_flags; /* HL_SLOW_*, as path_of leaves them */
+	__u32 path_len;
+	__u32 pad;
+	char path[HL_FILE_PATH]; /* leaf first, as path_of leaves it */
 };
 
 #define HL_ROOM_BYTES 320 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
@@ -220,8 +254,9 @@ struct hl_cfg {
 	__u32 nr_cells;
 	__u32 nr_cpus; /* possible ones */
 	__u32 flags;
-	__u32 self; /* our own tgid */
-	__u64 pad;
+	__u32 self;      /* our own tgid */
+	__u32 file_mask; /* number of files - 1 */
+	__u32 pad;
 };
 
 #define HL_FILTER_ON     (1u << 0) /* the calls tier looks at targets only */
@@ -238,6 +273,8 @@ struct hl_ctl {
 	__u32 pool_next; /* first cell that was never handed out */
 	__u32 look;      /* the calls tier only counts how many there are */
 	__u32 found;     /* all threads that were there before have their homes */
+	__u32 files;     /* what is done to files is counted file by file */
+	__u32 pad;
 	__u64 free_head; /* kernel takes here … */
 	__u64 free_tail; /* … user space gives back there: never to wrap, for the ring's size is no power of
 			    two */

@@ -13,8 +13,7 @@
 
 #include "bpf/target.bpf.h"
 
-#define HL_EINTR     4
-#define HL_MAX_ERRNO 4095
+#define HL_EINTR 4
 
 /* What a slot says about the call that begins: its number, its table, and no state yet. */
 __hot __u32 call_word(__u64 nr, bool compat)
@@ -212,6 +211,20 @@ static __noinline int call_whole(struct hl_slot *s, struct hl_cell *c, struct hl
 	return 0;
 }
 
+/* The same of the file that the call was on. */
+static __noinline int call_of_file(struct hl_slot *s, struct hl_cpu *cpu, struct call_end *e)
+{
+	struct slow_room *room;
+
+	if (!s->open_states && !(s->call_flags & HL_CALL_GAPPED))
+		return file_call(s, NULL, e->duration, e->ret, cpu);
+	room = slow_room_get(cpu);
+	if (!room)
+		return 0;
+	call_breakdown(s, e->duration, room->what.state_ns);
+	return file_call(s, &room->what, e->duration, e->ret, cpu);
+}
+
 /* Count one whole call. One that never left the CPU is all `cpu`. */
 __hot void call_count(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu, struct call_end *e)
 {
@@ -231,6 +244,8 @@ __hot void call_count(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
 		c->state_ns[HL_STATE_CPU] += e->duration;
 	else
 		call_whole(s, c, cpu, e);
+	if (ctl->files)
+		call_of_file(s, cpu, e);
 }
 
 /* An exit without an entry: older than the tier, out of a fork, or denied by seccomp. */

@@ -360,9 +360,12 @@ static void feed_random(struct feed *f, uint32_t *seed)
 
 void test_model_survives_any_record(void)
 {
-	struct model_limits limits = {
-		.max_processes = 10, .max_threads = 20, .max_ops = 10, .max_disks = 3, .max_slow = 5
-	};
+	struct model_limits limits = { .max_processes = 10,
+				       .max_threads = 20,
+				       .max_ops = 10,
+				       .max_disks = 3,
+				       .max_files = 4,
+				       .max_slow = 5 };
 	struct feed *f = feed_new(&limits, NULL);
 	size_t rows = 0;
 	uint32_t seed = 1;

@@ -84,6 +84,24 @@ static void sample_disk(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_named(struct recbuf *b, unsigned int i)
+{
+	static const __u32 buckets[3] = { 7, 0, 1 };
+	struct hl_rec_file_op *op;
+
+	fill(b, HL_KIND_FILE, i);
+	rec_add_str(b, "/var/lib/postgresql/15/main/pg_wal/000000010000000000000001");
+	rec_end(b);
+	op = fill(b, HL_KIND_FILE_OP, i);
+	op->o.op = i % NR_HL_OPS;
+	op->o.state = i % NR_HL_STATES;
+	op->o.abi = i % NR_HL_ABIS;
+	op->o.first = i % 50;
+	op->o.nr_buckets = i % 4;
+	rec_add_bytes(b, buckets, op->o.nr_buckets * sizeof(__u32));
+	rec_end(b);
+}
+
 static void sample_plain(struct recbuf *b, unsigned int kind, unsigned int i)
 {
 	void *p = fill(b, kind, i);
@@ -126,6 +144,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_slow(b, HL_KIND_SLOW, i);
 	sample_slow(b, HL_KIND_NOW, i + 1);
 	sample_disk(b, i);
+	sample_named(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

@@ -262,6 +262,8 @@ static int open_live(struct session *s)
 		.ring_bytes = (uint32_t)o->ring,
 		.slots = o->slots,
 		.cells = o->cells,
+		.files = o->max_files,
+		.want_files = o->files,
 	};
 	int status;
 

@@ -19,7 +19,8 @@ struct session_opts {
 	int calls; /* enum calls_mode */
 	uint64_t slow_ns, memory;
 	uint64_t ring; /* bytes; this and what follows: for tests */
-	unsigned int slots, cells;
+	unsigned int slots, cells, max_files;
+	bool files;         /* count file by file what is done to files */
 	const char *beside; /* a recording of what another command shows */
 };
 
@@ -42,6 +43,11 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	{ .type = OPT_SIZE, .long_name = "memory", .arg = "SIZE", \
 	  .help = "bound for the memory of kernel maps (64M)", .min = 1 << 20, .max = 64ull << 30, \
 	  .offset = offsetof(where, m.memory) }, \
+	{ .type = OPT_FLAG, .long_name = "files", \
+	  .help = "count file by file what is done to files; in the live view it is on while Files shows", \
+	  .offset = offsetof(where, m.files) }, \
+	{ .type = OPT_UINT, .long_name = "max-files", .arg = "N", .help = "files", .hidden = true, \
+	  .offset = offsetof(where, m.max_files) }, \
 	{ .type = OPT_SIZE, .long_name = "ring", .arg = "SIZE", .help = "of each ring", .hidden = true, \
 	  .max = 1ull << 30, .offset = offsetof(where, m.ring) }, \
 	{ .type = OPT_UINT, .long_name = "slots", .arg = "N", .help = "threads", .hidden = true, \

@@ -99,22 +99,31 @@ static void send_io(struct live *l, const struct hl_cell *c, struct cell_last *w
 	live_emit(l);
 }
 
-static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+uint64_t cells_fill_op(struct live *l, const struct hl_cell *c, struct cell_last *was, struct hl_rec_op *r)
 {
-	struct hl_rec_op *r;
-	uint64_t n;
-
-	if (HL_KEY_PID(c->key) && !l->mute && !life_proc(l, HL_KEY_PID(c->key), c->start))
-		life_meet(l, HL_KEY_PID(c->key), c->start);
-	r = LIVE_BEGIN(l, OP, op);
 	r->count = add_buckets(l, c, was, &r->first, &r->nr_buckets);
-	SET_KEY(l, r, c);
 	r->max_ns = seen(&c->max);
 	r->errors = take(&c->errors, &was->errors);
 	r->total_ns = take(&c->total, &was->total);
 	for (int i = 0; i < NR_HL_STATES; i++)
 		r->state_ns[i] = take(&c->state_ns[i], &was->state_ns[i]);
-	n = r->count;
+	return r->count;
+}
+
+uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was)
+{
+	return take(&c->bytes, &was->bytes);
+}
+
+static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	struct hl_rec_op *r;
+	uint64_t n;
+
+	life_meet(l, HL_KEY_PID(c->key), c->start);
+	r = LIVE_BEGIN(l, OP, op);
+	n = cells_fill_op(l, c, was, r);
+	SET_KEY(l, r, c);
 	live_emit(l);
 	if (seen(&c->device) != was->device || seen(&c->bytes) != was->bytes)
 		send_io(l, c, was);
@@ -141,6 +150,13 @@ static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_l
 	return n;
 }
 
+static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct hl_cell *c,
+						   struct cell_last *was) = {
+	[HL_OP_WAIT... NR_HL_OPS - 1] = send_op,
+	[HL_CELL_DISK... HL_CELL_FILE - 1] = send_disk,
+	[HL_CELL_FILE... NR_HL_CELL_KINDS - 1] = files_send_op,
+};
+
 static void drain_one(struct live *l, uint32_t at)
 {
 	const struct hl_cell *c = &l->sh.cells[at];
@@ -155,7 +171,7 @@ static void drain_one(struct live *l, uint32_t at)
 		was = l->cells.last[at] = xcalloc(1, sizeof(*was));
 	if (was->count == seen(&c->count))
 		return;
-	n = HL_KEY_OP(key) >= HL_CELL_DISK ? send_disk(l, c, was) : send_op(l, c, was);
+	n = senders[HL_KEY_OP(key)](l, c, was);
 	was->count += n;
 	l->cells.counted[HL_KEY_OP(key)] += n;
 }
@@ -220,27 +236,35 @@ static void give_back(struct live *l, uint32_t at)
 	__atomic_store_n(&ctl->free_tail, ctl->free_tail + 1, __ATOMIC_RELEASE);
 }
 
+/* Is the process gone whose cell it is? */
+static bool owner_gone(struct live *l, const struct hl_cell *c)
+{
+	uint32_t pid = HL_KEY_PID(c->key);
+	struct kproc *p;
+
+	if (HL_KEY_OP(c->key) >= HL_CELL_FILE)
+		return files_owner_gone(l, c->key);
+	if (HL_KEY_OP(c->key) >= HL_CELL_DISK)
+		return false;
+	p = life_proc(l, pid, c->start);
+	return p && p->gone;
+}
+
 void cells_reclaim(struct live *l)
 {
 	uint32_t used = MIN(__atomic_load_n(&l->sh.ctl->pool_next, __ATOMIC_RELAXED), l->cells.nr_cells);
-	struct kproc *p;
 
 	if (!hash_count(l->life.gone))
 		return;
 	for (uint32_t i = nr_reserved(&l->cells); i < used; i++) {
 		struct hl_cell *c = &l->sh.cells[i];
-		uint32_t pid = HL_KEY_PID(c->key);
 
-		if (!c->key || c->key == HL_KEY_GONE || HL_KEY_OP(c->key) >= HL_CELL_DISK)
-			continue;
-		p = hash_get(l->life.procs, &pid);
-		if (p && p->start == c->start)
-			continue;
-		if (!(p = life_proc(l, pid, c->start)) || !p->gone)
+		if (!c->key || c->key == HL_KEY_GONE || c->key == HL_KEY_BUSY || !owner_gone(l, c))
 			continue;
 		drain_one(l, i);
 		give_back(l, i);
 	}
+	files_reclaim(l);
 }
 
 bool cells_scarce(const struct live *l)

@@ -91,6 +91,7 @@ static void collectors(struct live *l)
 		  calls_reason(l, reason, sizeof(reason)));
 	for (unsigned int i = 0; i < NR_PARTS; i++)
 		collector(l, l->parts[i].name, l->parts[i].state, l->parts[i].reason);
+	collector(l, "files", l->files.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF, "");
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 
@@ -240,6 +241,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full,
 		  l->cells.counted[HL_CELL_DISK + HL_BLOCK_DEVICE], lost);
 	memset(lost, 0, sizeof(lost));
+	send_acct(l, HL_CLASS_FILES, c.files_seen, files_counted(l), lost);
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
 }

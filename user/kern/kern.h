@@ -7,6 +7,7 @@
  *   ring.c     records out of the two rings
  *   life.c     lifecycle records -> who lives; PROCESS, THREAD, THREAD_END
  *   cells.c    aggregates -> OP; gives back the cells of processes that are gone
+ *   files.c    who does what to which file -> FILE, FILE_OP
  *   slots.c    clocks of the living threads -> LEDGER
  *   slow.c     raw slow records -> SLOW, NOW
  *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
@@ -64,6 +65,7 @@ struct shared {
 	uint64_t *free;
 	struct hl_cpu *cpus;
 	struct hl_ctl *ctl;
+	struct hl_file_entry *files;
 	size_t bytes; /* of all maps and rings */
 	struct {
 		void *at;
@@ -124,8 +126,8 @@ int life_find(struct live *l);
 void life_recover(struct live *l);
 void life_send(struct live *l);   /* PROCESS and THREAD of what is new or changed */
 void life_forget(struct live *l); /* processes whose end was sent with their last cells */
-/* A process whose fork was not told (its record was lost, the iterator did not see it): as /proc
- * has it, if that is still the same one. */
+/* A process that may be known already; else its fork was not told (its record was lost, the iterator did not
+ * see it): as /proc has it, if that is still the same one. */
 void life_meet(struct live *l, uint32_t pid, uint64_t start);
 struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: not known */
 
@@ -142,9 +144,29 @@ void cells_init(struct cells *c, const struct hl_cfg *cfg);
 void cells_fini(struct cells *c);
 void cells_drain(struct live *l); /* OP for everything that moved */
 uint64_t cells_skip_calls(struct live *l);
-/* Give back the cells of processes that are gone. */
+/* Give back the cells of processes that are gone, and their files. */
 void cells_reclaim(struct live *l);
 bool cells_scarce(const struct live *l);
+/* What moved in a cell, into a record; returns how many events it holds. */
+uint64_t cells_fill_op(struct live *l, const struct hl_cell *c, struct cell_last *was, struct hl_rec_op *r);
+uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was);
+
+/* ---- files.c ------------------------------------------------------------------- */
+
+struct file_sent;
+struct files {
+	struct file_sent *sent; /* by place in hl_files */
+	uint32_t next;          /* number of the next one */
+	bool on;
+};
+
+void files_init(struct live *l);
+void files_fini(struct live *l);
+/* FILE_OP of a cell, and FILE before the first one of a file. How many events it holds. */
+uint64_t files_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
+bool files_owner_gone(struct live *l, uint64_t key); /* of a file's cell */
+void files_reclaim(struct live *l);                  /* after the cells were */
+uint64_t files_counted(const struct live *l);        /* calls and waits so far */
 
 /* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
 
@@ -226,6 +248,7 @@ struct live {
 	struct shared sh;
 	struct life life;
 	struct cells cells;
+	struct files files;
 	struct tier tier;
 	struct part parts[NR_PARTS];
 	struct hash *disks; /* number -> struct disk of disks.c */

@@ -377,6 +377,8 @@ void life_meet(struct live *l, uint32_t pid, uint64_t start)
 	struct kproc *p;
 	struct proc_info info;
 
+	if (!pid || l->mute || life_proc(l, pid, start))
+		return;
 	if (proc_read((pid_t)pid, &info) || !proc_same_start(start, info.start))
 		return;
 	m.r.ppid = (uint32_t)info.ppid;

@@ -127,8 +127,9 @@ static void set_ctl(struct live *l)
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {
 		uint8_t op = (i - 1) % NR_HL_CELL_KINDS;
+		bool is_wait = op == HL_OP_WAIT || op == HL_CELL_FILE + HL_OP_WAIT;
 
-		l->sh.cells[i].key = HL_KEY(0, HL_NR_OTHER, op == HL_OP_WAIT ? HL_STATE_OTHER : 0, 0, op);
+		l->sh.cells[i].key = HL_KEY(0, HL_NR_OTHER, is_wait ? HL_STATE_OTHER : 0, 0, op);
 	}
 }
 
@@ -249,8 +250,10 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 		open_iter(l);
 		parts_open(l);
 		cells_init(&l->cells, &l->kcfg);
+		files_init(l);
 		set_ctl(l);
 		err = set_targets(l);
+		live_set_files(l, l->cfg.want_files);
 	}
 	malloc_trim(0); /* the kernel's BTF was large, and is not needed any more */
 	if (!err)
@@ -280,6 +283,7 @@ void live_close(struct live *l)
 	object_close(&l->iter);
 	object_close(&l->core);
 	cells_fini(&l->cells);
+	files_fini(l);
 	life_fini(&l->life);
 	disks_fini(l);
 	recbuf_free(&l->buf);

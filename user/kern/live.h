@@ -19,11 +19,12 @@ struct live_cfg {
 	const uint32_t *pids;
 	size_t nr_pids;
 	const char *const *comms, *const *cgroups; /* NULL-ended, or NULL; cgroup: path below the hierarchy */
+	bool want_files;                           /* from the start: see live_set_files */
 	bool has_target;         /* any of the above, or a command will be started (live_add_target) */
 	const char *const *argv; /* for META, NULL-ended */
 	const char *const *filters;
 	/* for tests only */
-	uint32_t ring_bytes, slots, cells;
+	uint32_t ring_bytes, slots, cells, files;
 };
 
 typedef int (*live_sink)(void *arg, const struct hl_rec *rec); /* rec is borrowed */
@@ -55,5 +56,7 @@ int live_set_calls(struct live *l, enum calls_mode mode);
 enum calls_mode live_calls_mode(const struct live *l);
 bool live_calls_on(const struct live *l);
 int live_set_slow(struct live *l, uint64_t slow_ns);
+/* Count file by file what is done to files, from now on, or do not. */
+void live_set_files(struct live *l, bool on);
 
 #endif

@@ -15,6 +15,7 @@
 #define CELLS_CPU  256u /* a key needs one on each CPU that it is seen on */
 #define MIN_CELLS  256u
 #define MIN_KEYS   1024u /* of each CPU: all that is done may be done on a few of many */
+#define MAX_FILES  1024u /* that processes have to do with; the rest is "(other)" */
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
 
@@ -28,7 +29,7 @@ static uint32_t pow2_at_least(uint64_t n)
 }
 
 struct sizes {
-	uint32_t slots, cells, keys_per_cpu, cpus, ring, life;
+	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, files;
 };
 
 static uint64_t sizes_bytes(const struct sizes *z)
@@ -36,6 +37,7 @@ static uint64_t sizes_bytes(const struct sizes *z)
 	return (uint64_t)z->slots * sizeof(struct hl_slot) +
 	       (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
 	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) +
+	       (uint64_t)z->files * sizeof(struct hl_file_entry) +
 	       z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) + z->ring + z->life + sizeof(struct hl_ctl);
 }
 
@@ -49,6 +51,10 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	z->cpus = sys.cpus_possible;
 	z->ring = cfg->ring_bytes ? cfg->ring_bytes : RING_BYTES;
 	z->life = LIFE_BYTES;
+	z->files = pow2_at_least(cfg->files ? cfg->files : MAX_FILES);
+	while (!cfg->files && z->files > 64 &&
+	       (uint64_t)z->files * sizeof(struct hl_file_entry) > budget / 32)
+		z->files /= 2;
 	while (!cfg->ring_bytes && z->ring > 256 << 10 && z->ring + z->life > budget / 8)
 		z->ring /= 2;
 	while (z->life > 128 << 10 && z->life > budget / 16)
@@ -87,12 +93,14 @@ int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *
 		{ "hl_free", z.cells },  { "hl_keys", z.keys_per_cpu * z.cpus },
 		{ "hl_cpus", z.cpus },   { "hl_events", z.ring },
 		{ "hl_life", z.life },   { "hl_rooms", z.cpus },
+		{ "hl_files", z.files },
 	};
 
 	if (err)
 		return err;
 	out->slot_mask = z.slots - 1;
 	out->key_mask = z.keys_per_cpu - 1;
+	out->file_mask = z.files - 1;
 	out->nr_cells = z.cells;
 	out->nr_cpus = z.cpus;
 	for (size_t i = 0; core && i < ARRAY_SIZE(want); i++) {
@@ -135,6 +143,7 @@ int shared_map(struct shared *s, struct object *core)
 	s->free = map_one(s, core, "hl_free", &err);
 	s->cpus = map_one(s, core, "hl_cpus", &err);
 	s->ctl = map_one(s, core, "hl_ctls", &err);
+	s->files = map_one(s, core, "hl_files", &err);
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_events"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_life"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_rooms")) * HL_ROOM_BYTES;

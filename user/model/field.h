@@ -94,7 +94,16 @@ void field_hist(const struct field *f, const void *row, struct val *out);   /* s
 void field_state_name(const struct field *f, const void *row, struct val *out); /* uint8_t; 0xff is none */
 
 /* Whose rows the model keeps; a table says which of them it shows. */
-enum rows { ROWS_NONE, ROWS_PROCESSES, ROWS_THREADS, ROWS_OPERATIONS, ROWS_SLOW, NR_ROWS };
+enum rows {
+	ROWS_NONE,
+	ROWS_PROCESSES,
+	ROWS_THREADS,
+	ROWS_OPERATIONS,
+	ROWS_SLOW,
+	ROWS_FILES,
+	ROWS_FILE_OPS,
+	NR_ROWS
+};
 
 /* A kind of rows: its name is the key in the JSON document and the word of --view. */
 struct table_desc {

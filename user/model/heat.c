@@ -84,6 +84,7 @@ bool model_heat(const struct model *m, const struct op_row *row, struct heat *ou
 {
 	struct op_key key = { .start = row->proc_start_ns,
 			      .pid = row->pid,
+			      .file = row->file.id,
 			      .nr = row->nr,
 			      .op = row->op,
 			      .state = row->state,

@@ -225,6 +225,8 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_LEDGER] = ledger_apply,
 	[HL_KIND_OP] = op_apply,
 	[HL_KIND_OP_IO] = op_io_apply,
+	[HL_KIND_FILE] = file_apply,
+	[HL_KIND_FILE_OP] = file_op_apply,
 	[HL_KIND_SLOW] = slow_apply,
 	[HL_KIND_NOW] = now_apply,
 	[HL_KIND_ACCT] = acct_apply,
@@ -298,12 +300,14 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_threads = or_default(l->max_threads, 131072);
 	m->limits.max_ops = or_default(l->max_ops, 16384);
 	m->limits.max_disks = or_default(l->max_disks, 1024);
+	m->limits.max_files = or_default(l->max_files, 8192);
 	m->limits.max_slow = or_default(l->max_slow, 10000);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
 	m->op_by_key = hash_new(sizeof(struct op_key));
 	m->pool = snap_pool_new();
 	own_open(m);
+	file_names_init(m);
 	threads_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
@@ -331,6 +335,7 @@ void model_free(struct model *m)
 	own_close(m);
 	slow_fini(m);
 	ops_fini(m);
+	file_names_fini(m);
 	threads_fini(m);
 	procs_fini(m);
 	hash_free(m->names);

@@ -33,12 +33,15 @@ struct istr *op_name(struct model *m, unsigned int op, unsigned int abi, unsigne
 	return name;
 }
 
-static struct op *op_new(struct model *m, const struct op_key *key, struct proc *p)
+static struct op *op_new(struct model *m, const struct op_key *key, struct proc *p, struct file *f)
 {
 	struct op *o = xcalloc(1, sizeof(*o));
 
 	o->key = *key;
 	o->proc = proc_hold(p);
+	o->file = f;
+	if (f)
+		f->refs++;
 	o->name = intern_hold(op_name(m, key->op, key->abi, key->nr));
 	o->members = 1;
 	hash_put(m->op_by_key, key, o);
@@ -52,6 +55,7 @@ static void op_free(struct model *m, struct op *o)
 	hist_free(&o->hist);
 	hist_free(&o->ivl_hist);
 	intern_put(m->interns, o->name);
+	file_drop(m, o->file);
 	proc_put(m, o->proc);
 	free(o);
 }
@@ -66,13 +70,17 @@ static struct op *last_resort(struct model *m, const struct op *from)
 {
 	struct proc *p = proc_other(m, from->proc);
 	struct op_key key = {
-		.start = p->start, .nr = HL_NR_OTHER, .op = from->key.op, .state = from->key.state
+		.start = p->start,
+		.file = from->key.file ? FILE_OTHER : 0,
+		.nr = HL_NR_OTHER,
+		.op = from->key.op,
+		.state = from->key.state,
 	};
 	struct op *o = hash_get(m->op_by_key, &key);
 
 	if (o)
 		return o;
-	o = op_new(m, &key, p);
+	o = op_new(m, &key, p, NULL);
 	o->members = 0;
 	return o;
 }
@@ -144,7 +152,7 @@ void ops_fold_procs(struct model *m)
 		key.start = other->start;
 		to = hash_get(m->op_by_key, &key);
 		if (!to && m->ops.n < m->limits.max_ops) {
-			to = op_new(m, &key, other);
+			to = op_new(m, &key, other, out[i]->file);
 			to->members = 0;
 		}
 		op_add(to ? to : last_resort(m, out[i]), out[i]);
@@ -190,7 +198,7 @@ static void make_room(struct model *m)
 	free(out);
 }
 
-static struct op *op_get(struct model *m, const struct op_key *key, struct proc *p)
+static struct op *op_get(struct model *m, const struct op_key *key, struct proc *p, struct file *f)
 {
 	struct op *o = hash_get(m->op_by_key, key);
 
@@ -198,26 +206,21 @@ static struct op *op_get(struct model *m, const struct op_key *key, struct proc 
 		return o;
 	if (m->ops.n >= m->limits.max_ops && !is_last_resort(key))
 		make_room(m);
-	return op_new(m, key, p);
+	return op_new(m, key, p, f);
 }
 
-/* The operation of that process. */
-static struct op *op_of(struct model *m, uint32_t pid, uint64_t start, struct op_key key)
+/* The operation of that process, on that file. */
+static struct op *op_of(struct model *m, uint32_t pid, uint64_t start, struct op_key key, struct file *f)
 {
 	struct proc *p = proc_get(m, pid, start);
 
 	key.pid = p->pid;
 	key.start = p->start;
-	return op_get(m, &key, p);
+	return op_get(m, &key, p, f);
 }
 
-int op_apply(struct model *m, const struct hl_rec *rec)
+static void op_take(struct op *o, const struct hl_rec_op *r, const __u32 *buckets)
 {
-	const struct hl_rec_op *r = (const void *)rec;
-	const __u32 *buckets = rec_op_buckets(r);
-	struct op *o = op_of(m, rec->pid, r->proc_start,
-			     (struct op_key){ .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi });
-
 	o->count += r->count;
 	o->errors += r->errors;
 	o->total_ns += r->total_ns;
@@ -233,14 +236,41 @@ int op_apply(struct model *m, const struct hl_rec *rec)
 		hist_add_cell(&o->hist, r->first + i, buckets[i]);
 		hist_add_cell(&o->ivl_hist, r->first + i, buckets[i]);
 	}
+}
+
+int op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_op *r = (const void *)rec;
+	struct op_key key = { .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi };
+
+	op_take(op_of(m, rec->pid, r->proc_start, key, NULL), r, rec_op_buckets(r));
+	return 0;
+}
+
+int file_op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_file_op *r = (const void *)rec;
+	struct file *f = file_hold(m, r->file);
+	struct op_key key = { .file = f ? f->id : FILE_OTHER,
+			      .nr = r->o.nr,
+			      .op = r->o.op,
+			      .state = r->o.state,
+			      .abi = r->o.abi };
+	struct op *o = op_of(m, rec->pid, r->o.proc_start, key, f);
+
+	op_take(o, &r->o, rec_file_buckets(r));
+	io_add(&o->io, 0, 0, r->bytes);
+	io_add(&o->ivl_io, 0, 0, r->bytes);
+	file_drop(m, f);
 	return 0;
 }
 
 int op_io_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_op_io *r = (const void *)rec;
-	struct op *o = op_of(m, rec->pid, r->proc_start,
-			     (struct op_key){ .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi });
+	struct op *o =
+		op_of(m, rec->pid, r->proc_start,
+		      (struct op_key){ .nr = r->nr, .op = r->op, .state = r->state, .abi = r->abi }, NULL);
 
 	io_add(&o->io, r->queue_ns, r->device_ns, r->bytes);
 	io_add(&o->ivl_io, r->queue_ns, r->device_ns, r->bytes);

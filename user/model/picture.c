@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The model as a snapshot: every row and every string copied into memory of its own, so
  * that the model goes on while outputs read. Called by model.c at a tick. */
+#include <stdio.h>
 #include <string.h>
 
 #include "model/shape.h"
@@ -67,7 +68,7 @@ static void proc_fill(struct picture *p, struct proc_row *r, const struct proc *
 	r->ivl_busy = busy_ns(r->ivl);
 }
 
-static void *proc_rows(struct picture *p, size_t *n)
+static void *proc_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	const struct model *m = p->m;
 	struct proc_row *rows = arena_alloc(p->a, (m->procs.n + NR_OTHERS) * sizeof(*rows));
@@ -124,7 +125,7 @@ static void thread_fill(struct picture *p, struct thread_row *r, const struct th
 	thread_now(p, r, t);
 }
 
-static void *thread_rows(struct picture *p, size_t *n)
+static void *thread_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	struct model *m = p->m;
 	struct thread_row *rows = arena_alloc(p->a, (m->threads.n + 1) * sizeof(*rows));
@@ -163,6 +164,24 @@ static uint64_t op_busy(const struct op_key *key, uint64_t total_ns, const uint6
 	return total_ns > work ? total_ns - work : 0;
 }
 
+static void file_fill(struct picture *p, struct op_file *to, const struct op *o)
+{
+	const struct file *f = o->file;
+
+	*to = (struct op_file){ .id = o->key.file };
+	if (!f) {
+		to->path = to->id ? "(other)" : NULL;
+		return;
+	}
+	snprintf(to->device, sizeof(to->device), "%u:%u", f->dev >> 8 & 0xfff,
+		 (f->dev & 0xff) | (f->dev >> 12 & 0xfff00));
+	to->generation = f->generation;
+	to->ino = f->ino;
+	to->path = copy(p, f->path);
+	to->deleted = f->deleted;
+	to->cut = f->cut;
+}
+
 static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 {
 	const struct proc *proc = o->proc;
@@ -196,11 +215,13 @@ static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 	copy_states(r->ivl, o->clocks.ivl);
 	r->busy_ns = op_busy(&o->key, r->total_ns, r->total);
 	r->ivl_busy_ns = op_busy(&o->key, r->ivl_ns, r->ivl);
+	file_fill(p, &r->file, o);
 	hist_fill(p, &r->hist, &o->hist);
 	hist_fill(p, &r->ivl_hist, &o->ivl_hist);
 }
 
-static void *op_rows(struct picture *p, size_t *n)
+/* Those on files, or the others. */
+static void *ops_of(struct picture *p, bool on_files, size_t *n)
 {
 	const struct model *m = p->m;
 	struct op_row *rows = arena_alloc(p->a, m->ops.n * sizeof(*rows));
@@ -209,10 +230,21 @@ static void *op_rows(struct picture *p, size_t *n)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];
 
-		if (o->proc->belongs && nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
+		if (!o->key.file == !on_files && o->proc->belongs &&
+		    nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
 			op_fill(p, &rows[(*n)++], o);
 	}
 	return rows;
+}
+
+static void *op_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return ops_of(p, false, n);
+}
+
+static void *file_op_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return ops_of(p, true, n);
 }
 
 static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *s)
@@ -239,7 +271,7 @@ static bool slow_belongs(const struct model *m, const struct slow *s)
 }
 
 /* Those in progress first, then the newest. */
-static void *slow_rows(struct picture *p, size_t *n)
+static void *slow_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	const struct model *m = p->m;
 	struct slow_row *rows = arena_alloc(p->a, (m->now.n + m->slow.n) * sizeof(*rows));
@@ -257,24 +289,42 @@ static void *slow_rows(struct picture *p, size_t *n)
 	return rows;
 }
 
-static void *(*const makers[NR_ROWS])(struct picture *p, size_t *n) = {
-	[ROWS_NONE] = NULL,          [ROWS_PROCESSES] = proc_rows, [ROWS_THREADS] = thread_rows,
-	[ROWS_OPERATIONS] = op_rows, [ROWS_SLOW] = slow_rows,
+static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
+
+static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made, size_t *n) = {
+	[ROWS_NONE] = NULL,
+	[ROWS_PROCESSES] = proc_rows,
+	[ROWS_THREADS] = thread_rows,
+	[ROWS_OPERATIONS] = op_rows,
+	[ROWS_SLOW] = slow_rows,
+	[ROWS_FILES] = all_file_rows,
+	[ROWS_FILE_OPS] = file_op_rows,
 };
 
-/* One table. made: what others of the same rows have, for they share them. */
+/* Rows that several tables share are made once. made: what there is, by enum rows. */
+static struct snap_table make(struct picture *p, struct snap_table *made, enum rows rows)
+{
+	if (!made[rows].rows && makers[rows])
+		made[rows].rows = makers[rows](p, made, &made[rows].n);
+	return made[rows];
+}
+
+static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	struct snap_table ops = make(p, made, ROWS_FILE_OPS);
+
+	return file_rows(ops.rows, ops.n, p->a, n);
+}
+
 static struct snap_table take_table(struct picture *p, const struct table_desc *t, const struct collector *c,
 				    const void *own, struct snap_table *made)
 {
-	struct snap_table table = {}, *from = &made[t->rows];
+	struct snap_table table = {};
 
-	if (c->own) {
+	if (c->own)
 		table.rows = c->own->rows(own, t, p->s, p->a, &table.n);
-	} else {
-		if (!from->rows && makers[t->rows])
-			from->rows = makers[t->rows](p, &from->n);
-		table = *from;
-	}
+	else
+		table = make(p, made, t->rows);
 	table.desc = t;
 	return table;
 }

@@ -56,6 +56,16 @@ struct op_io {
 	uint64_t queue_ns, device_ns, bytes;
 };
 
+/* The file that an operation was on. */
+struct op_file {
+	uint32_t id; /* 0: the operation as such */
+	uint32_t generation;
+	uint64_t ino;
+	char device[24];  /* of its file system, "8:1" */
+	const char *path; /* "(other)": of what had no room; NULL: not known */
+	bool deleted, cut;
+};
+
 struct op_row {
 	uint8_t op, state, abi; /* enum hl_op, hl_state (for waits), hl_abi */
 	uint16_t nr;
@@ -70,10 +80,19 @@ struct op_row {
 	uint64_t ivl[NR_HL_STATES];
 	struct hist ivl_hist;
 	struct op_io io, ivl_io;
+	struct op_file file;
 	uint64_t members;
 	const char *name;              /* of the call; NULL: nobody has a name for it */
 	uint64_t busy_ns, ivl_busy_ns; /* total_ns and ivl_ns without the waits for work */
 	uint64_t wall_ns, ivl_wall_ns; /* as in struct proc_row */
+};
+
+/* A file: all that was done to it. Where calls were counted, those and io_uring's requests are its
+ * operations; else the waits are. */
+struct file_row {
+	struct op_row sum;           /* of its operations; members: how many processes had to do with it */
+	bool measured, ivl_measured; /* calls, or io_uring's requests, were counted */
+	uint64_t waits, ivl_waits, wait_ns, ivl_wait_ns;
 };
 
 struct slow_row {

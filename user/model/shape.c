@@ -49,7 +49,10 @@ static uint64_t call_key(const struct op_row *r)
 
 static int cmp_call(const void *a, const void *b)
 {
-	return cmp_u64(call_key(a), call_key(b));
+	const struct op_row *x = a, *y = b;
+	int order = cmp_u64(call_key(x), call_key(y));
+
+	return order ? order : cmp_u64(x->file.id, y->file.id);
 }
 
 static int cmp_op(const void *a, const void *b)
@@ -57,6 +60,11 @@ static int cmp_op(const void *a, const void *b)
 	int order = cmp_op_proc(a, b);
 
 	return order ? order : cmp_call(a, b);
+}
+
+static int cmp_file(const void *a, const void *b)
+{
+	return cmp_u64(((const struct file_row *)a)->sum.file.id, ((const struct file_row *)b)->sum.file.id);
 }
 
 static int cmp_slow(const void *a, const void *b)
@@ -254,6 +262,12 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_OPERATIONS] = { sizeof(struct op_row), AT(op_row, proc_flags), AT(op_row, comm),
 			      AT(op_row, cgroup), AT(op_row, container), cmp_op, cmp_call, cmp_op_proc,
 			      merge_op, label_op, false },
+	[ROWS_FILE_OPS] = { sizeof(struct op_row), AT(op_row, proc_flags), AT(op_row, comm),
+			    AT(op_row, cgroup), AT(op_row, container), cmp_op, cmp_call, cmp_op_proc,
+			    merge_op, label_op, true },
+	[ROWS_FILES] = { sizeof(struct file_row), AT(file_row, sum.proc_flags), AT(file_row, sum.comm),
+			 AT(file_row, sum.cgroup), AT(file_row, sum.container), cmp_file, NULL, NULL, NULL,
+			 NULL, false },
 	[ROWS_SLOW] = { sizeof(struct slow_row), AT(slow_row, proc_flags), AT(slow_row, proc_comm),
 			AT(slow_row, cgroup), AT(slow_row, container), cmp_slow, NULL, NULL, NULL, NULL,
 			false },

@@ -34,4 +34,7 @@ bool group_has(const struct table_desc *t, enum group by, const char *name, cons
  * in the arena. Rows that cannot be added stay as they are. */
 size_t group_rows(const struct table_desc *t, enum group by, const void **rows, size_t n, struct arena *a);
 
+/* One row for each file that the operations are on. */
+struct file_row *file_rows(const struct op_row *ops, size_t n, struct arena *a, size_t *nr);
+
 #endif

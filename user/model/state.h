@@ -6,6 +6,7 @@
  *   procs.c    processes, and the "(other)" row that takes what does not fit
  *   threads.c  threads and their ledgers
  *   ops.c      operations; heat.c their history
+ *   files.c    files that operations are on
  *   slow.c     slow operations; detail.c what they were on, in words
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
@@ -62,18 +63,32 @@ struct heat_log {
 	uint32_t n, cap;
 };
 
+/* A file under one name. */
+struct file {
+	uint32_t id;   /* never 0, nor FILE_OTHER */
+	uint32_t refs; /* operations on it, and numbers that records call it by */
+	uint32_t dev, generation;
+	uint64_t ino;
+	bool deleted, cut;
+	struct istr *path;
+};
+
+#define FILE_OTHER UINT32_MAX /* the file "(other)": what had no room */
+
 struct op_key { /* no padding that is not zeroed */
 	uint64_t start;
 	uint32_t pid;
+	uint32_t file; /* id of the file that it was on; 0: of an operation as such */
 	uint16_t nr;
 	uint8_t op, state, abi;
-	uint8_t pad[7];
+	uint8_t pad[3];
 };
 _Static_assert(sizeof(struct op_key) == 24, "an operation's key is compared as bytes");
 
 struct op {
 	struct op_key key;
 	struct proc *proc;
+	struct file *file; /* NULL: none, or FILE_OTHER */
 	struct istr *name;
 	uint64_t count, errors, total_ns, max_ns;
 	uint64_t ivl_count, ivl_errors, ivl_ns;
@@ -143,6 +158,8 @@ struct model {
 	struct proc *others[NR_OTHERS]; /* not in the table */
 	struct thread other_thread;     /* clocks of threads that had no room */
 	uint64_t other_threads;
+	struct hash *file_by_key, *file_by_number;
+	uint32_t next_file;
 	uint64_t full_at; /* value of seq + 1 when the process table was full of living ones */
 
 	VEC(struct slow) slow; /* a ring once it holds max_slow; slow_next is the oldest then */
@@ -188,11 +205,20 @@ void threads_roll(struct model *m);
 /* ops.c */
 int op_apply(struct model *m, const struct hl_rec *rec);
 int op_io_apply(struct model *m, const struct hl_rec *rec);
+int file_op_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
 		     unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
 void ops_fini(struct model *m);
 void ops_roll(struct model *m);
+
+/* files.c */
+int file_apply(struct model *m, const struct hl_rec *rec);
+/* The file that records call by this number, with one more holder; NULL: "(other)". */
+struct file *file_hold(struct model *m, uint32_t number);
+void file_drop(struct model *m, struct file *f);
+void file_names_init(struct model *m);
+void file_names_fini(struct model *m); /* after the operations */
 
 /* heat.c */
 void heat_log_add(struct model *m, struct op *o); /* what the interval brought */

@@ -6,5 +6,6 @@
 const struct collector *const all_collectors[] = {
 	&spine_collector,
 	&block_collector,
+	&files_collector,
 	NULL,
 };

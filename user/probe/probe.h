@@ -13,6 +13,9 @@ extern const struct collector spine_collector;
 /* Disks, and what each does. */
 extern const struct collector block_collector;
 
+/* Files, and what is done to each. */
+extern const struct collector files_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

@@ -2,6 +2,7 @@
 /* The columns of operations and of slow operations; as in tables.c, a column is one row
  * and its name is the JSON key. */
 #include "probe/get.h"
+#include "probe/op_columns.h"
 #include "probe/probe.h"
 
 #define AT(member)  offsetof(ROW, member)
@@ -27,7 +28,7 @@ static bool mostly_work_wait(uint64_t total_ns, const uint64_t *states)
 
 #define ROW struct op_row
 
-static bool op_hidden(const void *row)
+bool op_hidden(const void *row)
 {
 	const ROW *r = row;
 
@@ -36,12 +37,12 @@ static bool op_hidden(const void *row)
 	return mostly_work_wait(r->total_ns, r->total);
 }
 
-static void get_op_kind(const struct field *f, const void *row, struct val *out)
+void get_op_kind(const struct field *f, const void *row, struct val *out)
 {
 	val_set_str(out, op_kinds[((const ROW *)row)->op]);
 }
 
-static void get_op_state(const struct field *f, const void *row, struct val *out)
+void get_op_state(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
@@ -49,21 +50,21 @@ static void get_op_state(const struct field *f, const void *row, struct val *out
 }
 
 /* The state, or what the kinds that have none are called. */
-static void get_op_wait(const struct field *f, const void *row, struct val *out)
+void get_op_wait(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
 	val_set_str(out, r->op == HL_OP_WAIT ? hl_state_names[r->state] : op_kinds[r->op]);
 }
 
-static void get_op_pid(const struct field *f, const void *row, struct val *out)
+void get_op_pid(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
 	val_set_id(out, r->pid, r->proc_flags);
 }
 
-static void get_op_avg(const struct field *f, const void *row, struct val *out)
+void get_op_avg(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
@@ -72,7 +73,7 @@ static void get_op_avg(const struct field *f, const void *row, struct val *out)
 		val_set_u64(out, r->total_ns / r->count);
 }
 
-static void get_op_ivl_avg(const struct field *f, const void *row, struct val *out)
+void get_op_ivl_avg(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
@@ -88,18 +89,17 @@ static void set_rate(struct val *out, uint64_t count, uint64_t wall_ns)
 		*out = (struct val){ .type = VAL_F64, .f = (double)count * 1e9 / (double)wall_ns };
 }
 
-static void get_op_rate(const struct field *f, const void *row, struct val *out)
+void get_op_rate(const struct field *f, const void *row, struct val *out)
 {
 	set_rate(out, ((const ROW *)row)->count, ((const ROW *)row)->wall_ns);
 }
 
-static void get_op_ivl_rate(const struct field *f, const void *row, struct val *out)
+void get_op_ivl_rate(const struct field *f, const void *row, struct val *out)
 {
 	set_rate(out, ((const ROW *)row)->ivl_count, ((const ROW *)row)->ivl_wall_ns);
 }
 
-/* offset is the quantile times 1000 */
-static void get_op_quantile(const struct field *f, const void *row, struct val *out)
+void get_op_quantile(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
@@ -108,7 +108,7 @@ static void get_op_quantile(const struct field *f, const void *row, struct val *
 		val_set_u64(out, hist_quantile(&r->hist, (double)f->offset / 1000, r->max_ns));
 }
 
-static void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out)
+void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
@@ -132,12 +132,6 @@ static void get_op_io(const struct field *f, const void *row, struct val *out)
 	{ name, title, help " since start", get, AT(io.member), .unit = unit_,                          \
 	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 7, .type = VAL_U64 },
 
-#define QUANTILE(name, title, share, permille, flag)                                             \
-	{ "interval." name, title, share " of them took at most this long, in the interval",     \
-	  get_op_ivl_quantile, permille, UNIT_NS, METRIC_NONE, FIELD_IVL | (flag), 6, VAL_U64 }, \
-	{ name, title, share " of them took at most this long", get_op_quantile, permille,       \
-	  UNIT_NS, METRIC_NONE, FIELD_TOTAL | (flag), 6, VAL_U64 },
-
 static const struct field operation_fields[] = {
 	{ "name", "CALL", "what was called; (user): waits outside any call", field_str, AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 12 },
@@ -156,54 +150,10 @@ static const struct field operation_fields[] = {
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
 	{ "members", "PROCS", "processes that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
-	{ "interval.count", "COUNT", "how many, in the interval", field_u64, AT(ivl_count),
-	  .unit = UNIT_COUNT,
-	  .flags = FIELD_NARROW | FIELD_IVL, .width = 5 },
-	{ "count", "COUNT", "how many since start", field_u64, AT(count), .unit = UNIT_COUNT,
-	  .metric = METRIC_COUNTER,
-	  .flags = FIELD_NARROW | FIELD_TOTAL, .width = 5 },
-	{ "interval.per_s", "PER-S", "how many a second, in the interval", get_op_ivl_rate,
-	  .unit = UNIT_COUNT,
-	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 5, .type = VAL_F64 },
-	{ "per_s", "PER-S", "how many a second since start", get_op_rate, .unit = UNIT_COUNT,
-	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 5, .type = VAL_F64 },
-	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work", field_u64,
-	  AT(ivl_busy_ns),
-	  .unit = UNIT_NS,
-	  .flags = NARROW_BOTH | FIELD_IVL, .width = 6 },
-	{ "busy_ns", "TOTAL", "time since start, without waits for work", field_u64, AT(busy_ns),
-	  .unit = UNIT_NS, .metric = METRIC_COUNTER,
-	  .flags = NARROW_BOTH | FIELD_TOTAL, .width = 6 },
-	{ "interval.total_ns", "TIME", "time in all of them, waits for work too, in the interval", field_u64,
-	  AT(ivl_ns),
-	  .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_IVL, .width = 6 },
-	{ "total_ns", "TIME", "time in all of them, waits for work too, since start", field_u64, AT(total_ns),
-	  .unit = UNIT_NS,
-	  .metric = METRIC_COUNTER,
-	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 6 },
-	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_op_ivl_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
-	{ "avg_ns", "AVG", "mean duration", get_op_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
-	QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)
-	QUANTILE("p90_ns", "P90", "90 %", 900, 0)
-	QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)
-	QUANTILE("p999_ns", "P99.9", "99.9 %", 999, FIELD_WIDE)
-	{ "max_ns", "MAX", "the longest since start", field_u64, AT(max_ns), .unit = UNIT_NS,
-	  .metric = METRIC_GAUGE,
-	  .flags = FIELD_NARROW, .width = 6 },
-	{ "interval.errors", "ERR", "how many failed, in the interval", field_u64, AT(ivl_errors),
-	  .unit = UNIT_COUNT,
-	  .flags = FIELD_WIDE | FIELD_IVL, .width = 5 },
-	{ "errors", "ERR", "how many failed since start", field_u64, AT(errors), .unit = UNIT_COUNT,
-	  .metric = METRIC_COUNTER,
-	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5 },
-	{ "interval.time_ns", "STATES", "where the time went, by state, in the interval", field_states,
-	  AT(ivl),
-	  .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 12 },
-	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(total),
-	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12 },
+	OP_COUNTS(field_u64, get_op_rate, get_op_ivl_rate)
+	OP_TIMES
+	OP_ERRORS(field_u64)
+	OP_STATES
 	OP_IO("queue_ns", "QUEUE", "of it, time that disk requests were queued", get_op_io, queue_ns, UNIT_NS)
 	OP_IO("device_ns", "DEVICE", "of it, time that they were in the device", get_op_io, device_ns, UNIT_NS)
 	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_io, bytes, UNIT_BYTES)
@@ -211,8 +161,7 @@ static const struct field operation_fields[] = {
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
 	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
-	{ "histogram", "DURATIONS", "how many took how long", field_hist, AT(hist), .unit = UNIT_NS,
-	  .metric = METRIC_HISTOGRAM, .width = 12 },
+	OP_HISTOGRAM
 };
 /* clang-format on */
 #undef ROW

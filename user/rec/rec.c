@@ -94,6 +94,15 @@ static const struct field disk_op_fields[] = {
 	PAD(disk_op, pad2),
 	END,
 };
+static const struct field file_fields[] = { PAD(file, pad), END };
+static const struct field file_op_fields[] = {
+	BELOW(file_op, o.op, NR_HL_OPS),
+	BELOW(file_op, o.state, NR_HL_STATES),
+	BELOW(file_op, o.abi, NR_HL_ABIS),
+	PAD(file_op, o.pad),
+	PAD(file_op, pad),
+	END,
+};
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE),
 	COMM(life, comm),
@@ -114,6 +123,11 @@ static long strings_used(const unsigned char *tail, size_t n, unsigned int count
 		p = nul + 1;
 	}
 	return p - tail;
+}
+
+static long one_string(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	return strings_used(tail, n, 1);
 }
 
 static long two_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
@@ -182,6 +196,8 @@ static const struct rule {
 	[HL_KIND_DISK] = { disk_fields, two_strings, true },
 	[HL_KIND_OP_IO] = { op_io_fields, NULL, false },
 	[HL_KIND_DISK_OP] = { disk_op_fields, disk_op_tail, false },
+	[HL_KIND_FILE] = { file_fields, one_string, true },
+	[HL_KIND_FILE_OP] = { file_op_fields, op_tail, false },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 };
 
@@ -278,6 +294,11 @@ const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len)
 }
 
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op)
+{
+	return (const __u32 *)(op + 1);
+}
+
+const __u32 *rec_file_buckets(const struct hl_rec_file_op *op)
 {
 	return (const __u32 *)(op + 1);
 }

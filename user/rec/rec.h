@@ -37,13 +37,14 @@ bool rec_skippable(const struct hl_rec *rec, size_t avail);
 
 /* The tail of a checked record of a known kind and its length in bytes (with padding). */
 const void *rec_tail(const struct hl_rec *rec, size_t *len);
-/* String i of the tail of a META, PROCESS, COLLECTOR or DISK: never NULL, "" when it is not
+/* String i of the tail of a META, PROCESS, COLLECTOR, DISK or FILE: never NULL, "" when it is not
  * there or rec is NULL. */
 const char *rec_tail_str(const struct hl_rec *rec, unsigned int i);
 /* The path of a SLOW or NOW: *len bytes without a NUL, which need not be text. */
 const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len);
-/* The nr_buckets counts of an OP, and of a DISK_OP. */
+/* The nr_buckets counts of an OP, a FILE_OP, and a DISK_OP. */
 const __u32 *rec_op_buckets(const struct hl_rec_op *op);
+const __u32 *rec_file_buckets(const struct hl_rec_file_op *op);
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
 /* Bytes of a comm field before its NUL; HL_COMM_LEN when it has none. */
 size_t comm_len(const char comm[HL_COMM_LEN]);
