@@ -32,6 +32,7 @@ static struct viewer_cfg viewer_cfg(const struct top_values *v, struct model *mo
 /* ---- of the host ----------------------------------------------------------------- */
 
 struct live_screen {
+	const struct top_values *v;
 	struct session *session;
 	struct viewer *viewer; /* NULL once the screen is gone */
 };
@@ -49,6 +50,14 @@ static void set_calls(struct live_screen *ls)
 	str_free(&text);
 }
 
+/* Files are counted while they are looked at, or when they were asked for. */
+static void set_files(struct live_screen *ls)
+{
+	const char *needs = app_needs(viewer_app(ls->viewer));
+
+	live_set_files(session_live(ls->session), ls->v->live.files || (needs && !strcmp(needs, "files")));
+}
+
 static void live_act(void *arg, unsigned int actions)
 {
 	struct live_screen *ls = arg;
@@ -62,6 +71,8 @@ static void live_act(void *arg, unsigned int actions)
 		live_set_slow(session_live(ls->session), app_slow_ns(app));
 	if (actions & ACTION_CALLS)
 		set_calls(ls);
+	if (actions & ACTION_VIEW)
+		set_files(ls);
 	if (actions & ACTION_STEP)
 		viewer_say(ls->viewer, false, "this is the host, not a recording: it goes on by itself");
 }
@@ -96,7 +107,7 @@ static void on_stop(void *arg)
 int top_screen(const struct invocation *in)
 {
 	const struct top_values *v = in->values;
-	struct live_screen ls = {};
+	struct live_screen ls = { .v = v };
 	struct session_cfg cfg = {
 		.in = in,
 		.opts = &v->live,
@@ -120,6 +131,8 @@ int top_screen(const struct invocation *in)
 		view.arg = &ls;
 		if (viewer_open(&ls.viewer, &view, session_loop(ls.session)))
 			status = EXIT_USAGE;
+		else
+			set_files(&ls);
 	}
 	if (!status)
 		status = session_run(ls.session);

@@ -99,7 +99,7 @@ static void show(struct viewer *v, bool repaint)
 	screen_show(v->screen, &v->canvas, repaint);
 }
 
-#define OTHERS (ACTION_QUIT | ACTION_INTERVAL | ACTION_CALLS | ACTION_SLOW | ACTION_STEP)
+#define OTHERS (ACTION_QUIT | ACTION_INTERVAL | ACTION_CALLS | ACTION_SLOW | ACTION_STEP | ACTION_VIEW)
 
 static void act(struct viewer *v, unsigned int actions)
 {

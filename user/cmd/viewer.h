@@ -13,7 +13,7 @@ struct viewer;
 
 struct viewer_cfg {
 	struct app_cfg app; /* its theme is the screen's */
-	/* Actions that are not the viewer's own: ACTION_QUIT, _INTERVAL, _CALLS, _SLOW. */
+	/* Actions that are not the viewer's own: ACTION_QUIT, _INTERVAL, _CALLS, _SLOW, _STEP, _VIEW. */
 	void (*act)(void *arg, unsigned int actions);
 	void *arg;
 };

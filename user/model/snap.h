@@ -93,7 +93,7 @@ extern const char *const group_names[NR_GROUPS]; /* "none", "process", "command"
 /* Are there rows of this kind to add up? Not where each is a process's own, or a single event. */
 bool group_merges(const struct table_desc *t, enum group by);
 
-#define QUERY_SAME 3
+#define QUERY_SAME 5
 
 struct query {
 	const char *sort;   /* field name; NULL: the table's own. Of twins the one that `total` says */

@@ -28,6 +28,11 @@ static void get_flag(const struct field *f, const void *row, struct val *out)
 		*out = (struct val){ .type = VAL_BOOL, .b = *(const bool *)((const char *)row + f->offset) };
 }
 
+static void get_mark(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, ((const struct op_row *)row)->file.deleted ? "x" : NULL);
+}
+
 /* A wait knows of no bytes. */
 static void get_op_bytes(const struct field *f, const void *row, struct val *out)
 {
@@ -37,12 +42,14 @@ static void get_op_bytes(const struct field *f, const void *row, struct val *out
 }
 
 /* clang-format off */
-#define FILE_KEYS(flags_)                                                                                \
+#define FILE_KEYS                                                                                \
 	{ "path", "PATH", "path of the file, as in the mount namespace of who uses it", field_str,       \
 	  OP_AT(file.path), .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC,     \
 	  .width = 20 },                                                                                 \
+	{ "mark", "", "x: the file was deleted", get_mark, .width = 1,                                   \
+	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_RARE, .type = VAL_STR },                          \
 	{ "deleted", "DELETED", "it has no name any more: path is the last one", get_flag,               \
-	  OP_AT(file.deleted), .flags = FIELD_RARE | (flags_), .width = 7, .type = VAL_BOOL },           \
+	  OP_AT(file.deleted), .flags = FIELD_DIM, .width = 7, .type = VAL_BOOL },                       \
 	{ "path_cut", "CUT", "the head of the path is missing", get_flag, OP_AT(file.cut), .width = 3,   \
 	  .type = VAL_BOOL },                                                                            \
 	{ "device", "DEVICE", "of its file system, major:minor", get_device, .flags = FIELD_KEY,         \
@@ -61,7 +68,7 @@ static void get_op_bytes(const struct field *f, const void *row, struct val *out
 	  .width = 6, .type = VAL_U64 },
 
 static const struct field file_operation_fields[] = {
-	FILE_KEYS(0)
+	FILE_KEYS
 	{ "name", "CALL", "what was called", field_str, OP_AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 10 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_op_kind,
@@ -146,7 +153,7 @@ static void get_times_of(const struct field *f, const void *row, struct val *out
 	  .metric = METRIC_COUNTER, .flags = FIELD_TOTAL | (wide), .width = 6 },
 
 static const struct field file_fields[] = {
-	FILE_KEYS(FIELD_WIDE | FIELD_DIM)
+	FILE_KEYS
 	{ "processes", "PROCS", "how many processes had to do with it", field_u64, OP_AT(members),
 	  .unit = UNIT_COUNT, .flags = FIELD_WIDE, .width = 5 },
 	{ "pid", "PID", "process id, where it is one", get_op_pid, .flags = FIELD_WIDE, .width = 7,

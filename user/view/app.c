@@ -82,13 +82,14 @@ void app_refresh(struct app *a)
 	app_place(a);
 }
 
-void app_show(struct app *a, size_t view)
+unsigned int app_show(struct app *a, size_t view)
 {
 	level_leave(app_level(a));
 	while (a->depth)
 		level_free(&a->stack[--a->depth]);
 	a->view = view;
 	app_refresh(a);
+	return ACTION_REDRAW | ACTION_VIEW;
 }
 
 void app_open(struct app *a)
@@ -198,6 +199,11 @@ unsigned int app_key(struct app *a, int key)
 uint64_t app_interval_ns(const struct app *a)
 {
 	return a->interval_ns;
+}
+
+const char *app_needs(const struct app *a)
+{
+	return views[a->view].needs;
 }
 
 uint64_t app_slow_ns(const struct app *a)

@@ -29,11 +29,12 @@ struct part {
 	enum part_kind kind;
 	const char *table; /* for PART_TABLE; NULL: the row's own, where the row is a group */
 	const char *title; /* … NULL: that of its view */
-	bool same;         /* … only rows of the same name, kind and state */
+	bool same;         /* … only rows of the same name, kind, state and path */
+	bool optional;     /* … left out while there is nothing in it at all */
 };
 
 #define PAGE_PARTS  6
-#define PAGE_PANELS 2
+#define PAGE_PANELS 3
 
 struct page {
 	struct part parts[PAGE_PARTS];
@@ -45,6 +46,7 @@ struct view {
 	const char *label;          /* fields that name a row in the breadcrumb */
 	const struct page *page;    /* what Enter opens; NULL: page_row */
 	const struct page *grouped; /* … on a group; NULL: page_row */
+	const char *needs;          /* collector that is on only while this shows; NULL: none */
 };
 
 #define NR_VIEWS 9
@@ -161,12 +163,12 @@ struct app {
 	bool message_error;
 };
 
-struct level *app_level(const struct app *a); /* the one that shows */
-struct panel *app_panel(const struct app *a); /* with the focus; NULL: none */
-void app_refresh(struct app *a);              /* after a change of snapshot, query or size */
-void app_place(struct app *a);                /* after a change of selection */
-void app_show(struct app *a, size_t view);
-void app_open(struct app *a); /* the selected row */
+struct level *app_level(const struct app *a);      /* the one that shows */
+struct panel *app_panel(const struct app *a);      /* with the focus; NULL: none */
+void app_refresh(struct app *a);                   /* after a change of snapshot, query or size */
+void app_place(struct app *a);                     /* after a change of selection */
+unsigned int app_show(struct app *a, size_t view); /* ACTION_ bits */
+void app_open(struct app *a);                      /* the selected row */
 void app_back(struct app *a);
 
 /* ---- layout.c ------------------------------------------------------------------------ */

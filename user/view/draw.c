@@ -11,23 +11,6 @@
 
 /* ---- tabs ------------------------------------------------------------------------ */
 
-static int tab_width(const struct app *a, const struct view *v)
-{
-	return a->w < 60 ? 3 : text_width(v->title) + 4;
-}
-
-int tab_at(const struct app *a, int x)
-{
-	for (int i = 0; views[i].title; i++) {
-		int w = tab_width(a, &views[i]);
-
-		if (x < w)
-			return i;
-		x -= w;
-	}
-	return -1;
-}
-
 /* Does the header mark the column that ranks? */
 static bool sort_shows(const struct app *a, const struct panel *p)
 {
@@ -41,46 +24,83 @@ static bool sort_shows(const struct app *a, const struct panel *p)
 	return !sort;
 }
 
-/* What is special about the ranking, at the right end of the tab line. */
-static void tabs_status(const struct app *a, struct canvas *c, int x, int y)
+/* How the rows are ranked, where that is special, and how many they are. True: it is special. */
+static bool status_text(const struct app *a, struct str *s)
 {
 	const struct panel *p = app_panel(a);
-	struct str s = {};
 	char buf[FMT_LEN];
+	bool special;
 
 	if (!p)
-		return;
-	str_addf(&s, "%s%s%s", a->show_work_waits ? "+idle  " : "", a->show_kthreads ? "+kernel  " : "",
+		return false;
+	str_addf(s, "%s%s%s", a->show_work_waits ? "+idle  " : "", a->show_kthreads ? "+kernel  " : "",
 		 a->total ? "total  " : "");
 	if (p->q.group != GROUP_NONE)
-		str_addf(&s, "by %s  ", group_names[p->q.group]);
+		str_addf(s, "by %s  ", group_names[p->q.group]);
 	if (!sort_shows(a, p))
-		str_addf(&s, "%s %s  ", panel_sort(a, p)->title,
+		str_addf(s, "%s %s  ", panel_sort(a, p)->title,
 			 theme_glyph(&a->theme, panel_ascending(a, p) ? GLYPH_ASCENDING : GLYPH_DESCENDING));
-	str_addf(&s, "%s rows ", fmt_count(buf, p->res.matched));
-	if (text_width(s.s) < a->w - x)
-		put_right(c, &a->theme, x, y, a->w - x, ATTR_TAB_END, s.s);
+	special = s->len;
+	str_addf(s, "%s rows ", fmt_count(buf, p->res.matched));
+	return special;
+}
+
+/* Do only keys stand for the tabs that are not shown? They give way to what is special. */
+static bool tabs_are_short(const struct app *a)
+{
+	struct str s = {};
+	int w = 1;
+	bool is_short = status_text(a, &s);
+
+	for (size_t i = 0; i < nr_views(); i++)
+		w += text_width(views[i].title) + 4;
+	is_short = a->w < 60 || (is_short && w + text_width(str_get(&s)) >= a->w);
 	str_free(&s);
+	return is_short;
+}
+
+static int tab_width(const struct app *a, size_t i, bool is_short)
+{
+	return a->w < 60 || (is_short && i != a->view) ? 3 : text_width(views[i].title) + 4;
+}
+
+int tab_at(const struct app *a, int x)
+{
+	bool is_short = tabs_are_short(a);
+
+	for (size_t i = 0; i < nr_views(); i++) {
+		int w = tab_width(a, i, is_short);
+
+		if (x < w)
+			return (int)i;
+		x -= w;
+	}
+	return -1;
 }
 
 static void tabs_draw(const struct app *a, struct canvas *c, int y)
 {
+	bool is_short = tabs_are_short(a);
+	struct str s = {};
 	int x = 0;
 
 	canvas_fill(c, 0, y, a->w, ATTR_TAB, " ");
 	for (size_t i = 0; i < nr_views(); i++) {
 		const struct view *v = &views[i];
 		bool on = i == a->view;
-		struct pen p = { c, &a->theme, x, y, x + tab_width(a, v) };
+		struct pen p = { c, &a->theme, x, y, x + tab_width(a, i, is_short) };
 
 		pen_printf(&p, on ? ATTR_TAB_ON : ATTR_TAB_KEY, " %c", v->key);
 		pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, " ");
-		if (a->w >= 60)
+		if (p.end - x > 3)
 			pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, v->title);
 		pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, " ");
 		x = p.end;
 	}
-	tabs_status(a, c, x + 1, y);
+	status_text(a, &s);
+	if (s.len && text_width(s.s) < a->w - x - 1)
+		put_right(c, &a->theme, x + 1, y, a->w - x - 1, ATTR_TAB_END, s.s);
+	str_free(&s);
 }
 
 static void crumb_draw(const struct app *a, struct canvas *c, int y)

@@ -207,9 +207,7 @@ static unsigned int click(struct app *a, int what, int x, int y)
 	layout_make(&lay, a);
 	if (y == lay.tabs && lay.tabs >= 0) {
 		tab = tab_at(a, x);
-		if (tab >= 0)
-			app_show(a, (size_t)tab);
-		return tab >= 0 ? ACTION_REDRAW : 0;
+		return tab >= 0 ? app_show(a, (size_t)tab) : 0;
 	}
 	if (y == lay.crumb && lay.crumb >= 0)
 		return main_key(a, APP_KEY_BACKSPACE);

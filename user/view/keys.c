@@ -68,9 +68,9 @@ static unsigned int act_next(struct app *a, int arg)
 	struct level *l = app_level(a);
 	int n = level_parts(l);
 
-	if (!a->depth) {
-		app_show(a, (a->view + (size_t)((int)nr_views() + arg)) % nr_views());
-	} else if (n) {
+	if (!a->depth)
+		return app_show(a, (a->view + (size_t)((int)nr_views() + arg)) % nr_views());
+	if (n) {
 		l->focus = (l->focus + n + arg) % n;
 		app_place(a);
 	}
@@ -299,8 +299,7 @@ unsigned int main_key(struct app *a, int key)
 	for (size_t i = 0; i < nr_views(); i++) {
 		if (views[i].key != key)
 			continue;
-		app_show(a, i);
-		return ACTION_REDRAW;
+		return app_show(a, i);
 	}
 	return 0;
 }

@@ -28,11 +28,18 @@ static int panel_want(const struct panel *p)
 
 static void layout_panels(struct layout *l, const struct level *lev, struct rect r)
 {
-	int first = r.h, share = (r.h + 1) / 2;
+	int first, share, third;
 
+	if (lev->nr_panels == 3) {
+		third = MIN(panel_want(&lev->panels[2]), lev->focus == 2 ? r.h / 2 : r.h / 4);
+		r.h -= third;
+		l->panels[2] = (struct rect){ r.x, r.y + r.h, r.w, third };
+	}
+	first = r.h;
+	share = (r.h + 1) / 2;
 	if (r.h < PANELS_ROOMY && lev->focus < 2) /* one that can be used, one to be seen */
 		share = lev->focus ? r.h / 3 : r.h - r.h / 3;
-	if (lev->nr_panels == 2)
+	if (lev->nr_panels >= 2)
 		first = MIN(panel_want(&lev->panels[0]), MAX(share, r.h - panel_want(&lev->panels[1])));
 	l->panels[0] = (struct rect){ r.x, r.y, r.w, MAX(first, 0) };
 	l->panels[1] = (struct rect){ r.x, r.y + first, r.w, MAX(r.h - first, 0) };

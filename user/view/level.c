@@ -24,13 +24,19 @@ static uint32_t row_number(const struct table_desc *d, const void *row, const ch
 	return v.type == VAL_U64 ? (uint32_t)v.u : 0;
 }
 
-/* Only rows of what the row is: the same call, kind and state, as far as it has them. */
+/* Only rows of what the row is: the same call, kind, state and file, as far as it has them. */
 static void panel_same(struct panel *p, const struct table_desc *d, const void *row)
 {
-	static const char *const names[QUERY_SAME] = { "name", "kind", "state" };
+	/* … what a slow operation was on is called otherwise there */
+	static const struct {
+		const char *of, *in;
+	} names[QUERY_SAME] = {
+		{ "name", "name" }, { "kind", "kind" },        { "state", "state" },
+		{ "path", "path" }, { "path", "detail.path" },
+	};
 
 	for (size_t i = 0; i < QUERY_SAME; i++) {
-		const struct field *f = table_field(d, names[i]);
+		const struct field *f = table_field(d, names[i].of);
 		struct val v = {};
 
 		if (f)
@@ -38,7 +44,7 @@ static void panel_same(struct panel *p, const struct table_desc *d, const void *
 		if (v.type != VAL_STR || !v.s)
 			continue;
 		str_add(&p->same[i], v.s);
-		p->q.same[i] = (struct query_same){ names[i], str_get(&p->same[i]) };
+		p->q.same[i] = (struct query_same){ names[i].in, str_get(&p->same[i]) };
 	}
 }
 
@@ -74,6 +80,13 @@ static void level_add_panel(struct level *l, const struct part *part, const stru
 		panel_in(p, l->group, d, row);
 }
 
+static bool left_out(const struct app *a, const struct part *part)
+{
+	const struct snap_table *t = part->optional && a->snap ? snap_table(a->snap, part->table) : NULL;
+
+	return part->optional && (!t || !t->n);
+}
+
 /* A brief sheet is only looked at; others may be longer than the screen. */
 static bool level_reads(const struct level *l)
 {
@@ -91,7 +104,8 @@ void level_init_page(struct level *l, struct app *a, const struct panel *p, cons
 	row_key(&l->key, p->res.desc, row, p->q.group);
 	row_label(&l->label, a, p->res.desc, row, v ? v->label : "name comm pid");
 	for (size_t i = 0; i < PAGE_PARTS; i++)
-		if (l->page->parts[i].kind == PART_TABLE && l->nr_panels < PAGE_PANELS)
+		if (l->page->parts[i].kind == PART_TABLE && l->nr_panels < PAGE_PANELS &&
+		    !left_out(a, &l->page->parts[i]))
 			level_add_panel(l, &l->page->parts[i], p->res.desc, row);
 	if (level_reads(l))
 		l->focus = l->nr_panels;

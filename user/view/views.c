@@ -12,13 +12,17 @@
 #define PART(what)         { .kind = PART_##what }
 #define TABLE(name)        { .kind = PART_TABLE, .table = name }
 #define TABLE_TITLED(name, title_) { .kind = PART_TABLE, .table = name, .title = title_ }
+#define TABLE_OPTIONAL(name, title_) { .kind = PART_TABLE, .table = name, .title = title_, .optional = true }
 #define TABLE_SAME(name, title_)   { .kind = PART_TABLE, .table = name, .title = title_, .same = true }
 
 /* Anything without a page of its own. */
 const struct page page_row = { .parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT) } };
 const struct page page_table = { .parts = { PART(TABLE) } };
 
-static const struct page page_process = { .parts = { PART(BRIEF), TABLE("threads"), TABLE("operations") } };
+static const struct page page_process = {
+	.parts = { PART(BRIEF), TABLE("threads"), TABLE("operations"),
+		   TABLE_OPTIONAL("file_operations", "Files") },
+};
 static const struct page page_thread = {
 	.parts = { PART(FACTS), PART(STATES), TABLE_TITLED("slow", "Slow of this thread"),
 		   TABLE_TITLED("operations", "Operations of its process") },
@@ -37,13 +41,24 @@ static const struct page page_slow = {
 	.parts = { PART(FACTS), PART(STATES), TABLE_SAME("operations", "All of its kind in this process") },
 };
 static const struct page page_disk = { .parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does") } };
+static const struct page page_file = {
+	.parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT),
+		   TABLE_SAME("file_operations", "What is done to it"), TABLE_SAME("slow", "Slow ones") },
+};
 
 const struct view views[] = {
-	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group },
-	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group },
-	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations },
-	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL },
-	{ "Disks", "disks", '5', "name", &page_disk, NULL },
+	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group, NULL },
+	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group, NULL },
+	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations, NULL },
+	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL, NULL },
+	{ "Disks", "disks", '5', "name", &page_disk, NULL, NULL },
+	{ "Files", "files", '7', "path", &page_file, NULL, "files" },
+	{}
+};
+
+/* Tables that are parts of pages only. */
+static const struct view parts[] = {
+	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations, NULL },
 	{}
 };
 /* clang-format on */
@@ -54,10 +69,17 @@ size_t nr_views(void)
 	return ARRAY_SIZE(views) - 1;
 }
 
-const struct view *view_of_table(const char *table)
+static const struct view *find(const struct view *v, const char *table)
 {
-	for (const struct view *v = views; v->title; v++)
+	for (; v->title; v++)
 		if (table && !strcmp(v->table, table))
 			return v;
 	return NULL;
+}
+
+const struct view *view_of_table(const char *table)
+{
+	const struct view *v = find(views, table);
+
+	return v ? v : find(parts, table);
 }
