@@ -10,7 +10,7 @@
 
 #include "bpf/wait.bpf.h"
 #include "bpf/cell.bpf.h"
-#include "bpf/files.bpf.h"
+#include "bpf/file_use.bpf.h"
 #include "bpf/slow.bpf.h"
 
 /* A reader that finds seq odd, or changed, reads again. */

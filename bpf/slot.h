@@ -202,11 +202,11 @@ struct hl_cpu {
 	__u64 targets_lost; /* children of targets that are none, for want of room */
 	__u64 block_seen, block_full, block_unpaired, block_clock;
 	__u64 files_seen;
-	__u64 uring_seen, uring_full, uring_unpaired, uring_clock;
+	__u64 uring_seen, uring_full, uring_unpaired, uring_clock, uring_files;
 	/* sched_switch's: there is no room on its stack */
 	struct hl_arrival arrival;
 	struct hl_split split;
-	__u64 pad2[7];
+	__u64 pad2[6];
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -247,6 +247,9 @@ struct hl_file_entry {
 #define HL_CFG_PREEMPT    (1u << 1) /* hooks run preemptible: hold preemption off (bpf_preempt_disable) */
 #define HL_CFG_CAST       (1u << 2) /* bpf_rdonly_cast exists: typed loads instead of a helper */
 #define HL_CFG_CGROUPS    (1u << 3) /* it has cgroups: tells when a process moves to another */
+#define HL_CFG_URING      (1u << 4) /* io_uring's tracepoints say which request they are of … */
+#define HL_CFG_URING_REQ  (1u << 5) /* … at its begin as their first argument, else as the second */
+#define HL_CFG_URING_CQE  (1u << 6) /* … and its result comes in the completion's entry */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */

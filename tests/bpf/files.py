@@ -110,5 +110,76 @@ def waits_only():
         f.check(file["time_ns"].get("disk", 0) > file["wait_ns"] / 2, f"waits for the disk: {file['time_ns']}")
 
 
+# ---- io_uring -------------------------------------------------------------------------
+
+
+def of_uring(doc, opcode):
+    """Requests of fio's by opcode, those that a worker did and those that none had to."""
+    return [o for o in doc.ops(None, "io_uring") if o.get("comm") == "fio" and o["name"] in (opcode, f"{opcode} (worker)")]
+
+
+def no_shorter(f, got, times, what):
+    for ours, theirs in QUANTILES:
+        want = times["percentile"][theirs]
+        f.check(got[ours] >= want * 0.91 - 20 * US, f"{what}: {ours} {got[ours]}, fio's {want}")
+
+
+def uring_once(f, **options):
+    path, doc, job = fio_run(bs="4k", ioengine="io_uring", lat_percentiles=1, **options)
+    for opcode, side in (("read", "read"), ("write", "write"), ("fsync", "sync")):
+        ios = job[side]["total_ios"]
+        if not ios:
+            continue
+        got = of_uring(doc, opcode)
+        f.same(sum(o["count"] for o in got), ios, f"requests {opcode}")
+        f.same(sum(o["errors"] for o in got), 0, f"failed {opcode}")
+        f.same({o["pid"] for o in got}, {r["pid"] for r in rows(doc, path, kind="io_uring")}, "whose they are")
+        files = [r for r in rows(doc, path, kind="io_uring") if r["name"] in (opcode, f"{opcode} (worker)")]
+        f.same(sum(r["count"] for r in files), ios, f"requests {opcode} on the file")
+        if opcode != "fsync":
+            f.same(sum(r["bytes"] for r in files), job[side]["io_bytes"], f"bytes of {opcode}")
+        if len(got) != 1:
+            continue
+        if opcode == "fsync":  # its clock starts when the submission is over, and has no other
+            no_shorter(f, got[0], job[side]["lat_ns"], f"{opcode} {options}")
+        else:  # from before the submission
+            agree(f, got[0], job[side]["lat_ns"], f"{opcode} {options}")
+
+
+@test("fio with io_uring: direct reads are as many and take as long, in Operations and of the file")
+def uring_reads():
+    until_quiet(lambda f: uring_once(f, rw="randread", direct=1, number_ios=4000))
+
+
+@test("fio with io_uring: reads through the page cache are as many and take as long")
+def uring_cached():
+    until_quiet(lambda f: uring_once(f, rw="randread", direct=0, number_ios=4000))
+
+
+@test("fio with io_uring: writes with fsync are as many, and say which of them a worker did")
+def uring_fsyncs():
+    until_quiet(lambda f: uring_once(f, rw="write", direct=1, fsync=4, number_ios=1200))
+
+
+@test("fio with io_uring, many at a time: mixed requests are as many as fio made")
+def uring_deep():
+    path, doc, job = fio_run(rw="randrw", bs="4k", ioengine="io_uring", iodepth=32, direct=1, number_ios=6000)
+    with Facts() as f:
+        for opcode in ("read", "write"):
+            f.same(sum(o["count"] for o in of_uring(doc, opcode)), job[opcode]["total_ios"], f"requests {opcode}")
+            f.same(sum(r["bytes"] for r in rows(doc, path, kind="io_uring") if r["name"].startswith(opcode)),
+                   job[opcode]["io_bytes"], f"bytes of {opcode}")
+
+
+@test("a thread of the kernel's that polls for submissions submits for its process")
+def uring_sqpoll():
+    path, doc, job = fio_run(rw="randread", bs="4k", ioengine="io_uring", sqthread_poll=1, direct=1, number_ios=2000)
+    with Facts() as f:
+        got = of_uring(doc, "read")
+        f.same(sum(o["count"] for o in got), job["read"]["total_ios"], "requests")
+        f.same(len({o["pid"] for o in got}), 1, "processes")
+        f.same({r["comm"] for r in rows(doc, path, kind="io_uring")}, {"fio"}, "who read the file")
+
+
 if __name__ == "__main__":
     live.main()

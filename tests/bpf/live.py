@@ -222,10 +222,13 @@ def valid(doc, may_lose=(), clocks=True):
                 untold = (("waits", "unpaired"), ("block", "unpaired"))
                 lost = {k: v for k, v in row["lost_by"].items() if (name, k) not in untold}
                 f.same(lost, {}, f"{name}: lost")
-        for o in j["operations"]:
+        for o in j["operations"] + j["file_operations"]:
             h = o["histogram"]
-            who = f"{o['kind']} {o['name']} {o.get('state', '')} of {o['pid']}"
+            who = f"{o['kind']} {o['name']} {o.get('state', '')} of {o['pid']} {o.get('path', '')}"
             f.same(sum(h["counts"]) + h["zero_count"], o["count"], f"{who}: in the histogram")
+            if o["kind"] == "io_uring":  # it has no thread whose time it could be
+                f.check("time_ns" not in o, f"{who}: breakdown")
+                continue
             # a breakdown's clocks are rounded for each operation, not its total
             f.near(sum(o["time_ns"].values()), o["total_ns"], f"{who}: breakdown", 0.1, 64 * o["count"])
         for t in j["threads"]:
@@ -238,7 +241,7 @@ def valid(doc, may_lose=(), clocks=True):
         for c in j["capture"]["collectors"]:
             # kernels before 6.5 do not tell where a request is made: there the disks' collector has less, and says so
             less = c["name"] == "block" and c["state"] == "less" and "block_io_start" in c.get("reason", "")
-            f.check(c["name"] == "calls" or c["state"] == "on" or less, f"collector {c['name']}: {c['state']}: {c.get('reason')}")
+            f.check(c["name"] in ("calls", "files") or c["state"] == "on" or less, f"collector {c['name']}: {c['state']}: {c.get('reason')}")
     return doc
 
 

@@ -241,7 +241,12 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full,
 		  l->cells.counted[HL_CELL_DISK + HL_BLOCK_DEVICE], lost);
 	memset(lost, 0, sizeof(lost));
-	send_acct(l, HL_CLASS_FILES, c.files_seen, files_counted(l), lost);
+	send_acct(l, HL_CLASS_FILES, c.files_seen + c.uring_files, files_counted(l), lost);
+	lost[HL_LOSS_CLOCK] = c.uring_clock;
+	lost[HL_LOSS_UNPAIRED] = c.uring_unpaired;
+	lost[HL_LOSS_MAP_FULL] = c.uring_full;
+	send_acct(l, HL_CLASS_URING, c.uring_seen + c.uring_full, l->cells.counted[HL_OP_URING], lost);
+	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
 }

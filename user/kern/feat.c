@@ -34,6 +34,23 @@ bool feat_supported(const struct btf *btf)
 	return id > 0 && btf_vlen(btf__type_by_id(btf, id)) > BPF_FUNC_task_pt_regs;
 }
 
+/* v5.15 to v5.17 tell of a completion without saying of which request. */
+static uint32_t uring_flags(const struct btf *btf)
+{
+	int end = tp_params(btf, "io_uring_complete"), begin = tp_params(btf, "io_uring_submit_req");
+	uint32_t flags = 0;
+
+	if (begin < 0)
+		begin = tp_params(btf, "io_uring_submit_sqe");
+	if (begin > 0 && (end == 3 || end > 4))
+		flags |= HL_CFG_URING;
+	if (begin <= 2)
+		flags |= HL_CFG_URING_REQ;
+	if (end == 3)
+		flags |= HL_CFG_URING_CQE;
+	return flags;
+}
+
 int feat_flags(uint32_t *flags)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -58,6 +75,7 @@ int feat_flags(uint32_t *flags)
 		*flags |= HL_CFG_PREEMPT;
 	if (tp_params(btf, "cgroup_attach_task") > 0)
 		*flags |= HL_CFG_CGROUPS;
+	*flags |= uring_flags(btf);
 	btf__free(btf);
 	return 0;
 }

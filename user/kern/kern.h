@@ -216,7 +216,7 @@ struct part {
 	char reason[96]; /* why it is not on, or what is less */
 };
 
-enum { PART_BLOCK, NR_PARTS };
+enum { PART_BLOCK, PART_URING, NR_PARTS };
 
 void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
 void parts_attach(struct live *l); /* in the order of their lists */

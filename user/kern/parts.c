@@ -14,6 +14,7 @@
 static const struct part_desc {
 	const char *name; /* of the object, and of the collector */
 	const char *gives;
+	uint32_t needs; /* HL_CFG_* of the kernel */
 	const char *progs[PART_PROGS + 1];
 	struct {
 		uint32_t without; /* bits of progs: all of them missing */
@@ -23,10 +24,18 @@ static const struct part_desc {
 	[PART_BLOCK] = {
 		"block",
 		"every request of every disk: in the queue and in the device, and whose it is",
+		0,
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page" },
 		{ { 1u << 4, "no block_io_start: time before a request is inserted is in no queue" },
 		  { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
+	},
+	[PART_URING] = {
+		"uring",
+		"every request of io_uring: from its submission to its completion, whose, on which file",
+		HL_CFG_URING,
+		{ "io_uring_complete", "io_uring_queue_async_work", "io_uring_submit_req", "io_uring_submit_sqe" },
+		{},
 	},
 };
 
@@ -56,11 +65,16 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 {
 	uint32_t have = feat_tracepoints(d->progs);
-	int err = object_open(&p->obj, d->name, &l->kcfg, &l->core);
+	int err;
 
 	p->name = d->name;
 	p->gives = d->gives;
 	p->state = HL_COLLECTOR_ON;
+	if ((l->kcfg.flags & d->needs) != d->needs) {
+		refuse(p, d->progs[0], "this kernel does not tell of which request");
+		return;
+	}
+	err = object_open(&p->obj, d->name, &l->kcfg, &l->core);
 	if (!err && !choose(p, d, have))
 		return;
 	if (!err)

@@ -171,6 +171,9 @@ static struct op_row merged(const struct op_row **ops, size_t n, struct arena *a
 
 	if (n > 1)
 		row_shapes[ROWS_FILE_OPS].merge(&sum, (const void *const *)ops, n, a);
+	for (size_t i = 1; i < n; i++) /* where there are calls, the time by state is theirs */
+		if (ops[i]->op == HL_OP_SYSCALL)
+			sum.op = HL_OP_SYSCALL;
 	return sum;
 }
 

@@ -157,7 +157,7 @@ static uint64_t op_busy(const struct op_key *key, uint64_t total_ns, const uint6
 {
 	uint64_t work = 0;
 
-	if (key->op == HL_OP_WAIT)
+	if (key->op == HL_OP_WAIT || key->op == HL_OP_URING)
 		return hl_state_is_work_wait[key->state] ? 0 : total_ns;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		work += hl_state_is_work_wait[i] ? states[i] : 0;

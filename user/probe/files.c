@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Files, their user half: the columns of what was done to each file, by whom and by which call.
- * The rows are the model's operations (model/files.c); the kernel half is bpf/files.bpf.h.
+ * The rows are the model's operations (model/files.c); the kernel half is bpf/files.bpf.h and
+ * file_use.bpf.h.
  * Handed to the model by the commands.
  */
 #include "probe/op_columns.h"
@@ -71,7 +72,8 @@ static const struct field file_operation_fields[] = {
 	FILE_KEYS
 	{ "name", "CALL", "what was called", field_str, OP_AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 10 },
-	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_op_kind,
+	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; io_uring: a request, from "
+	  "its submission to its completion", get_op_kind,
 	  .flags = FIELD_KEY | FIELD_ASC, .width = 8, .type = VAL_STR },
 	{ "wait", "STATE", "what a wait was for; syscall: the whole call, its waits included", get_op_wait,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },

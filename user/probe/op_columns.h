@@ -19,6 +19,8 @@ void get_op_rate(const struct field *f, const void *row, struct val *out);
 void get_op_ivl_rate(const struct field *f, const void *row, struct val *out);
 void get_op_quantile(const struct field *f, const void *row, struct val *out); /* offset: times 1000 */
 void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out);
+/* A request of io_uring has no thread whose states it could have. */
+void get_op_states(const struct field *f, const void *row, struct val *out);
 bool op_hidden(const void *row); /* most of it is waiting for work */
 
 /* clang-format off */
@@ -73,10 +75,12 @@ bool op_hidden(const void *row); /* most of it is waiting for work */
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
 
 #define OP_STATES                                                                                        \
-	{ "interval.time_ns", "STATES", "where the time went, by state, in the interval", field_states,  \
-	  OP_AT(ivl), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 12 },                   \
-	{ "time_ns", "STATES", "where the time went, by state", field_states, OP_AT(total),              \
-	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12 },
+	{ "interval.time_ns", "STATES", "where the time went, by state, in the interval", get_op_states, \
+	  OP_AT(ivl), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 12,                     \
+	  .type = VAL_STATES },                   \
+	{ "time_ns", "STATES", "where the time went, by state", get_op_states, OP_AT(total),             \
+	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12,     \
+	  .type = VAL_STATES },
 
 #define OP_HISTOGRAM                                                                                     \
 	{ "histogram", "DURATIONS", "how many took how long", field_hist, OP_AT(hist), .unit = UNIT_NS,  \

@@ -16,6 +16,9 @@ extern const struct collector block_collector;
 /* Files, and what is done to each. */
 extern const struct collector files_collector;
 
+/* io_uring: names of its operations. */
+extern const struct collector uring_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

@@ -32,7 +32,7 @@ bool op_hidden(const void *row)
 {
 	const ROW *r = row;
 
-	if (r->op == HL_OP_WAIT)
+	if (r->op == HL_OP_WAIT || r->op == HL_OP_URING)
 		return hl_state_is_work_wait[r->state];
 	return mostly_work_wait(r->total_ns, r->total);
 }
@@ -99,6 +99,13 @@ void get_op_ivl_rate(const struct field *f, const void *row, struct val *out)
 	set_rate(out, ((const ROW *)row)->ivl_count, ((const ROW *)row)->ivl_wall_ns);
 }
 
+void get_op_states(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const ROW *)row)->op != HL_OP_URING)
+		field_states(f, row, out);
+}
+
 void get_op_quantile(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
@@ -135,7 +142,8 @@ static void get_op_io(const struct field *f, const void *row, struct val *out)
 static const struct field operation_fields[] = {
 	{ "name", "CALL", "what was called; (user): waits outside any call", field_str, AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 12 },
-	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_op_kind,
+	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's request; "
+	  "io_uring: a request, from its submission to its completion", get_op_kind,
 	  .flags = FIELD_KEY | FIELD_ASC, .width = 8, .type = VAL_STR },
 	{ "wait", "STATE", "what a wait was for; syscall: the whole call, its waits included", get_op_wait,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
