@@ -39,7 +39,9 @@ struct {
 
 char LICENSE[] SEC("license") = "GPL";
 
-static const __u8 uring_calls[NR_HL_URING_OPS] = {
+static const __u8 uring_calls[NR_HL_URING_OPS + 1] = {
+/* without one more it would go to a section that BTF cannot describe, and no function would be
+ * verified by itself */
 #define X(opcode, name, call) [opcode] = CALL_##call,
 	HL_URING_OPS(X)
 #undef X
@@ -95,18 +97,24 @@ int io_uring_queue_async_work(__u64 *ctx)
 	return 0;
 }
 
+/* What a file is. */
+__global int kind_of(const __u64 *file)
+{
+	__u64 object;
+
+	return file && *file ? file_kind(*file, &object) : FILE_NONE;
+}
+
 /* The state that such a request waits in, where that is waiting for work; else 0. */
-__hot __u8 idle_state(__u16 nr, __u64 file)
+__global int idle_state(__u32 nr, const __u64 *file)
 {
 	struct hl_facts f = {};
-	__u64 object;
 	__u8 state;
 
 	f.call = uring_calls[nr & (NR_HL_URING_OPS - 1)];
 	if (f.call == CALL_POLL)
 		return HL_STATE_POLL;
-	if (file)
-		f.file = file_kind(file, &object);
+	f.file = kind_of(file);
 	state = hl_classify_call(&f);
 	if (state == HL_STATE_IDLE || state == HL_STATE_SLEEP || state == HL_STATE_PARK ||
 	    state == HL_STATE_CHILD)
@@ -143,7 +151,7 @@ __global int uring_count(const struct hl_uring *r, const struct uring_end *e, st
 
 	if (!r || !e || !cpu)
 		return 0;
-	c = cell_get(HL_KEY(r->pid, r->nr, idle_state(r->nr, e->file), 0, HL_OP_URING), r->start, cpu->id,
+	c = cell_get(HL_KEY(r->pid, r->nr, idle_state(r->nr, &e->file), 0, HL_OP_URING), r->start, cpu->id,
 		     &other);
 	add_to(c, e);
 	return 0;
