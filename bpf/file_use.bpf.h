@@ -48,10 +48,10 @@ __hot __u8 file_call_of(__u16 nr, bool compat)
 
 /* ---- counting ----------------------------------------------------------------------- */
 
-/* The cell of what was done to the file at `at`. */
-__hot struct hl_cell *file_cell(__u32 at, __u64 key, __u64 start, struct hl_cpu *cpu)
+/* The cell of what the thread did to a file. */
+__hot struct hl_cell *file_count(struct hl_slot *s, __u64 key, struct hl_cpu *cpu)
 {
-	__u32 cell = at ? cell_find(key, start, cpu->id) : 0;
+	__u32 cell = file_cell(key, s->proc_start, cpu->id);
 
 	cpu->files_seen++;
 	if (!cell)
@@ -103,8 +103,9 @@ __global int file_call(struct hl_slot *s, const struct slow_what *what, __u64 du
 		return 0;
 	if (what && s->nr == s->call_nr && s->detail == HL_DETAIL_FILE && s->object != file)
 		at = 0;
-	c = file_cell(at, HL_KEY(at, s->call_nr, 0, s->call_abi, HL_CELL_FILE + HL_OP_SYSCALL), s->proc_start,
-		      cpu);
+	c = file_count(
+		s, HL_KEY(file_owner(at, s->pid), s->call_nr, 0, s->call_abi, HL_CELL_FILE + HL_OP_SYSCALL),
+		cpu);
 	if (!c)
 		return 0;
 	cell_add(c, duration);
@@ -131,7 +132,8 @@ __global int file_wait(struct hl_slot *s, __u64 slept, __u64 queued, __u64 throt
 	at = file_find(&s->object, s->pid, s->proc_start);
 	if (at == HL_NO_FILE)
 		return 0;
-	c = file_cell(at, HL_KEY(at, s->nr, s->state, s->abi, HL_CELL_FILE + HL_OP_WAIT), s->proc_start, cpu);
+	c = file_count(s, HL_KEY(file_owner(at, s->pid), s->nr, s->state, s->abi, HL_CELL_FILE + HL_OP_WAIT),
+		       cpu);
 	if (!c)
 		return 0;
 	cell_add(c, slept + queued + throttled);

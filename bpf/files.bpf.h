@@ -83,6 +83,18 @@ __hot bool cells_left(void)
 	return ctl && ctl->pool_next - (ctl->free_tail - ctl->free_head) < cfg.nr_cells / 2;
 }
 
+/* Whose a cell is: the file's at `at`, or the process's where there was no room. */
+__hot __u32 file_owner(__u32 at, __u32 pid)
+{
+	return at ?: HL_FILE_NO_ROOM | pid;
+}
+
+/* The cell of an operation on a file; 0: no room. */
+__hot __u32 file_cell(__u64 key, __u64 start, __u32 cpu)
+{
+	return HL_KEY_PID(key) & HL_FILE_NO_ROOM && !cells_left() ? 0 : cell_find(key, start, cpu);
+}
+
 /* A file met for the first time: its entry, with its path. 0: no room. */
 __global int file_meet(__u64 file, const struct hl_file_id *id, __u32 hash)
 {

@@ -151,7 +151,9 @@ struct hl_cell {
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
  * block operation). */
 #define HL_CELL_DISK NR_HL_OPS /* + the phase, so that each has an "(other)" cell of its own */
-/* … or an operation on a file (its key: where in hl_files the file is, instead of a process) */
+/* … or an operation on a file. Its key: where in hl_files the file is, instead of a process; or the
+ * process with this bit, of the files that had no room there. */
+#define HL_FILE_NO_ROOM  (1u << 31)
 #define HL_CELL_FILE     (HL_CELL_DISK + NR_HL_BLOCK_PHASES) /* + enum hl_op */
 #define NR_HL_CELL_KINDS (HL_CELL_FILE + NR_HL_OPS)
 

@@ -161,7 +161,7 @@ __global int uring_count_file(const struct hl_uring *r, const struct uring_end *
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cell *c;
-	__u32 cell = 0;
+	__u32 cell;
 	int at;
 
 	if (!r || !e || !cpu || !ctl || !ctl->files)
@@ -170,8 +170,8 @@ __global int uring_count_file(const struct hl_uring *r, const struct uring_end *
 	if (at == HL_NO_FILE)
 		return 0;
 	__sync_fetch_and_add(&cpu->uring_files, 1);
-	if (at)
-		cell = cell_find(HL_KEY(at, r->nr, 0, 0, HL_CELL_FILE + HL_OP_URING), r->start, cpu->id);
+	cell = file_cell(HL_KEY(file_owner(at, r->pid), r->nr, 0, 0, HL_CELL_FILE + HL_OP_URING), r->start,
+			 cpu->id);
 	if (!cell)
 		cell = cell_other(cpu->id, HL_CELL_FILE + HL_OP_URING);
 	c = bpf_map_lookup_elem(&hl_cells, &cell);

@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """Files: what is done to each of them, against fio's own count and times, and the names that
 files have: renamed, deleted, in another mount namespace, too many."""
+import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
 
 import live
 from block import QUANTILES, fio, lay_out, until_quiet
-from live import US, Facts, check, test
+from live import HOSTLAT, US, Facts, check, lacks, same, test
 
 
 def rows(doc, path, **want):
@@ -179,6 +184,220 @@ def uring_sqpoll():
         f.same(sum(o["count"] for o in got), job["read"]["total_ios"], "requests")
         f.same(len({o["pid"] for o in got}), 1, "processes")
         f.same({r["comm"] for r in rows(doc, path, kind="io_uring")}, {"fio"}, "who read the file")
+
+
+# ---- names ----------------------------------------------------------------------------
+
+# What the scripts do to a file, so many times, is said in the test.
+NAMES = """
+import os, sys
+d = sys.argv[1]
+f = os.open(d + "/before", os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(11): os.pwrite(f, b"x" * 100, 0)
+os.rename(d + "/before", d + "/after")
+for i in range(13): os.pwrite(f, b"x" * 100, 0)
+os.unlink(d + "/after")
+for i in range(17): os.pwrite(f, b"x" * 100, 0)
+g = os.open(d + "/after", os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(19): os.pwrite(g, b"x" * 100, 0)
+"""
+
+
+def script(text, *args, opts=(), calls="on", wrap=()):
+    return live.record([*wrap, sys.executable, "-c", text, *map(str, args)], opts=("--files", *opts), calls=calls)
+
+
+@test("a file that is renamed and deleted: what was done to it under each name")
+def renamed():
+    d = live.folder()
+    r = script(NAMES, d)
+    with Facts() as f:
+        f.same(row(r.doc, f"{d}/before", name="pwrite64")["count"], 11, "writes before the rename")
+        f.same(row(r.doc, f"{d}/before", name="pwrite64")["deleted"], False, "it was not deleted under that name")
+        after = {g["inode"]: g for g in rows(r.doc, f"{d}/after", name="pwrite64")}
+        f.same(sorted(g["count"] for g in after.values()), [19, 30], "writes after it, and to its successor")
+        old = row(r.doc, f"{d}/before", name="pwrite64")["inode"]
+        files = [g for g in r.doc["files"] if g["path"] == f"{d}/after"]
+        f.same(len(files), 2, "files of that name")
+        f.same(sorted(g["deleted"] for g in files), [False, True], "the first one was deleted, the second is there")
+        f.check(any(g["deleted"] and g["inode"] == old for g in files), "it is the renamed one that was deleted")
+
+
+LONG = """
+import os, sys
+d = sys.argv[1]
+os.chdir(d)
+for i in range(12):
+    os.mkdir("d" * 60); os.chdir("d" * 60)
+f = os.open("leaf", os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(7): os.pwrite(f, b"x", 0)
+"""
+
+
+@test("a path that is too long says that its head is missing")
+def cut():
+    d = live.folder()
+    r = script(LONG, d)
+    got = [g for g in r.doc["file_operations"] if g["name"] == "pwrite64" and g["path"].endswith("/leaf")]
+    same([(g["count"], g["path_cut"], g["path"][:4]) for g in got], [(7, True, ".../")], "the writes")
+
+
+INSIDE = """
+mount -t tmpfs none "$1" || exit 77
+exec %s -c '
+import os
+f = os.open("'"$1"'/inside", os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(23): os.pwrite(f, b"x", 0)
+'
+""" % sys.executable
+
+
+@test("a file on a mount that only its own namespace has has the path that is right there")
+def namespace():
+    d = live.folder()
+    script_ = ["unshare", "--mount", "--propagation", "private", "sh", "-c", INSIDE, "sh", d]
+    r = live.record(script_, opts=("--files",), calls="on", status=None)
+    if r.status == 77:
+        lacks("mounts in a namespace")
+    same(row(r.doc, f"{d}/inside", name="pwrite64")["count"], 23, "writes")
+    check(not os.path.exists(f"{d}/inside"), "the host sees the mount")
+
+
+PIVOT = """
+set -e
+mount -t tmpfs none "$1"; cd "$1"; mkdir old data
+pivot_root . old
+exec /old%s -c '
+import os
+f = os.open("/data/inside", os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(29): os.pwrite(f, b"x", 0)
+'
+""" % os.path.realpath(sys.executable)
+
+
+@test("a container's file has the path that the container knows it by")
+def container():
+    d = live.folder()
+    env = ["env", "LD_LIBRARY_PATH=/old/lib/x86_64-linux-gnu:/old/usr/lib/x86_64-linux-gnu", "PYTHONHOME=/old/usr"]
+    loader = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
+    text = PIVOT.replace("exec /old", f"exec /old{loader} /old")
+    r = live.record([*env, "unshare", "--mount", "--propagation", "private", "sh", "-c", text, "sh", d],
+                    opts=("--files",), calls="on", status=None)
+    same(r.status, 0, f"status: {r.err[-300:]!r}")
+    same(row(r.doc, "/data/inside", name="pwrite64")["count"], 29, "writes")
+
+
+@test("a file in a chroot has its whole path")
+def chrooted():
+    d = live.folder()
+    text = f"""
+import os
+os.mkdir("{d}/root")
+os.chroot("{d}/root")
+os.chdir("/")
+f = os.open("/inside", os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(31): os.pwrite(f, b"x", 0)
+"""
+    r = script(text)
+    same(row(r.doc, f"{d}/root/inside", name="pwrite64")["count"], 31, "writes")
+
+
+# ---- room -----------------------------------------------------------------------------
+
+MANY = """
+import os, sys
+d, n = sys.argv[1], int(sys.argv[2])
+for i in range(n):
+    f = os.open(f"{d}/f{i}", os.O_RDWR | os.O_CREAT, 0o644)
+    for k in range(3): os.pwrite(f, b"x" * 10, 0)
+    os.fsync(f) if i % 10 == 0 else None
+    os.close(f)
+"""
+
+
+@test("of more files than there is room for the rest is \"(other)\", and every operation is counted")
+def other():
+    d = live.folder()
+    n = 1000
+    r = script(MANY, d, n, opts=("--max-files", "128"))
+    mine = [g for g in r.doc["file_operations"] if g["path"].startswith(d + "/f")]
+    rest = [g for g in r.doc["file_operations"] if g["path"] == "(other)"]
+    files = {g["path"] for g in mine}
+    writes = sum(g["count"] for g in mine if g["name"] == "pwrite64")
+    with Facts() as f:
+        f.check(20 <= len(files) <= 127, f"files that had room: {len(files)} of 127 places")
+        f.same(writes, 3 * len(files), "writes to them")
+        f.check(rest, "there is no (other)")
+        # what the process did to the others, call by call
+        f.same(sum(g["count"] for g in rest if g["name"] == "pwrite64"), 3 * n - writes, "writes to (other)")
+        f.same(sum(g["bytes"] for g in rest if g["name"] == "pwrite64"), 10 * (3 * n - writes), "bytes of (other)")
+        fsyncs = sum(g["count"] for g in mine + rest if g["name"] == "fsync" and g["kind"] == "syscall")
+        f.same(fsyncs, n // 10, "fsyncs of both")
+        f.same([g["path"] for g in r.doc["files"] if g["path"] == "(other)"], ["(other)"], "rows of (other)")
+
+
+SHORT = """
+import os, sys
+d = sys.argv[1]
+for i in range(400):
+    if os.fork() == 0:
+        f = os.open(f"{d}/f{i}", os.O_RDWR | os.O_CREAT, 0o644)
+        os.pwrite(f, b"x", 0)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@test("the room of processes that are gone serves again")
+def reuse():
+    d = live.folder()
+    path = os.path.join(d, "x.json")
+    out = live.folder()
+    cmd = [HOSTLAT, "record", "-i", "0.2", "--files", "--calls=on", "--max-files", "256", "-o", path, "--",
+           sys.executable, "-c", SHORT.replace("range(400)", "range(100)").replace("import os, sys",
+           "import os, sys, time").replace("    os.wait()", "    os.wait(); time.sleep(0.02)"), out]
+    p = subprocess.run(cmd, capture_output=True, text=True, timeout=60)
+    same(p.returncode, 0, f"status: {p.stderr[-300:]}")
+    with open(path, encoding="utf-8") as f:
+        doc = live.valid(live.Doc(json.load(f)))
+    done = [r for r in doc["file_operations"] if r["path"].startswith(out + "/f") and r["name"] == "pwrite64"]
+    same(sum(r["count"] for r in done), 100, "writes, one to each file")
+    same(len({r["path"] for r in done}), 100, "files")
+
+
+# ---- outputs --------------------------------------------------------------------------
+
+
+@test("files of a recording are those that were live")
+def replay():
+    d = live.folder()
+    both = [os.path.join(d, "x.hostlat"), os.path.join(d, "live.json")]
+    p = subprocess.run([HOSTLAT, "record", "-i", "1000", "--files", "--calls=on", "-o", both[0], "--json", both[1], "--",
+                        sys.executable, "-c", NAMES, d], capture_output=True, text=True, timeout=60)
+    same(p.returncode, 0, f"status: {p.stderr[-300:]}")
+    out = subprocess.run([HOSTLAT, "export", both[0], "--format", "json"], capture_output=True, check=True, timeout=60)
+    docs = [json.loads(out.stdout), json.load(open(both[1], encoding="utf-8"))]
+    for doc in docs:
+        doc["capture"].pop("argv")
+    check(docs[0]["files"], "there are files")
+    for key in docs[0]:
+        same(docs[0][key] == docs[1][key], True, f"{key} of both")
+
+
+@test("text and CSV of the files view count files without being told to")
+def outputs():
+    d = live.folder()
+    with live.Load(sys.executable, "-c", f"""
+import os, sys, time
+f = os.open("{d}/busy", os.O_RDWR | os.O_CREAT, 0o644)
+print("READY", file=sys.stderr, flush=True)
+while True:
+    os.pwrite(f, b"x" * 100, 0); os.fsync(f)
+""", ready="READY"):
+        p = subprocess.run([HOSTLAT, "top", "--batch", "--view", "files", "--calls=on", "-n", "2", "-i", "0.5"],
+                           capture_output=True, text=True, timeout=60)
+    same(p.returncode, 0, f"status: {p.stderr[-300:]}")
+    check("busy" in p.stdout and "PATH" in p.stdout, f"text: {p.stdout[-500:]!r}")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ int top_batch(const struct invocation *in)
 		.interval_ns = v->interval_ns ? v->interval_ns : TOP_INTERVAL_NS,
 		.count = v->count,
 		.model = true,
+		.files = select_needs(v->view, "files"),
 		.on_snap = on_snap,
 		.arg = &b,
 	};

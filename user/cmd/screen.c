@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cmd/child.h"
 #include "cmd/replay.h"
+#include "cmd/select.h"
 #include "cmd/top.h"
 #include "cmd/viewer.h"
 
@@ -53,9 +54,9 @@ static void set_calls(struct live_screen *ls)
 /* Files are counted while they are looked at, or when they were asked for. */
 static void set_files(struct live_screen *ls)
 {
-	const char *needs = app_needs(viewer_app(ls->viewer));
+	const char *table = app_view(viewer_app(ls->viewer));
 
-	live_set_files(session_live(ls->session), ls->v->live.files || (needs && !strcmp(needs, "files")));
+	live_set_files(session_live(ls->session), ls->v->live.files || select_needs(table, "files"));
 }
 
 static void live_act(void *arg, unsigned int actions)

@@ -79,6 +79,13 @@ int select_check(const char *view, const char *sort)
 	return -EINVAL;
 }
 
+bool select_needs(const char *table, const char *collector)
+{
+	const struct table_desc *t = table ? find_table(is_named, (void *)table) : NULL;
+
+	return t && t->needs && !strcmp(t->needs, collector);
+}
+
 const char *select_table(const char *sort)
 {
 	const struct table_desc *t = sort ? find_table(has_field, (void *)sort) : NULL;

@@ -9,6 +9,7 @@
 /* view, sort: NULL is none. 0, or -EINVAL after one printed line that lists what there is. */
 int select_check(const char *view, const char *sort);
 /* The first table that has the field; NULL: none. */
+bool select_needs(const char *table, const char *collector); /* table may be NULL */
 const char *select_table(const char *sort);
 
 /* Text for people: the rows that matter, as wide as the terminal. q and o belong to the caller. */

@@ -263,7 +263,7 @@ static int open_live(struct session *s)
 		.slots = o->slots,
 		.cells = o->cells,
 		.files = o->max_files,
-		.want_files = o->files,
+		.want_files = o->files || s->cfg.files,
 	};
 	int status;
 

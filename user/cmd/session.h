@@ -67,6 +67,7 @@ struct session_cfg {
 	uint64_t duration_ns; /* 0: until told otherwise */
 	unsigned int count;   /* intervals, 0: no bound */
 	bool model;
+	bool files;            /* as the option of that name */
 	const char *recording; /* path, NULL: none */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other

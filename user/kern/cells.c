@@ -243,7 +243,7 @@ static bool owner_gone(struct live *l, const struct hl_cell *c)
 	struct kproc *p;
 
 	if (HL_KEY_OP(c->key) >= HL_CELL_FILE)
-		return files_owner_gone(l, c->key);
+		return files_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) >= HL_CELL_DISK)
 		return false;
 	p = life_proc(l, pid, c->start);

@@ -60,6 +60,16 @@ static void send_file(struct live *l, const struct hl_file_entry *f, uint32_t nu
 	live_emit(l);
 }
 
+/* Whose a cell is: of a file, or of those that had no room. 0: of all processes. */
+static uint32_t pid_of(const struct live *l, uint64_t key)
+{
+	uint32_t at = HL_KEY_PID(key);
+
+	if (at & HL_FILE_NO_ROOM)
+		return at & ~HL_FILE_NO_ROOM;
+	return at ? l->sh.files[at & l->kcfg.file_mask].id.pid : 0;
+}
+
 /* The file's number in records; 0: the "(other)" file. */
 static uint32_t number_of(struct live *l, const struct hl_cell *c)
 {
@@ -67,11 +77,10 @@ static uint32_t number_of(struct live *l, const struct hl_cell *c)
 	struct file_sent *sent = &l->files.sent[at & l->kcfg.file_mask];
 	const struct hl_file_entry *f = &l->sh.files[at & l->kcfg.file_mask];
 
-	if (!at)
+	if (!at || at & HL_FILE_NO_ROOM)
 		return 0;
 	if (sent->number)
 		return sent->number;
-	life_meet(l, f->id.pid, f->id.start);
 	sent->number = ++l->files.next;
 	send_file(l, f, sent->number);
 	return sent->number;
@@ -79,13 +88,16 @@ static uint32_t number_of(struct live *l, const struct hl_cell *c)
 
 uint64_t files_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
-	uint32_t number = number_of(l, c);
-	struct hl_rec_file_op *r = LIVE_BEGIN(l, FILE_OP, file_op);
-	uint64_t n = cells_fill_op(l, c, was, &r->o);
+	uint32_t pid = pid_of(l, c->key), number;
+	struct hl_rec_file_op *r;
+	uint64_t n;
 
+	life_meet(l, pid, c->start);
+	number = number_of(l, c);
+	r = LIVE_BEGIN(l, FILE_OP, file_op);
+	n = cells_fill_op(l, c, was, &r->o);
 	r->o.h.ts = l->last_tick;
-	if (number)
-		r->o.h.pid = r->o.h.tid = l->sh.files[HL_KEY_PID(c->key)].id.pid;
+	r->o.h.pid = r->o.h.tid = pid;
 	r->o.proc_start = c->start;
 	r->o.nr = HL_KEY_NR(c->key);
 	r->o.op = HL_KEY_OP(c->key) - HL_CELL_FILE;
@@ -106,6 +118,13 @@ uint64_t files_counted(const struct live *l)
 	return n;
 }
 
+bool files_owner_gone(struct live *l, const struct hl_cell *c)
+{
+	struct kproc *p = life_proc(l, pid_of(l, c->key), c->start);
+
+	return p && p->gone;
+}
+
 static bool entry_gone(struct live *l, const struct hl_file_entry *f)
 {
 	struct kproc *p = NULL;
@@ -113,13 +132,6 @@ static bool entry_gone(struct live *l, const struct hl_file_entry *f)
 	if (__atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == HL_FILE_KNOWN)
 		p = life_proc(l, f->id.pid, f->id.start);
 	return p && p->gone;
-}
-
-bool files_owner_gone(struct live *l, uint64_t key)
-{
-	uint32_t at = HL_KEY_PID(key);
-
-	return at && entry_gone(l, &l->sh.files[at & l->kcfg.file_mask]);
 }
 
 void files_reclaim(struct live *l)

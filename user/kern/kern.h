@@ -164,9 +164,9 @@ void files_init(struct live *l);
 void files_fini(struct live *l);
 /* FILE_OP of a cell, and FILE before the first one of a file. How many events it holds. */
 uint64_t files_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
-bool files_owner_gone(struct live *l, uint64_t key); /* of a file's cell */
-void files_reclaim(struct live *l);                  /* after the cells were */
-uint64_t files_counted(const struct live *l);        /* calls and waits so far */
+bool files_owner_gone(struct live *l, const struct hl_cell *c); /* of a file's cell */
+void files_reclaim(struct live *l);                             /* after the cells were */
+uint64_t files_counted(const struct live *l);                   /* calls and waits so far */
 
 /* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
 

@@ -116,6 +116,7 @@ struct table_desc {
 	bool (*hidden)(const void *row); /* left out of default rankings (waiting for work); may be NULL */
 	enum rows rows;                  /* rows.h has their structs */
 	const char *sort_all;            /* ranks when waits for work are shown too; NULL: as `sort` */
+	const char *needs;               /* collector that is on only when it is asked for; NULL: none */
 };
 
 struct str;

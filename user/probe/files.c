@@ -112,6 +112,7 @@ static const struct table_desc file_operations_table = {
 	.sort_all = "interval.total_ns",
 	.hidden = op_hidden,
 	.rows = ROWS_FILE_OPS,
+	.needs = "files",
 };
 
 /* ---- one file --------------------------------------------------------------------------------- */
@@ -190,6 +191,7 @@ static const struct table_desc files_table = {
 	.sort = "interval.busy_ns",
 	.sort_wide = "busy_ns",
 	.rows = ROWS_FILES,
+	.needs = "files",
 };
 
 static const struct table_desc *const tables[] = { &files_table, &file_operations_table, NULL };

@@ -201,9 +201,9 @@ uint64_t app_interval_ns(const struct app *a)
 	return a->interval_ns;
 }
 
-const char *app_needs(const struct app *a)
+const char *app_view(const struct app *a)
 {
-	return views[a->view].needs;
+	return views[a->view].table;
 }
 
 uint64_t app_slow_ns(const struct app *a)

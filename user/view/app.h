@@ -46,7 +46,6 @@ struct view {
 	const char *label;          /* fields that name a row in the breadcrumb */
 	const struct page *page;    /* what Enter opens; NULL: page_row */
 	const struct page *grouped; /* … on a group; NULL: page_row */
-	const char *needs;          /* collector that is on only while this shows; NULL: none */
 };
 
 #define NR_VIEWS 9

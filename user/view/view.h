@@ -20,7 +20,7 @@ struct app;
 #define ACTION_CALLS    (1u << 4) /* set the calls tier to what comes next: auto, on, off */
 #define ACTION_SLOW     (1u << 5) /* app_slow_ns has changed */
 #define ACTION_REPAINT  (1u << 6) /* paint everything anew: the terminal may show garbage */
-#define ACTION_VIEW     (1u << 8) /* another view shows: app_needs may have changed */
+#define ACTION_VIEW     (1u << 8) /* app_view has changed */
 #define ACTION_STEP     (1u << 7) /* a recording: freeze at its next interval */
 
 /*
@@ -83,8 +83,7 @@ void app_text(const struct app *a, struct str *out);
 
 uint64_t app_interval_ns(const struct app *a);
 uint64_t app_slow_ns(const struct app *a);
-/* The collector that the view needs, and that is off otherwise; NULL: none. */
-const char *app_needs(const struct app *a);
+const char *app_view(const struct app *a); /* the view that is chosen, by its table */
 bool app_frozen(const struct app *a);
 /* What is on the screen: the snapshot (borrowed, NULL before the first), and table and
  * query of the part that has the focus (table NULL: a page without a table). */

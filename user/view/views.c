@@ -47,18 +47,18 @@ static const struct page page_file = {
 };
 
 const struct view views[] = {
-	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group, NULL },
-	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group, NULL },
-	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations, NULL },
-	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL, NULL },
-	{ "Disks", "disks", '5', "name", &page_disk, NULL, NULL },
-	{ "Files", "files", '7', "path", &page_file, NULL, "files" },
+	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group },
+	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group },
+	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations },
+	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL },
+	{ "Disks", "disks", '5', "name", &page_disk, NULL },
+	{ "Files", "files", '7', "path", &page_file, NULL },
 	{}
 };
 
 /* Tables that are parts of pages only. */
 static const struct view parts[] = {
-	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations, NULL },
+	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations },
 	{}
 };
 /* clang-format on */
