@@ -365,6 +365,87 @@ def reuse():
     same(len({r["path"] for r in done}), 100, "files")
 
 
+# ---- a database -----------------------------------------------------------------------
+
+
+class Postgres:
+    """A server of its own in a scratch directory, run by the user postgres. It writes its log with
+    fdatasync, and nothing by itself."""
+
+    SETTINGS = ("fsync=on wal_sync_method=fdatasync listen_addresses= autovacuum=off checkpoint_timeout=1h "
+                "bgwriter_lru_maxpages=0 max_wal_size=4GB wal_writer_delay=10s").split()
+
+    def __init__(self):
+        bins = [p for p in ("/usr/lib/postgresql/15/bin",) if os.path.exists(os.path.join(p, "initdb"))]
+        if not bins:
+            lacks("PostgreSQL 15")
+        self.bin, self.d = bins[0], live.folder()
+        shutil.chown(self.d, "postgres")
+        self.data = os.path.join(self.d, "data")
+        self.p = None
+
+    def do(self, *words, limit=60):
+        p = subprocess.run(["runuser", "-u", "postgres", "--", *words], capture_output=True, text=True, timeout=limit,
+                           cwd=self.d)
+        same(p.returncode, 0, f"status of {words[0]}: {p.stderr[-300:]}")
+        return p.stdout
+
+    def client(self, name, *words):
+        return self.do(os.path.join(self.bin, name), "-h", self.d, *words)
+
+    def ask(self, sql):
+        return self.client("psql", "-d", "postgres", "-Atc", sql).strip()
+
+    def __enter__(self):
+        self.do(os.path.join(self.bin, "initdb"), "-D", self.data, "-A", "trust", "--no-sync")
+        words = [w for s in self.SETTINGS for w in ("-c", s)]
+        self.p = live.start("runuser", "-u", "postgres", "--", os.path.join(self.bin, "postgres"), "-D", self.data, "-k", self.d,
+                            *words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        live.wait_for("PostgreSQL", lambda: not subprocess.run([os.path.join(self.bin, "pg_isready"), "-h", self.d],
+                                                               capture_output=True, timeout=10).returncode, 30, 0.2)
+        return self
+
+    def __exit__(self, *_):
+        pid = int(open(os.path.join(self.data, "postmaster.pid"), encoding="ascii").readline())
+        os.kill(pid, signal.SIGINT)  # a fast shutdown
+        self.p.wait(30)
+
+    def syncs(self):
+        """How often it has flushed its log, when all of its processes have said so."""
+        seen = None
+        for _ in range(20):
+            now = int(self.ask("select wal_sync from pg_stat_wal"))
+            if now == seen:
+                return now
+            seen = now
+            time.sleep(1.2)
+        raise AssertionError("pg_stat_wal does not settle")
+
+
+@test("PostgreSQL: the flushes of its log are under the log's file, as many as it counts itself")
+def postgres():
+    with Postgres() as pg:
+        pg.client("pgbench", "-i", "-q", "-d", "postgres")
+        pg.ask("checkpoint")
+        before = pg.syncs()
+        with live.Record("--files", calls="on", seconds=90, limit=90) as h:
+            pg.client("pgbench", "-d", "postgres", "-N", "-c", "2", "-t", "150")
+            after = pg.syncs()
+            h.stop()
+    wal = os.path.join(pg.data, "pg_wal") + "/"
+    mine = [r for r in h.doc["file_operations"] if r["path"].startswith(wal) and r["name"] == "fdatasync"]
+    calls = [r for r in mine if r["kind"] == "syscall"]
+    with Facts() as f:
+        f.check(after - before >= 150, f"flushes of its log: {after - before}")
+        f.same(sum(r["count"] for r in calls), after - before, "fdatasyncs of its log")
+        f.same({r["comm"] for r in calls}, {"postgres"}, "who flushed")
+        f.check(all(len(r["path"]) == len(wal) + 24 for r in calls), f"files: {sorted({r['path'] for r in calls})}")
+        states = {s: sum(r["time_ns"].get(s, 0) for r in calls) for s in live.STATES}
+        f.same(max(states, key=states.get), "disk", f"what they are most of the time: {states}")
+        # its tables are files, too
+        f.check(any(r["path"].startswith(os.path.join(pg.data, "base")) for r in h.doc["files"]), "its tables are there")
+
+
 # ---- outputs --------------------------------------------------------------------------
 
 
