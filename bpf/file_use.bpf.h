@@ -48,6 +48,19 @@ __hot __u8 file_call_of(__u16 nr, bool compat)
 
 /* ---- counting ----------------------------------------------------------------------- */
 
+/* Where the entry of a file is that the thread has open; as file_find. */
+__hot int file_of(const __u64 *object, struct hl_slot *s, struct hl_cpu *cpu)
+{
+	__u32 at = cpu->id;
+	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
+
+	if (!room)
+		return HL_NO_FILE;
+	room->file.pid = s->pid;
+	room->file.start = s->proc_start;
+	return file_find(object, &room->file);
+}
+
 /* The cell of what the thread did to a file. */
 __hot struct hl_cell *file_count(struct hl_slot *s, __u64 key, struct hl_cpu *cpu)
 {
@@ -98,7 +111,7 @@ __global int file_call(struct hl_slot *s, const struct slow_what *what, __u64 du
 	if (!how)
 		return 0;
 	file = file_of_call(s, how & ~ON_BYTES, ret, saved_regs(bpf_get_current_task_btf(), s), compat);
-	at = file_find(&file, s->pid, s->proc_start);
+	at = file_of(&file, s, cpu);
 	if (at == HL_NO_FILE)
 		return 0;
 	if (what && s->nr == s->call_nr && s->detail == HL_DETAIL_FILE && s->object != file)
@@ -118,28 +131,6 @@ __global int file_call(struct hl_slot *s, const struct slow_what *what, __u64 du
 	}
 	for (int i = 0; i < NR_HL_STATES; i++)
 		c->state_ns[i] += what->state_ns[i];
-	return 0;
-}
-
-/* A thread is back from a wait on a file, which it holds for as long as its call lasts. */
-__global int file_wait(struct hl_slot *s, __u64 slept, __u64 queued, __u64 throttled, struct hl_cpu *cpu)
-{
-	struct hl_cell *c;
-	int at;
-
-	if (!s || !cpu)
-		return 0;
-	at = file_find(&s->object, s->pid, s->proc_start);
-	if (at == HL_NO_FILE)
-		return 0;
-	c = file_count(s, HL_KEY(file_owner(at, s->pid), s->nr, s->state, s->abi, HL_CELL_FILE + HL_OP_WAIT),
-		       cpu);
-	if (!c)
-		return 0;
-	cell_add(c, slept + queued + throttled);
-	c->state_ns[s->state & (NR_HL_STATES - 1)] += slept;
-	c->state_ns[HL_STATE_RUNQUEUE] += queued;
-	c->state_ns[HL_STATE_THROTTLED] += throttled;
 	return 0;
 }
 

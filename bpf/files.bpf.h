@@ -32,33 +32,37 @@ __hot bool is_made_up(__u64 magic)
 	       magic == HL_BPF_MAGIC || magic == HL_ANON_INODE_MAGIC;
 }
 
-/* A regular file, a directory or a block device; fills what tells it from others. */
-__hot bool file_identify(__u64 file, __u32 pid, __u64 start, struct hl_file_id *id)
+/* A regular file, a directory or a block device; fills what tells it from others, but for the
+ * process. A function of its own, so that its stack is free again when the file is looked for. */
+__global int file_identify(const __u64 *object, struct hl_file_id *id)
 {
-	struct inode *inode = LOAD(struct file, file, f_inode);
-	struct dentry *d = LOAD(struct file, file, f_path.dentry);
-	__u16 type = LOAD(struct inode, inode, i_mode) & HL_S_IFMT;
 	struct super_block *sb;
+	struct inode *inode;
+	struct dentry *d;
+	__u16 type;
 
+	if (!object || !*object || !id)
+		return 0;
+	inode = LOAD(struct file, *object, f_inode);
+	d = LOAD(struct file, *object, f_path.dentry);
+	type = LOAD(struct inode, inode, i_mode) & HL_S_IFMT;
 	if (type != HL_S_IFREG && type != HL_S_IFDIR && type != HL_S_IFBLK)
-		return false;
+		return 0;
 	sb = LOAD(struct inode, inode, i_sb);
 	if (is_made_up(LOAD(struct super_block, sb, s_magic)))
-		return false;
+		return 0;
 	id->inode = (__u64)inode;
 	id->dentry = (__u64)d;
 	id->name = LOAD(struct dentry, d, d_name.hash_len);
 	id->parent = (__u64)LOAD(struct dentry, d, d_parent);
 	id->ino = LOAD(struct inode, inode, i_ino);
-	id->start = start;
-	id->pid = pid;
 	id->generation = LOAD(struct inode, inode, i_generation);
 	id->dev = LOAD(struct super_block, sb, s_dev);
 	id->flags = 0;
 	if (!LOAD(struct inode, inode, i_nlink) ||
 	    (!LOAD(struct dentry, d, d_hash.pprev) && id->parent != id->dentry))
 		id->flags = HL_FILE_DELETED;
-	return true;
+	return 1;
 }
 
 __hot bool file_same(const struct hl_file_id *a, const struct hl_file_id *b)
@@ -96,13 +100,13 @@ __hot __u32 file_cell(__u64 key, __u64 start, __u32 cpu)
 }
 
 /* A file met for the first time: its entry, with its path. 0: no room. */
-__global int file_meet(__u64 file, const struct hl_file_id *id, __u32 hash)
+__global int file_meet(const __u64 *object, const struct hl_file_id *id, __u32 hash)
 {
 	struct path_walk walk = {};
 	struct hl_file_entry *f;
 	__u32 at;
 
-	if (!id || !cells_left())
+	if (!object || !id || !cells_left())
 		return 0;
 	for (int i = 0; i < HL_FILE_PROBES; i++) {
 		at = (hash + i) & cfg.file_mask;
@@ -112,7 +116,7 @@ __global int file_meet(__u64 file, const struct hl_file_id *id, __u32 hash)
 		if (f->state || __sync_val_compare_and_swap(&f->state, HL_FILE_FREE, HL_FILE_BUSY))
 			continue;
 		f->id = *id;
-		f->path_len = path_of(file, (struct path_room *)f->path, &walk);
+		f->path_len = path_of(*object, (struct path_room *)f->path, &walk);
 		f->path_flags = walk.flags;
 		barrier_compiler();
 		f->state = HL_FILE_KNOWN;
@@ -126,27 +130,22 @@ _Static_assert(HL_FILE_PATH == HL_PATH_ROOM, "an entry has room for a path");
 
 /* Where the entry of a file is that a process has open; 0: there was no room; HL_NO_FILE: it is a
  * pipe, a socket or the like. The address is handed over in memory, where the verifier takes it
- * for a number. */
-__global int file_find(const __u64 *object, __u32 pid, __u64 start)
+ * for a number. id: room for what tells the file; its process is filled in. */
+__global int file_find(const __u64 *object, struct hl_file_id *id)
 {
-	struct hl_file_id id;
 	struct hl_file_entry *f;
 	__u32 hash, at;
-	__u64 file;
 
-	if (!object)
+	if (!object || !id || !file_identify(object, id))
 		return HL_NO_FILE;
-	file = *object;
-	if (!file || !file_identify(file, pid, start, &id))
-		return HL_NO_FILE;
-	hash = file_hash(&id);
+	hash = file_hash(id);
 	for (int i = 0; i < HL_FILE_PROBES; i++) {
 		at = (hash + i) & cfg.file_mask;
 		f = bpf_map_lookup_elem(&hl_files, &at);
-		if (f && f->state == HL_FILE_KNOWN && file_same(&f->id, &id))
+		if (f && f->state == HL_FILE_KNOWN && file_same(&f->id, id))
 			return at;
 	}
-	return file_meet(file, &id, hash);
+	return file_meet(object, id, hash);
 }
 
 #endif

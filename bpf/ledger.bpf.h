@@ -154,13 +154,11 @@ __hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl
 }
 
 /* A slow wait goes along whole. */
-__global int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
+__hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
 {
 	struct slow_room *room;
 	struct slow_what *w;
 
-	if (!s || !t || !cpu)
-		return 0;
 	room = slow_room_get(cpu);
 	if (!room)
 		return 0;
@@ -181,6 +179,41 @@ __global int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_
 	return slow_emit(s, w, cpu);
 }
 
+/* A wait on a file, which the thread holds for as long as its call lasts. */
+__hot int ledger_file(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
+{
+	struct hl_cell *c;
+	int at;
+
+	at = file_of(&s->object, s, cpu);
+	if (at == HL_NO_FILE)
+		return 0;
+	c = file_count(s, HL_KEY(file_owner(at, s->pid), s->nr, s->state, s->abi, HL_CELL_FILE + HL_OP_WAIT),
+		       cpu);
+	if (!c)
+		return 0;
+	cell_add(c, t->off);
+	c->state_ns[s->state & (NR_HL_STATES - 1)] += t->slept;
+	c->state_ns[HL_STATE_RUNQUEUE] += t->queued;
+	c->state_ns[HL_STATE_THROTTLED] += t->throttled;
+	return 0;
+}
+
+/* What not every wait needs. One call for all of it: each more of them takes from the stack, of
+ * which older kernels have no more than this. */
+__global int ledger_more(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	if (!s || !t || !cpu || !ctl)
+		return 0;
+	if (t->off >= ctl->slow_ns)
+		ledger_slow(s, t, cpu);
+	if (ctl->files && s->detail == HL_DETAIL_FILE)
+		ledger_file(s, t, cpu);
+	return 0;
+}
+
 /* Count the wait, and send it along when it was slow. */
 __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cpu)
 {
@@ -199,10 +232,8 @@ __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cp
 	if (t->throttled)
 		c->state_ns[HL_STATE_THROTTLED] += t->throttled;
 	cpu->waits_other += other;
-	if (t->off >= ctl->slow_ns)
-		ledger_slow(s, t, cpu);
-	if (ctl->files && s->detail == HL_DETAIL_FILE)
-		file_wait(s, t->slept, t->queued, t->throttled, cpu);
+	if (t->off >= ctl->slow_ns || (ctl->files && s->detail == HL_DETAIL_FILE))
+		ledger_more(s, t, cpu);
 }
 
 /* A thread's first time on a CPU since it has a ledger. That of one that was forked begins

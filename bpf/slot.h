@@ -225,13 +225,14 @@ struct hl_file_id {
 	__u32 flags; /* HL_FILE_DELETED */
 };
 
-enum hl_file_state { HL_FILE_FREE, HL_FILE_BUSY, HL_FILE_KNOWN };
+/* One that is retired is found no more; what found it just before is over when it is freed. */
+enum hl_file_state { HL_FILE_FREE, HL_FILE_BUSY, HL_FILE_KNOWN, HL_FILE_RETIRED };
 
 #define HL_FILE_PATH   512
 #define HL_FILE_PROBES 8
 
 /* Open-addressed in hl_files; the first one is nobody's. Taken by the kernel, given back by user
- * space when the process is gone and its cells were drained. */
+ * space when the process is gone, or has not used it for long, and its cells were drained. */
 struct hl_file_entry {
 	struct hl_file_id id;
 	__u32 state;      /* enum hl_file_state */
@@ -241,7 +242,7 @@ struct hl_file_entry {
 	char path[HL_FILE_PATH]; /* leaf first, as path_of leaves it */
 };
 
-#define HL_ROOM_BYTES 320 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
+#define HL_ROOM_BYTES 384 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
 
 /* ---- fixed at load, and what may change while running ------------------------ */
 

@@ -99,6 +99,7 @@ struct slow_what {
 struct slow_room {
 	struct slow_what what;
 	struct hl_wait wait;
+	struct hl_file_id file;
 };
 _Static_assert(sizeof(struct slow_room) <= HL_ROOM_BYTES, "user space counts it");
 

@@ -160,13 +160,16 @@ __global int uring_count(const struct hl_uring *r, const struct uring_end *e, st
 __global int uring_count_file(const struct hl_uring *r, const struct uring_end *e, struct hl_cpu *cpu)
 {
 	struct hl_ctl *ctl = ctl_get();
+	struct hl_file_id id = {};
 	struct hl_cell *c;
 	__u32 cell;
 	int at;
 
 	if (!r || !e || !cpu || !ctl || !ctl->files)
 		return 0;
-	at = file_find(&e->file, r->pid, r->start);
+	id.pid = r->pid;
+	id.start = r->start;
+	at = file_find(&e->file, &id);
 	if (at == HL_NO_FILE)
 		return 0;
 	__sync_fetch_and_add(&cpu->uring_files, 1);

@@ -365,6 +365,37 @@ def reuse():
     same(len({r["path"] for r in done}), 100, "files")
 
 
+IDLE = """
+import os, sys, time
+d = sys.argv[1]
+def use(name):
+    f = os.open(f"{d}/{name}", os.O_RDWR | os.O_CREAT, 0o644)
+    for k in range(3): os.pwrite(f, b"x" * 10, 0)
+    os.close(f)
+for i in range(300): use(f"f{i}")
+time.sleep(4)
+for i in range(40): use(f"g{i}")
+"""
+
+
+@test("the room of files that nobody uses any more serves again")
+def idle():
+    d, out = live.folder(), live.folder()
+    path = os.path.join(d, "x.json")
+    p = subprocess.run([HOSTLAT, "record", "-i", "0.2", "--files", "--calls=on", "--max-files", "128", "-o", path, "--",
+                        sys.executable, "-c", IDLE, out], capture_output=True, text=True, timeout=60)
+    same(p.returncode, 0, f"status: {p.stderr[-300:]}")
+    with open(path, encoding="utf-8") as f:
+        doc = live.valid(live.Doc(json.load(f)))
+    writes = [r for r in doc["file_operations"] if r["name"] == "pwrite64" and r["comm"].startswith("python")]
+    with Facts() as f:
+        f.same(sum(r["count"] for r in writes), 3 * 340, "writes")
+        later = {r["path"] for r in writes if r["path"].startswith(f"{out}/g")}
+        f.check(len(later) >= 30, f"files of the second batch that have a row: {len(later)}")
+        f.check(sum(r["count"] for r in writes if r["path"].startswith(f"{out}/f")) >= 3 * 40, "what was counted before is kept")
+        f.check(any(r["path"] == "(other)" for r in writes), "there was no room for all of the first batch")
+
+
 # ---- a database -----------------------------------------------------------------------
 
 

@@ -242,7 +242,7 @@ modes("pairing", "on", "every call is in a row, whatever its end", [
 def doctor(f, out):
     text = out.read("doctor", "stdout")
     f.same(out.status("doctor"), 0, f"status, of: {text!r}")
-    for name in ("waits", "calls", "blocked"):
+    for name in ("waits", "calls", "uring", "blocked"):
         f.check(any(line.split()[:2] == [name, "works"] for line in text.splitlines()), f"{name}: {text!r}")
 
 
@@ -322,6 +322,24 @@ MANY = 10_000_000
 modes("many", "on", f"{MANY} calls of 8 threads on 2 CPUs are in rows", [
     ("many", f"{MANY} calls of 8 threads are counted exactly", f"cheap --threads 8 --each {MANY // 8}", calls("getppid")),
 ])
+
+
+@case("files", "files have their calls, bytes and names",
+      """hostlat record --files --calls=on -i 1000 -o x.json -- sh -c '
+dd if=/dev/zero of=data bs=1000 count=37 2>/dev/null
+mv data moved
+dd if=moved of=/dev/null bs=1000 2>/dev/null'""")
+def files(f, out):
+    doc = document(out, "files")
+    done = {}
+    for r in doc["file_operations"]:
+        if r["kind"] == "syscall" and r["path"].endswith(("/data", "/moved")):
+            key = (r["path"].rsplit("/", 1)[1], r["name"])
+            n, size = done.get(key, (0, 0))
+            done[key] = (n + r["count"], size + r["bytes"])
+    f.same(done.get(("data", "write")), (37, 37000), "writes")
+    f.same(done.get(("moved", "read")), (38, 37000), "reads, the last of which tells the end")
+    f.check(not done.get(("data", "read")), "nobody read under the old name")
 
 
 def hotplug(f, out):

@@ -254,7 +254,7 @@ void cells_reclaim(struct live *l)
 {
 	uint32_t used = MIN(__atomic_load_n(&l->sh.ctl->pool_next, __ATOMIC_RELAXED), l->cells.nr_cells);
 
-	if (!hash_count(l->life.gone))
+	if (!hash_count(l->life.gone) && !l->files.retired)
 		return;
 	for (uint32_t i = nr_reserved(&l->cells); i < used; i++) {
 		struct hl_cell *c = &l->sh.cells[i];

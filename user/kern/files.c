@@ -2,7 +2,8 @@
 /*
  * Files out of the kernel: FILE for each that a process has to do with, at its first operation,
  * and FILE_OP for what was added to its cells. A place in hl_files is given back when its
- * process is gone. Called by cells.c and live.c.
+ * process is gone; when few are left, also those of files that were idle for a while. Called by
+ * cells.c and live.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,13 @@
 #include "kern/kern.h"
 #include "kern/path.h"
 
+#define IDLE_TICKS 10 /* without an operation: another may need the place more */
+
 /* What the records call the file at a place. */
 struct file_sent {
 	uint32_t number; /* 0: it was not sent yet */
+	uint32_t used;   /* tick of its last operation */
+	bool retired;    /* at a tick before this one */
 };
 
 void files_init(struct live *l)
@@ -79,6 +84,7 @@ static uint32_t number_of(struct live *l, const struct hl_cell *c)
 
 	if (!at || at & HL_FILE_NO_ROOM)
 		return 0;
+	sent->used = l->files.tick;
 	if (sent->number)
 		return sent->number;
 	sent->number = ++l->files.next;
@@ -118,35 +124,75 @@ uint64_t files_counted(const struct live *l)
 	return n;
 }
 
-bool files_owner_gone(struct live *l, const struct hl_cell *c)
+static bool proc_gone(struct live *l, uint32_t pid, uint64_t start)
 {
-	struct kproc *p = life_proc(l, pid_of(l, c->key), c->start);
+	struct kproc *p = life_proc(l, pid, start);
 
 	return p && p->gone;
 }
 
-static bool entry_gone(struct live *l, const struct hl_file_entry *f)
+bool files_owner_gone(struct live *l, const struct hl_cell *c)
 {
-	struct kproc *p = NULL;
+	uint32_t at = HL_KEY_PID(c->key);
 
-	if (__atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == HL_FILE_KNOWN)
-		p = life_proc(l, f->id.pid, f->id.start);
-	return p && p->gone;
+	if (!(at & HL_FILE_NO_ROOM) && l->files.sent[at & l->kcfg.file_mask].retired)
+		return true;
+	return proc_gone(l, pid_of(l, c->key), c->start);
+}
+
+static uint32_t state_of(const struct hl_file_entry *f)
+{
+	return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
+}
+
+static bool entry_gone(struct live *l, const struct hl_file_entry *f, const struct file_sent *sent)
+{
+	return sent->retired || (state_of(f) == HL_FILE_KNOWN && proc_gone(l, f->id.pid, f->id.start));
+}
+
+static uint32_t count_used(const struct live *l)
+{
+	uint32_t n = 0;
+
+	for (uint32_t at = 1; at <= l->kcfg.file_mask; at++)
+		n += state_of(&l->sh.files[at]) != HL_FILE_FREE;
+	return n;
+}
+
+/* Those that were retired at the last tick may be freed at this one. */
+void files_retire(struct live *l)
+{
+	bool scarce = count_used(l) > l->kcfg.file_mask / 4 * 3;
+
+	l->files.tick++;
+	for (uint32_t at = 1; at <= l->kcfg.file_mask; at++) {
+		struct hl_file_entry *f = &l->sh.files[at];
+		struct file_sent *sent = &l->files.sent[at];
+
+		if (state_of(f) == HL_FILE_RETIRED) {
+			sent->retired = true;
+		} else if (scarce && state_of(f) == HL_FILE_KNOWN && sent->number &&
+			   l->files.tick - sent->used > IDLE_TICKS) {
+			__atomic_store_n(&f->state, HL_FILE_RETIRED, __ATOMIC_RELEASE);
+			l->files.retired++;
+		}
+	}
 }
 
 void files_reclaim(struct live *l)
 {
 	for (uint32_t at = 1; at <= l->kcfg.file_mask; at++) {
 		struct hl_file_entry *f = &l->sh.files[at];
-		uint32_t *number = &l->files.sent[at].number;
+		struct file_sent *sent = &l->files.sent[at];
 
-		if (!entry_gone(l, f))
+		if (!entry_gone(l, f, sent))
 			continue;
-		if (*number) {
-			begin_file(l, f, *number)->flags |= HL_FILE_GONE;
+		if (sent->number) {
+			begin_file(l, f, sent->number)->flags |= HL_FILE_GONE;
 			live_emit(l);
 		}
-		*number = 0;
+		l->files.retired -= sent->retired;
+		*sent = (struct file_sent){};
 		__atomic_store_n(&f->state, HL_FILE_FREE, __ATOMIC_RELEASE);
 	}
 }

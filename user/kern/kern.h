@@ -157,6 +157,8 @@ struct file_sent;
 struct files {
 	struct file_sent *sent; /* by place in hl_files */
 	uint32_t next;          /* number of the next one */
+	uint32_t tick;          /* how many there were */
+	uint32_t retired;       /* places that are to be freed at the next tick */
 	bool on;
 };
 
@@ -165,8 +167,9 @@ void files_fini(struct live *l);
 /* FILE_OP of a cell, and FILE before the first one of a file. How many events it holds. */
 uint64_t files_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
 bool files_owner_gone(struct live *l, const struct hl_cell *c); /* of a file's cell */
-void files_reclaim(struct live *l);                             /* after the cells were */
-uint64_t files_counted(const struct live *l);                   /* calls and waits so far */
+void files_retire(struct live *l);            /* at each tick: of the idle ones, when few places are left */
+void files_reclaim(struct live *l);           /* after the cells were */
+uint64_t files_counted(const struct live *l); /* calls and waits so far */
 
 /* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
 

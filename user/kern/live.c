@@ -375,6 +375,7 @@ int live_tick(struct live *l, bool final)
 	life_asked(l, 0);
 	life_send(l);
 	cells_drain(l);
+	files_retire(l);
 	cells_reclaim(l);
 	disks_send(l);
 	slots_drain(l);
