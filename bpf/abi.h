@@ -125,13 +125,14 @@ enum hl_block_phase {
 	X(5, RECORDED, "recorded", "record handed to the recording")                                         \
 	X(6, BLOCK, "block", "one block request that was issued and completed")                              \
 	X(7, FILES, "files", "one call or wait on a file")                                                   \
-	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")
+	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
+	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 9,
+		NR_HL_CLASSES = 10,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -240,13 +241,14 @@ struct hl_rec {
 	X(16, DISK_OP, disk_op, 96)                                                                          \
 	X(17, OP_IO, op_io, 64)                                                                              \
 	X(18, FILE, file, 64)                                                                                \
-	X(19, FILE_OP, file_op, 224)
+	X(19, FILE_OP, file_op, 224)                                                                         \
+	X(20, STACK, stack, 40)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 20,
+		HL_KIND_MAX = 21,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -418,6 +420,9 @@ struct hl_rec_file_op {
 #define HL_SLOW_DELETED     (1u << 2) /* the file was deleted */
 #define HL_SLOW_PATH_CUT    (1u << 3) /* the path was longer than could be taken: its head is missing */
 #define HL_SLOW_RESTARTED   (1u << 4) /* the call was interrupted and restarted */
+#define HL_SLOW_BLOCKED     (1u << 5) /* of a NOW: blocked for as long as was asked for */
+#define HL_SLOW_NOT_SLOW    (1u << 6) /* … but not as long as is slow, or in a wait for work */
+#define HL_SLOW_IN_D        (1u << 7) /* of a NOW: the sleep is uninterruptible */
 
 /* One slow operation (SLOW), or one still in progress (NOW: duration_ns is its
  * age at h.ts). Tail: path_len bytes of path, padded with zero. */
@@ -454,7 +459,29 @@ struct hl_rec_slow {
 	__u64 restarts;
 	__u64 seq; /* counts slow records of this CPU: a gap shows a loss */
 	__u8 file; /* what the descriptor led to: enum hl_file of classify.h, 0: not known */
-	__u8 pad[15];
+	__u8 pad[3];
+	__u32 kernel_stack; /* id of a STACK that came before; 0: none was taken */
+	__u8 pad2[8];
+};
+
+/* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then
+ * text_len bytes of strings with a NUL each: the first says why frames have no function. */
+struct hl_rec_stack {
+	struct hl_rec h; /* pid and tid 0 */
+	__u32 id;        /* not 0 */
+	__u16 nr_frames;
+	__u16 flags; /* HL_STACK_CUT */
+	__u32 text_len;
+	__u32 pad;
+};
+
+#define HL_STACK_CUT (1u << 0) /* it was deeper: the outermost frames are missing */
+
+/* Where the strings begin in the text. An empty function: it is not known, for the reason that
+ * the text begins with. An empty module: the kernel itself. */
+struct hl_frame {
+	__u32 offset; /* into the function */
+	__u16 function, module;
 };
 
 /* One row of the accounting, absolute since start. */

@@ -78,6 +78,25 @@ __hot __u64 rq_clock(struct cfs_rq *rq)
 	return bpf_ktime_get_ns();
 }
 
+/*
+ * When a sleeper went to sleep, or a little later: for one that did so before there was a hook.
+ * The scheduler keeps when it last charged the task, on the clock that leaves out the time of
+ * interrupts; how far that one is behind grew meanwhile. Read before the clock that is ahead,
+ * so that an update in between makes it later too. 0: not known.
+ */
+__hot __u64 asleep_since(struct task_struct *p)
+{
+	struct cfs_rq *cfs_rq = cfs_rq_first(p);
+	__u64 charged = p->se.exec_start, task, clock;
+
+	if (!cfs_rq || !charged)
+		return 0;
+	task = BPF_CORE_READ(cfs_rq, rq, clock_task);
+	barrier_compiler();
+	clock = BPF_CORE_READ(cfs_rq, rq, clock);
+	return task >= charged && clock >= task ? clock - task + charged : 0;
+}
+
 /* sched_switch passes prev_state since v5.18 (fa2c3254d7cf); before, it is in the task. */
 __hot __u32 switch_prev_state(__u64 *ctx, struct task_struct *prev)
 {

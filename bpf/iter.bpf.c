@@ -4,7 +4,8 @@
  *
  * hl_found    every thread, at start and when lifecycle records were lost: gives it a home with
  *             the state it is in now, and says who it is.
- * hl_blocked  at each refresh: what is blocked, on what, for how long, while it blocks.
+ * hl_blocked  at each refresh: what is blocked, on what, for how long, while it blocks; with its
+ *             kernel stack where that is for longer than was asked for.
  * hl_homed    slots in task storage, which user space cannot map.
  */
 #include "bpf/compat.bpf.h"
@@ -21,13 +22,14 @@ static inline long unreadable(__u64 task, void *dst, __u64 src)
 #define HL_READ_USER(task, dst, src) unreadable(task, dst, src)
 #include "bpf/ledger.bpf.h"
 #include "bpf/life.bpf.h"
+#include "bpf/stack.h"
 
 /* Too large for the stack; only one reader at a time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct slow_raw);
+	__type(value, struct hl_now_raw);
 } scratch SEC(".maps");
 
 struct {
@@ -151,6 +153,91 @@ static const __u32 work_waits = 0
 #undef X
 	;
 
+/* Blocked whatever kind of sleep that is; in the other states only when nothing interrupts it. */
+static const __u32 blocked_states = 1u << HL_STATE_FAULT | 1u << HL_STATE_DISK | 1u << HL_STATE_NETWORK |
+				    1u << HL_STATE_LOCK | 1u << HL_STATE_KERNEL | 1u << HL_STATE_OTHER;
+
+/* Off the CPU since when, and in which state it is by now. 0: not known. */
+__hot __u64 off_since(struct task_struct *p, struct hl_slot *s, __u8 *state)
+{
+	__u64 since = s->since, at = p->sched_info.last_queued;
+
+	*state = s->state;
+	if (!s->begin) /* it never ran yet */
+		since = at;
+	if ((s->flags & HL_SLOT_WAS_ASLEEP) && at > since) { /* woken, not yet running */
+		*state = HL_STATE_RUNQUEUE;
+		return at;
+	}
+	if (!(s->flags & HL_SLOT_LOWER_BOUND) || !(s->flags & HL_SLOT_WAS_ASLEEP))
+		return since;
+	at = asleep_since(p);
+	return at && at < since ? at : since;
+}
+
+/* The flags that say for whom its age is long; 0: for nobody. */
+__hot __u32 long_for(struct task_struct *p, const struct hl_ctl *ctl, const struct slow_what *w)
+{
+	__u32 bit = 1u << (w->state & (NR_HL_STATES - 1)), task_state = p->__state, flags = 0;
+	bool in_d = (task_state & HL_TASK_UNINTERRUPTIBLE) && !(task_state & HL_TASK_NOLOAD) &&
+		    w->state != HL_STATE_RUNQUEUE && w->state != HL_STATE_THROTTLED;
+
+	if (w->duration >= ctl->blocked_ns && (in_d || (blocked_states & bit)))
+		flags = HL_SLOW_BLOCKED;
+	if (w->duration < ctl->slow_ns || (work_waits & bit)) {
+		if (!flags)
+			return 0;
+		flags |= HL_SLOW_NOT_SLOW;
+	}
+	return flags | HL_SLOW_NO_RESULT | (in_d ? HL_SLOW_IN_D : 0);
+}
+
+static __u32 stacks_taken; /* at this refresh */
+
+__hot void take_stack(struct task_struct *p, struct hl_stack_raw *to)
+{
+	long n;
+
+	to->nr = 0;
+	to->fate = HL_STACK_OVER;
+	if (stacks_taken >= HL_STACK_MAX)
+		return;
+	n = bpf_get_task_stack(p, to->ip, sizeof(to->ip), 0);
+	to->fate = n > 0 ? HL_STACK_TAKEN : HL_STACK_UNREADABLE;
+	if (n <= 0)
+		return;
+	to->nr = n / sizeof(to->ip[0]);
+	stacks_taken++;
+}
+
+_Static_assert(sizeof(struct path_room) == HL_NOW_PATH, "room for a path");
+
+/* The thread's record as it stands now, with its path and its stack. */
+__hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slot *s, struct slow_what *w)
+{
+	struct path_walk walk = {};
+
+	w->object = s->object;
+	w->arg = s->arg;
+	w->nr = s->nr;
+	w->op = HL_OP_WAIT;
+	w->abi = s->abi;
+	w->detail = s->detail;
+	w->file = s->file;
+	w->flags |= s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0;
+	w->state_ns[w->state & (NR_HL_STATES - 1)] = w->duration;
+	slow_fill(&raw->r, s, w, bpf_ktime_get_boot_ns());
+	raw->r.h.kind = HL_KIND_NOW;
+	raw->r.h.size = sizeof(raw->r) + sizeof(raw->path);
+	raw->r.waker = HL_WAKER_UNKNOWN;
+	if (w->detail == HL_DETAIL_FILE && w->object)
+		raw->r.path_len = path_of(w->object, (struct path_room *)raw->path, &walk);
+	raw->r.flags |= walk.flags;
+	raw->stack.fate = HL_STACK_NONE;
+	if (raw->r.flags & HL_SLOW_BLOCKED)
+		take_stack(p, &raw->stack);
+}
+
 /* A thread that has been off the CPU for long, and not for want of work. */
 SEC("iter/task")
 int hl_blocked(struct bpf_iter__task *ctx)
@@ -158,12 +245,14 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	struct task_struct *p = ctx->task;
 	struct hl_ctl *ctl = ctl_get();
 	struct slow_what w = {};
-	__u32 zero = 0, seq;
-	struct path_walk walk = {};
-	struct slow_raw *raw;
+	struct hl_now_raw *raw;
 	struct hl_slot *s;
+	__u32 zero = 0;
 	__u64 now, since;
+	__u16 seq;
 
+	if (!ctx->meta->seq_num)
+		stacks_taken = 0;
 	if (!p || !p->pid || !ctl)
 		return 0;
 	s = slot_find(p);
@@ -174,37 +263,15 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	if (!(s->flags & HL_SLOT_OFF_CPU))
 		return 0;
 	now = clock_now();
-	since = s->since;
-	if (!s->begin) /* it never ran yet */
-		since = BPF_CORE_READ(p, sched_info.last_queued);
-	w.state = s->state;
-	if ((s->flags & HL_SLOT_WAS_ASLEEP) &&
-	    p->sched_info.last_queued > since) { /* woken, not yet running */
-		since = p->sched_info.last_queued;
-		w.state = HL_STATE_RUNQUEUE;
-	}
-	if (!since || now < since || now - since < ctl->slow_ns || (work_waits & 1u << (w.state & 31)))
-		return 0;
-	raw = bpf_map_lookup_elem(&scratch, &zero);
-	if (!raw)
+	since = off_since(p, s, &w.state);
+	if (!since || now < since)
 		return 0;
 	w.duration = now - since;
-	w.object = s->object;
-	w.arg = s->arg;
-	w.nr = s->nr;
-	w.op = HL_OP_WAIT;
-	w.abi = s->abi;
-	w.detail = s->detail;
-	w.file = s->file;
-	w.flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
-	w.state_ns[w.state & (NR_HL_STATES - 1)] = w.duration;
-	slow_fill(&raw->r, s, &w, bpf_ktime_get_boot_ns());
-	raw->r.h.kind = HL_KIND_NOW;
-	raw->r.h.size = sizeof(*raw);
-	raw->r.waker = HL_WAKER_UNKNOWN;
-	if (w.detail == HL_DETAIL_FILE && w.object)
-		raw->r.path_len = path_of(w.object, &raw->path, &walk);
-	raw->r.flags |= walk.flags;
+	w.flags = long_for(p, ctl, &w);
+	raw = bpf_map_lookup_elem(&scratch, &zero);
+	if (!w.flags || !raw)
+		return 0;
+	now_fill(raw, p, s, &w);
 	barrier_compiler();
 	if (!(seq & 1) && s->seq == seq) /* else it went on meanwhile, and the object may be gone */
 		bpf_seq_write(ctx->meta->seq, raw, sizeof(*raw));

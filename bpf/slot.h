@@ -286,6 +286,7 @@ struct hl_ctl {
 			    two */
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
+	__u64 blocked_ns; /* from what age on a thread is blocked */
 };
 
 _Static_assert(sizeof(struct hl_slot) == 384, "128 Ki slots are 48 MiB");

@@ -117,6 +117,20 @@ static void sample_plain(struct recbuf *b, unsigned int kind, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_stack(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_stack *s = fill(b, HL_KIND_STACK, i);
+	struct hl_frame frames[2] = { { i, 1, 0 }, { 16, 1, 7 } };
+	static const char text[] = "\0sleep\0ext4"; /* no reason, a function, a module */
+
+	s->id = i + 1;
+	s->nr_frames = ARRAY_SIZE(frames);
+	s->text_len = sizeof(text);
+	rec_add_bytes(b, frames, sizeof(frames));
+	rec_add_bytes(b, text, sizeof(text));
+	rec_end(b);
+}
+
 void sample_round(struct recbuf *b, unsigned int i)
 {
 	static const unsigned int plain[] = { HL_KIND_TICK,   HL_KIND_THREAD, HL_KIND_THREAD_END,
@@ -145,6 +159,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_slow(b, HL_KIND_NOW, i + 1);
 	sample_disk(b, i);
 	sample_named(b, i);
+	sample_stack(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

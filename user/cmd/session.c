@@ -257,6 +257,7 @@ static int open_live(struct session *s)
 	const struct session_opts *o = s->cfg.opts;
 	struct live_cfg cfg = {
 		.slow_ns = o->slow_ns,
+		.blocked_ns = o->blocked_ns,
 		.memory_bytes = o->memory,
 		.calls = o->calls,
 		.ring_bytes = (uint32_t)o->ring,

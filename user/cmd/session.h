@@ -17,7 +17,7 @@
 struct session_opts {
 	struct filter_opts filter;
 	int calls; /* enum calls_mode */
-	uint64_t slow_ns, memory;
+	uint64_t slow_ns, blocked_ns, memory;
 	uint64_t ring; /* bytes; this and what follows: for tests */
 	unsigned int slots, cells, max_files;
 	bool files;         /* count file by file what is done to files */
@@ -26,7 +26,7 @@ struct session_opts {
 
 #define SESSION_DEFAULTS                                                                                     \
 	{                                                                                                    \
-		.slow_ns = 10 * NSEC_PER_MSEC, .memory = 64ull << 20                                         \
+		.slow_ns = 10 * NSEC_PER_MSEC, .blocked_ns = 100 * NSEC_PER_MSEC, .memory = 64ull << 20      \
 	}
 
 extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ended */
@@ -40,6 +40,10 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	{ .type = OPT_DURATION, .long_name = "slow", .arg = "DUR", \
 	  .help = "keep operations whole that take at least this long (10ms)", .min = 1, \
 	  .offset = offsetof(where, m.slow_ns) }, \
+	{ .type = OPT_DURATION, .long_name = "blocked", .arg = "DUR", \
+	  .help = "a thread that has waited this long for a disk, a lock, a peer or the kernel is blocked, and " \
+		  "shows its kernel stack (100ms)", .min = 1, \
+	  .offset = offsetof(where, m.blocked_ns) }, \
 	{ .type = OPT_SIZE, .long_name = "memory", .arg = "SIZE", \
 	  .help = "bound for the memory of kernel maps (64M)", .min = 1 << 20, .max = 64ull << 30, \
 	  .offset = offsetof(where, m.memory) }, \

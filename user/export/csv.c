@@ -50,6 +50,16 @@ static void csv_cell_one(struct str *out, const struct field *f, const struct va
 		enc_csv(out, v->s, strlen(v->s));
 }
 
+static void csv_cell_stack(struct str *out, const struct field *f, const struct val *v)
+{
+	struct str line = {};
+
+	if (!val_is_none(v))
+		val_text(&line, f, v, false);
+	enc_csv(out, str_get(&line), line.len);
+	str_free(&line);
+}
+
 static void csv_cell_states(struct str *out, const struct field *f, const struct val *v)
 {
 	for (int i = 0; i < NR_HL_STATES; i++) {
@@ -85,6 +95,7 @@ static const struct csv_type {
 	[VAL_NONE] = { csv_head_one, csv_cell_one },
 	[VAL_HIST] = { csv_head_hist, csv_cell_hist },
 	[VAL_STATES] = { csv_head_states, csv_cell_states },
+	[VAL_STACK] = { csv_head_one, csv_cell_stack },
 };
 
 static const struct csv_type *csv_type(const struct field *f)

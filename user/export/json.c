@@ -143,6 +143,8 @@ static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v
 		return states_item(d, v->states);
 	if (v->type == VAL_HIST)
 		return hist_item(d, v->hist);
+	if (v->type == VAL_STACK)
+		return u64_item(d, v->stack->id);
 	str_add(&d->raw, quoted ? "\"" : "");
 	if (!part_number(&d->raw, f, v))
 		return NULL;
@@ -289,6 +291,7 @@ static void write_capture(struct doc *d, const struct snap *s, const struct expo
 		put(d, c, "argv", words_item(d, s->argv));
 	put(d, c, "filters", words_item(d, s->filters));
 	put_u64_opt(d, c, "slow_threshold_ns", s->slow_ns);
+	put_u64_opt(d, c, "blocked_threshold_ns", s->blocked_ns);
 	put(d, c, "collectors", collectors_item(d, s));
 	put(d, c, "accounting", accounting_item(d, s));
 	member(d, "capture", c);
@@ -375,6 +378,36 @@ static void write_tables(struct doc *d, const struct snap *s, const struct expor
 		cJSON_Delete(cut);
 }
 
+static cJSON *stack_item(struct doc *d, const struct snap_stack *s)
+{
+	cJSON *o = cJSON_CreateObject(), *frames = cJSON_CreateArray();
+
+	put_u64(d, o, "id", s->id);
+	for (uint32_t i = 0; i < s->n; i++) {
+		cJSON *f = cJSON_CreateObject();
+
+		put_str(d, f, "function", s->frames[i].function);
+		put_str(d, f, "module", s->frames[i].module);
+		if (s->frames[i].function)
+			put_u64(d, f, "offset", s->frames[i].offset);
+		put_last(d, frames, f);
+	}
+	put(d, o, "frames", frames);
+	put_str(d, o, "unreadable", s->why);
+	if (s->cut)
+		put(d, o, "cut", cJSON_CreateTrue());
+	return o;
+}
+
+static void write_stacks(struct doc *d, const struct snap *s)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (size_t i = 0; i < s->nr_stacks; i++)
+		put_last(d, array, stack_item(d, s->stacks[i]));
+	member(d, "stacks", array);
+}
+
 static int json_write(struct str *out, const struct snap *s, const struct export_opts *o)
 {
 	struct doc d = { .out = out, .compact = o->compact };
@@ -391,6 +424,7 @@ static int json_write(struct str *out, const struct snap *s, const struct export
 	write_self(&d, s);
 	write_times(&d, s);
 	write_tables(&d, s, o);
+	write_stacks(&d, s);
 	str_add(out, d.compact ? "}\n" : "\n}\n");
 	str_free(&d.raw);
 	if (d.failed) {

@@ -70,7 +70,7 @@ enum val_type part_type(const struct field *f)
 	} known[] = {
 		{ field_u64, VAL_U64 },       { field_u64_opt, VAL_U64 },    { field_u32, VAL_U64 },
 		{ field_str, VAL_STR },       { field_state_name, VAL_STR }, { field_hist, VAL_HIST },
-		{ field_states, VAL_STATES },
+		{ field_states, VAL_STATES }, { field_stack, VAL_STACK },
 	};
 	static const enum val_type by_unit[] = {
 		[UNIT_NONE] = VAL_NONE, [UNIT_COUNT] = VAL_U64, [UNIT_NS] = VAL_U64,   [UNIT_BYTES] = VAL_U64,

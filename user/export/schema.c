@@ -76,7 +76,7 @@ static const struct {
 	[VAL_BOOL] = { .type = "boolean" },         [VAL_U64] = { .ref = "#/$defs/u64" },
 	[VAL_I64] = { .type = "integer" },          [VAL_F64] = { .type = "number" },
 	[VAL_STR] = { .type = "string" },           [VAL_HIST] = { .ref = "#/$defs/histogram" },
-	[VAL_STATES] = { .ref = "#/$defs/states" },
+	[VAL_STATES] = { .ref = "#/$defs/states" }, [VAL_STACK] = { .ref = "#/$defs/stack_id" },
 };
 
 static void put_kind(bool *failed, cJSON *o, const struct field *f)

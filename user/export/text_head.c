@@ -120,6 +120,8 @@ static void line_time(struct line *l, const struct snap *s)
 	item(l, "capture %s", fmt_ns(ns, s->duration_ns));
 	if (s->slow_ns)
 		item(l, "slow from %s", fmt_ns(ns, s->slow_ns));
+	if (s->blocked_ns)
+		item(l, "blocked from %s", fmt_ns(ns, s->blocked_ns));
 	line_end(l);
 }
 

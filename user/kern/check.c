@@ -205,7 +205,10 @@ static void part(struct checks *c, const struct part *p)
 
 static void collectors(struct checks *c)
 {
-	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC, .memory_bytes = 64 << 20, .calls = CALLS_OFF };
+	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC,
+				.blocked_ns = NSEC_PER_SEC,
+				.memory_bytes = 64 << 20,
+				.calls = CALLS_OFF };
 	struct live *l;
 	int status, err = -1, calls = -1;
 

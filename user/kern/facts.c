@@ -37,6 +37,7 @@ void facts_meta(struct live *l)
 	meta(l, "boot_id", l->sys.boot_id);
 	meta_u64(l, "cpus", l->sys.cpus_online);
 	meta_u64(l, "slow_ns", l->cfg.slow_ns);
+	meta_u64(l, "blocked_ns", l->cfg.blocked_ns);
 	meta_u64(l, "started_real_ns", clock_real_ns() - (clock_boot_ns() - l->started_boot));
 	for (size_t i = 0; l->cfg.argv && l->cfg.argv[i]; i++)
 		meta(l, "argv", l->cfg.argv[i]);
@@ -249,6 +250,9 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
+	lost[HL_LOSS_MAP_FULL] = l->stacks.over;
+	lost[HL_LOSS_UNREADABLE] = l->stacks.unreadable;
+	send_acct(l, HL_CLASS_STACKS, l->stacks.seen, l->stacks.delivered, lost);
 }
 
 void facts_before(struct live *l, struct hl_cpu *before)

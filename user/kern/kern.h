@@ -10,6 +10,7 @@
  *   files.c    who does what to which file -> FILE, FILE_OP
  *   slots.c    clocks of the living threads -> LEDGER
  *   slow.c     raw slow records -> SLOW, NOW
+ *   stacks.c   kernel stacks of what is blocked -> STACK
  *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
  *   parts.c    collectors beside the core, each an object of its own that may not load
  *   disks.c    the disks' own figures -> DISK
@@ -26,12 +27,14 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "bpf/slot.h"
+#include "bpf/stack.h"
 #include "host/ask.h"
 #include "host/cgroup.h"
 #include "host/proc.h"
 #include "host/system.h"
 #include "kern/live.h"
 #include "rec/rec.h"
+#include "sym/ksym.h"
 
 /* ---- object.c ------------------------------------------------------------------ */
 
@@ -188,7 +191,17 @@ uint64_t files_counted(const struct live *l); /* calls and waits so far */
 
 void slots_drain(struct live *l);
 void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n);
-void slow_now(struct live *l, const void *item); /* from hl_blocked */
+void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
+
+struct stacks {
+	struct ksyms *syms;
+	struct hash *ids;                           /* of each distinct one */
+	uint64_t seen, delivered, over, unreadable; /* threads whose stack was wanted */
+};
+
+void kstacks_init(struct stacks *s);
+void kstacks_fini(struct stacks *s);
+uint32_t stack_id(struct live *l, const struct hl_stack_raw *raw); /* sends it first; 0: there is none */
 
 struct tier {
 	enum calls_mode mode;
@@ -265,6 +278,7 @@ struct live {
 	struct life life;
 	struct cells cells;
 	struct files files;
+	struct stacks stacks;
 	struct tier tier;
 	struct part parts[NR_PARTS];
 	struct hash *disks; /* number -> struct disk of disks.c */

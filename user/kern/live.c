@@ -130,6 +130,7 @@ static void set_ctl(struct live *l)
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
 		l->sh.cpus[i].id = i;
 	ctl->slow_ns = l->cfg.slow_ns;
+	ctl->blocked_ns = l->cfg.blocked_ns;
 	ctl->gate = 2; /* no slot's */
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {
@@ -245,6 +246,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	libbpf_set_print(on_libbpf);
 	system_info(&l->sys);
 	life_init(&l->life);
+	kstacks_init(&l->stacks);
 	disks_init(l);
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
@@ -292,6 +294,7 @@ void live_close(struct live *l)
 	cells_fini(&l->cells);
 	files_fini(l);
 	life_fini(&l->life);
+	kstacks_fini(&l->stacks);
 	disks_fini(l);
 	recbuf_free(&l->buf);
 	free(l);
@@ -387,7 +390,7 @@ int live_tick(struct live *l, bool final)
 	disks_send(l);
 	slots_drain(l);
 	if (l->iter_works)
-		object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_rec_slow) + 512, slow_now, l);
+		object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_now_raw), slow_now, l);
 	life_forget(l);
 	facts_tick(l, &before, final);
 	return l->sink_err;

@@ -13,6 +13,7 @@ enum calls_mode { CALLS_AUTO, CALLS_ON, CALLS_OFF };
 
 struct live_cfg {
 	uint64_t slow_ns;      /* threshold of a slow operation */
+	uint64_t blocked_ns;   /* from what age on a thread is blocked */
 	uint64_t memory_bytes; /* for all maps and rings */
 	enum calls_mode calls;
 	/* The target of this run: the calls tier is exact for it. Empty: the host. */

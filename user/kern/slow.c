@@ -46,12 +46,13 @@ static void name_file(struct live *l, struct hl_rec_slow *r, const struct hl_rec
 	str_free(&path);
 }
 
-static void send(struct live *l, const struct hl_rec_slow *raw, size_t n)
+static void send(struct live *l, const struct hl_rec_slow *raw, size_t n, uint32_t stack)
 {
 	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
 
 	*r = *raw;
 	r->detail_dev = dev_of_kernel(raw->detail_dev);
+	r->kernel_stack = stack;
 	name_threads(l, r);
 	r->path_len = 0;
 	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw))
@@ -64,12 +65,12 @@ void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n)
 	if (n < sizeof(*raw))
 		return;
 	l->slow_delivered++;
-	send(l, raw, n);
+	send(l, raw, n, 0);
 }
 
 void slow_now(struct live *l, const void *item)
 {
-	const struct hl_rec_slow *raw = item;
+	const struct hl_now_raw *raw = item;
 
-	send(l, raw, raw->h.size);
+	send(l, &raw->r, raw->r.h.size, stack_id(l, &raw->stack));
 }

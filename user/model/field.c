@@ -9,7 +9,7 @@
 
 #include "base/fmt.h"
 #include "base/str.h"
-#include "model/field.h"
+#include "model/snap.h"
 
 #define X(id, NAME, key, title, work, colour, help) [id] = key,
 const char *const hl_state_names[NR_HL_STATES] = { HL_STATES(X) };
@@ -73,6 +73,14 @@ void field_state_name(const struct field *f, const void *row, struct val *out)
 	*out = (struct val){};
 	if (state < NR_HL_STATES)
 		*out = (struct val){ .type = VAL_STR, .s = hl_state_names[state] };
+}
+
+void field_stack(const struct field *f, const void *row, struct val *out)
+{
+	const struct snap_stack *s;
+
+	memcpy(&s, member(f, row), sizeof(s));
+	*out = (struct val){ .type = s ? VAL_STACK : VAL_NONE, .stack = s };
 }
 
 struct val field_get(const struct field *f, const void *row)
@@ -188,9 +196,22 @@ static int cmp_states(const struct val *a, const struct val *b)
 	return cmp_u64(states_sum(a->states), states_sum(b->states));
 }
 
+static const char *innermost(const struct snap_stack *s)
+{
+	return s->n && s->frames[0].function ? s->frames[0].function : "";
+}
+
+/* The same stacks stand together, and such of the same end near each other. */
+static int cmp_stack(const struct val *a, const struct val *b)
+{
+	int order = strcmp(innermost(a->stack), innermost(b->stack));
+
+	return order ? order : cmp_u64(a->stack->id, b->stack->id);
+}
+
 static int (*const cmps[])(const struct val *a, const struct val *b) = {
 	[VAL_BOOL] = cmp_bool, [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,    [VAL_F64] = cmp_float,
-	[VAL_STR] = cmp_str,   [VAL_HIST] = cmp_hist,    [VAL_STATES] = cmp_states,
+	[VAL_STR] = cmp_str,   [VAL_HIST] = cmp_hist,    [VAL_STATES] = cmp_states, [VAL_STACK] = cmp_stack,
 };
 
 bool val_is_none(const struct val *v)
@@ -308,9 +329,88 @@ static void text_str(struct str *out, const struct field *f, const struct val *v
 	enc_text(out, v->s, strlen(v->s), ascii);
 }
 
+/* How every sleep ends: says nothing about this one. */
+static bool is_sleep_itself(const char *function)
+{
+	static const char *const names[] = { "__schedule",          "schedule",
+					     "io_schedule",         "schedule_timeout",
+					     "io_schedule_timeout", "schedule_preempt_disabled" };
+
+	for (size_t i = 0; function && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(function, names[i]))
+			return true;
+	return false;
+}
+
+/* How every call, and every kernel thread, begins. */
+static bool is_entry_itself(const char *function)
+{
+	static const char *const names[] = {
+		"do_syscall_64",
+		"x64_sys_call",
+		"entry_SYSCALL_64_after_hwframe",
+		"do_fast_syscall_32",
+		"do_int80_emulation",
+		"entry_SYSENTER_compat_after_hwframe",
+		"invoke_syscall",
+		"el0_svc_common",
+		"el0_svc_common.constprop.0",
+		"do_el0_svc",
+		"el0_svc",
+		"el0t_64_sync_handler",
+		"el0t_64_sync",
+		"ret_from_fork",
+		"ret_from_fork_asm",
+	};
+
+	for (size_t i = 0; function && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(function, names[i]))
+			return true;
+	return false;
+}
+
+/* What tells this wait from others; all of the stack stands on its page and in the exports. */
+static void text_stack(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	const struct snap_stack *s = v->stack;
+	unsigned int i = 0, end = s->n;
+
+	while (end > 1 && is_entry_itself(s->frames[end - 1].function))
+		end--;
+	while (i + 1 < end && is_sleep_itself(s->frames[i].function))
+		i++;
+	for (const char *sep = ""; i < end; i++, sep = " < ") {
+		const char *name = s->frames[i].function;
+
+		str_add(out, sep);
+		if (name)
+			enc_text(out, name, strlen(name), ascii);
+		else
+			str_addc(out, '?');
+	}
+}
+
+void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii)
+{
+	const struct snap_frame *f = &s->frames[i];
+
+	if (!f->function) {
+		str_add(out, "? ");
+		enc_text(out, s->why ? s->why : "", s->why ? strlen(s->why) : 0, ascii);
+		return;
+	}
+	enc_text(out, f->function, strlen(f->function), ascii);
+	str_addf(out, "+0x%x", f->offset);
+	if (!f->module)
+		return;
+	str_add(out, " [");
+	enc_text(out, f->module, strlen(f->module), ascii);
+	str_addc(out, ']');
+}
+
 static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {
 	[VAL_BOOL] = text_bool, [VAL_U64] = text_u64, [VAL_I64] = text_i64, [VAL_F64] = text_f64,
-	[VAL_STR] = text_str,   [VAL_HIST] = NULL,    [VAL_STATES] = NULL,
+	[VAL_STR] = text_str,   [VAL_HIST] = NULL,    [VAL_STATES] = NULL,  [VAL_STACK] = text_stack,
 };
 
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii)

@@ -20,7 +20,10 @@ enum val_type {
 	VAL_STR,    /* bytes from outside: encode them */
 	VAL_HIST,   /* a histogram of ns */
 	VAL_STATES, /* ns by state, NR_HL_STATES of them: a coloured bar on screen, an object in JSON */
+	VAL_STACK,  /* frames: "func < func" as text, its number in JSON, where "stacks" has it */
 };
+
+struct snap_stack; /* see snap.h */
 
 struct val {
 	enum val_type type;
@@ -32,6 +35,7 @@ struct val {
 		const char *s; /* borrowed from the snapshot */
 		const struct hist *hist;
 		const uint64_t *states;
+		const struct snap_stack *stack;
 	};
 	bool least; /* it is at least so much: ">3.00s" as text */
 };
@@ -92,6 +96,7 @@ void field_str(const struct field *f, const void *row, struct val *out);    /* c
 void field_states(const struct field *f, const void *row, struct val *out); /* uint64_t[NR_HL_STATES] */
 void field_hist(const struct field *f, const void *row, struct val *out);   /* struct hist */
 void field_state_name(const struct field *f, const void *row, struct val *out); /* uint8_t; 0xff is none */
+void field_stack(const struct field *f, const void *row, struct val *out); /* const struct snap_stack * */
 
 /* Whose rows the model keeps; a table says which of them it shows. */
 enum rows {
@@ -102,6 +107,7 @@ enum rows {
 	ROWS_SLOW,
 	ROWS_FILES,
 	ROWS_FILE_OPS,
+	ROWS_BLOCKED,
 	NR_ROWS
 };
 
@@ -135,6 +141,9 @@ const struct field *field_twin(const struct table_desc *t, const struct field *f
 bool field_fits_flavour(const struct field *f, bool total);
 /* Does the field say anything about these rows? Only FIELD_RARE and FIELD_GROUPED ask. */
 bool field_tells(const struct field *f, const void *const *rows, size_t n, bool grouped);
+
+/* One frame for people: "ext4_sync_file+0x1a [ext4]", or "?" and the reason. */
+void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii);
 
 extern const char *const hl_state_names[NR_HL_STATES];  /* "cpu", … */
 extern const char *const hl_state_titles[NR_HL_STATES]; /* "CPU", … */

@@ -69,6 +69,7 @@ static const struct {
 	{ "tool_version", fact_text, offsetof(struct facts, tool_version) },
 	{ "cpus", fact_number, offsetof(struct facts, cpus) },
 	{ "slow_ns", fact_number, offsetof(struct facts, slow_ns) },
+	{ "blocked_ns", fact_number, offsetof(struct facts, blocked_ns) },
 	{ "argv", fact_word, offsetof(struct facts, argv) },
 	{ "filter", fact_word, offsetof(struct facts, filters) },
 	{ "first", fact_first, 0 },
@@ -233,6 +234,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_COLLECTOR] = collector_apply,
 	[HL_KIND_PSI] = psi_apply,
 	[HL_KIND_SELF] = self_apply,
+	[HL_KIND_STACK] = stack_apply,
 };
 
 /* A record whose rows a collector keeps. */
@@ -302,6 +304,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_disks = or_default(l->max_disks, 1024);
 	m->limits.max_files = or_default(l->max_files, 8192);
 	m->limits.max_slow = or_default(l->max_slow, 10000);
+	m->limits.max_stacks = or_default(l->max_stacks, 8192);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
 	m->op_by_key = hash_new(sizeof(struct op_key));
@@ -309,6 +312,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	own_open(m);
 	file_names_init(m);
 	threads_init(m);
+	stacks_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
@@ -338,6 +342,7 @@ void model_free(struct model *m)
 	file_names_fini(m);
 	threads_fini(m);
 	procs_fini(m);
+	stacks_fini(m);
 	hash_free(m->names);
 	interns_free(m->interns);
 	facts_free(&m->facts);

@@ -90,6 +90,7 @@ static void thread_now(struct picture *p, struct thread_row *r, const struct thr
 	r->now_nr = t->now_nr;
 	r->now_lower_bound = t->lower_bound;
 	r->now_detail = copy(p, t->now_detail);
+	r->stack = stack_copy(p->m, t->now_stack, p->a, p->stamp);
 	if (t->now_state >= NR_HL_STATES)
 		return;
 	r->now_since_ns = p->m->ts > t->now_since ? p->m->ts - t->now_since : 0;
@@ -263,6 +264,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->local = copy(p, s->local);
 	r->remote = copy(p, s->remote);
 	r->name = copy(p, s->name);
+	r->stack = stack_copy(p->m, s->stack, p->a, p->stamp);
 }
 
 static bool slow_belongs(const struct model *m, const struct slow *s)
@@ -278,7 +280,7 @@ static void *slow_rows(struct picture *p, struct snap_table *made, size_t *n)
 
 	*n = 0;
 	for (size_t i = 0; i < m->now.n; i++)
-		if (slow_belongs(m, &m->now.v[i]))
+		if (slow_belongs(m, &m->now.v[i]) && !(m->now.v[i].row.flags & HL_SLOW_NOT_SLOW))
 			slow_copy(p, &rows[(*n)++], &m->now.v[i]);
 	for (size_t i = 1; i <= m->slow.n; i++) {
 		const struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
@@ -286,6 +288,19 @@ static void *slow_rows(struct picture *p, struct snap_table *made, size_t *n)
 		if (slow_belongs(m, s))
 			slow_copy(p, &rows[(*n)++], s);
 	}
+	return rows;
+}
+
+/* What is blocked, of all that is in progress. */
+static void *blocked_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	const struct model *m = p->m;
+	struct slow_row *rows = arena_alloc(p->a, m->now.n * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->now.n; i++)
+		if (slow_belongs(m, &m->now.v[i]) && m->now.v[i].row.flags & HL_SLOW_BLOCKED)
+			slow_copy(p, &rows[(*n)++], &m->now.v[i]);
 	return rows;
 }
 
@@ -299,6 +314,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_SLOW] = slow_rows,
 	[ROWS_FILES] = all_file_rows,
 	[ROWS_FILE_OPS] = file_op_rows,
+	[ROWS_BLOCKED] = blocked_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */
@@ -368,6 +384,7 @@ static void take_facts(struct picture *p)
 	s->tool_version = copy_str(p, f->tool_version);
 	s->cpus = (uint32_t)MIN(f->cpus, UINT32_MAX);
 	s->slow_ns = f->slow_ns;
+	s->blocked_ns = f->blocked_ns;
 	s->argv = take_words(p, &f->argv);
 	s->filters = take_words(p, &f->filters);
 }
@@ -444,5 +461,6 @@ const struct snap *picture_take(struct model *m)
 	take_collectors(&p);
 	take_acct(&p);
 	take_tables(&p);
+	b->snap.stacks = stacks_copied(m, p.a, p.stamp, &b->snap.nr_stacks);
 	return &b->snap;
 }

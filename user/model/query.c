@@ -60,12 +60,22 @@ static bool holds(const char *s, const char *word)
 	return false;
 }
 
+static bool stack_holds(const struct snap_stack *s, const char *word)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->frames[i].function && holds(s->frames[i].function, word))
+			return true;
+	return false;
+}
+
 static bool val_matches(const struct field *f, const struct val *v, const char *word)
 {
 	char number[24];
 
 	if (v->type == VAL_STR)
 		return v->s && holds(v->s, word);
+	if (v->type == VAL_STACK)
+		return stack_holds(v->stack, word);
 	if (v->type != VAL_U64 || !(f->flags & FIELD_KEY))
 		return false;
 	snprintf(number, sizeof(number), "%" PRIu64, v->u);

@@ -17,6 +17,8 @@
 
 #define UID_SEVERAL UINT32_MAX
 
+struct snap_stack; /* see snap.h */
+
 struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
 	uint64_t start_ns;
@@ -43,10 +45,11 @@ struct thread_row {
 	uint16_t now_nr;       /* call in progress or HL_NR_* */
 	uint64_t now_since_ns; /* age of the state at the snapshot */
 	bool now_lower_bound;
-	const char *now_detail;        /* file, peer or lock; NULL: none or not known */
-	const char *now_name;          /* of the call in progress; NULL: none, or nobody has a name for it */
-	uint64_t members;              /* how many threads a grouped row stands for; 1 */
-	uint64_t wall_ns, ivl_wall_ns; /* as in struct proc_row */
+	const struct snap_stack *stack; /* the kernel's, of a thread that is blocked; NULL: not taken */
+	const char *now_detail;         /* file, peer or lock; NULL: none or not known */
+	const char *now_name;           /* of the call in progress; NULL: none, or nobody has a name for it */
+	uint64_t members;               /* how many threads a grouped row stands for; 1 */
+	uint64_t wall_ns, ivl_wall_ns;  /* as in struct proc_row */
 };
 
 struct heat; /* see snap.h */
@@ -118,8 +121,9 @@ struct slow_row {
 	bool accepted;
 	uint64_t lock_addr, ino;
 	uint32_t dev;
-	const char *name; /* of the call; NULL: nobody has a name for it */
-	uint64_t fds;     /* how many descriptors were waited on, for HL_DETAIL_COUNT */
+	const char *name;               /* of the call; NULL: nobody has a name for it */
+	uint64_t fds;                   /* how many descriptors were waited on, for HL_DETAIL_COUNT */
+	const struct snap_stack *stack; /* the kernel's, of one in progress; NULL: not taken */
 };
 
 #endif

@@ -271,4 +271,7 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_SLOW] = { sizeof(struct slow_row), AT(slow_row, proc_flags), AT(slow_row, proc_comm),
 			AT(slow_row, cgroup), AT(slow_row, container), cmp_slow, NULL, NULL, NULL, NULL,
 			false },
+	/* no flags: a kernel thread that is blocked is not hidden */
+	[ROWS_BLOCKED] = { sizeof(struct slow_row), 0, AT(slow_row, proc_comm), AT(slow_row, cgroup),
+			   AT(slow_row, container), cmp_slow, NULL, NULL, NULL, NULL, false },
 };

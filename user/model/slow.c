@@ -41,6 +41,7 @@ static void slow_fill(struct model *m, struct slow *s, const struct hl_rec_slow 
 	};
 	for (int i = 0; i < NR_HL_STATES; i++)
 		s->row.time[i] = r->state_ns[i];
+	s->stack = r->kernel_stack;
 	s->proc = proc_hold(proc_get(m, r->h.pid, r->proc_start));
 	s->comm = intern_get(m->interns, r->comm, comm_len(r->comm));
 	s->waker_comm = intern_get(m->interns, r->waker_comm, comm_len(r->waker_comm));
@@ -76,6 +77,8 @@ int now_apply(struct model *m, const struct hl_rec *rec)
 		return 0;
 	s = vec_add(&m->now);
 	slow_fill(m, s, r);
+	if (t)
+		t->now_stack = s->stack;
 	if (!t || !s->text)
 		return 0;
 	intern_put(m->interns, t->now_detail);

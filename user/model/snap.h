@@ -26,6 +26,18 @@ struct snap_psi {
 	double some_avg10, full_avg10; /* percent; < 0: not measured */
 };
 
+struct snap_frame {
+	const char *function, *module; /* function NULL: not known; module NULL: the kernel itself */
+	uint32_t offset;
+};
+
+struct snap_stack {
+	uint32_t id, n;
+	const struct snap_frame *frames; /* innermost first */
+	const char *why;                 /* frames have no function; NULL: all have one */
+	bool cut;                        /* the outermost are missing */
+};
+
 struct snap_table {
 	const struct table_desc *desc;
 	const void *rows; /* n of desc->row_size bytes each */
@@ -43,7 +55,7 @@ struct snap {
 	const char *hostname, *kernel, *arch, *boot_id, *tool_version;
 	uint32_t cpus;
 	const char *const *argv, *const *filters; /* NULL-ended */
-	uint64_t slow_ns;
+	uint64_t slow_ns, blocked_ns;             /* thresholds; 0: not known */
 
 	/* when: real_* are CLOCK_REALTIME ns */
 	uint64_t real_started, real_now, duration_ns, interval_ns;
@@ -64,6 +76,9 @@ struct snap {
 
 	const struct snap_table *tables; /* in the order of the views */
 	size_t nr_tables;
+
+	const struct snap_stack *const *stacks; /* those that the rows of the tables show, by number */
+	size_t nr_stacks;
 
 	uint64_t slow_seen;   /* slow operations since start; the table keeps the newest */
 	uint64_t refused;     /* records that made no sense and were left out */

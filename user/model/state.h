@@ -8,6 +8,7 @@
  *   ops.c      operations; heat.c their history
  *   files.c    files that operations are on
  *   slow.c     slow operations; detail.c what they were on, in words
+ *   stacks.c   kernel stacks of what is blocked
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
  *
@@ -53,6 +54,7 @@ struct thread {
 	bool lower_bound, ended;
 	struct proc *proc;
 	struct istr *comm, *now_detail;
+	uint32_t now_stack;          /* 0: not taken */
 	uint64_t last[NR_HL_STATES]; /* of the ledger that began at `begin` */
 	struct clocks clocks;
 };
@@ -100,7 +102,8 @@ struct op {
 };
 
 struct slow {
-	struct slow_row row; /* its strings are set in the snapshot only */
+	struct slow_row row; /* its strings and its stack are set in the snapshot only */
+	uint32_t stack;
 	struct proc *proc;
 	struct istr *comm, *waker_comm, *text, *path, *local, *remote, *name;
 };
@@ -111,7 +114,7 @@ struct fact_list {
 
 struct facts {
 	char *hostname, *kernel, *arch, *boot_id, *tool_version;
-	uint64_t cpus, slow_ns;
+	uint64_t cpus, slow_ns, blocked_ns;
 	struct fact_list argv, filters;
 };
 
@@ -166,6 +169,8 @@ struct model {
 	size_t slow_next, slow_fresh;
 	uint64_t slow_seen;
 	VEC(struct slow) now;
+
+	struct hash *stacks; /* struct stack by number */
 
 	uint64_t slice_ns[HEAT_SLICES]; /* by tick modulo HEAT_SLICES */
 	bool calls_off[HEAT_SLICES];    /* … at whose end no calls were counted */
@@ -230,6 +235,15 @@ int now_apply(struct model *m, const struct hl_rec *rec);
 void slow_tick(struct model *m); /* wall-clock times of what came since the last tick */
 void slow_fini(struct model *m);
 void slow_roll(struct model *m);
+
+/* stacks.c */
+int stack_apply(struct model *m, const struct hl_rec *rec);
+/* The copy in the snapshot whose number is `stamp`; NULL: there is no such stack. */
+const struct snap_stack *stack_copy(struct model *m, uint32_t id, struct arena *a, uint64_t stamp);
+/* Those of which that snapshot has copies, by number. */
+const struct snap_stack **stacks_copied(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+void stacks_init(struct model *m);
+void stacks_fini(struct model *m);
 
 /* detail.c */
 void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec);

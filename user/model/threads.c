@@ -203,6 +203,7 @@ void threads_roll(struct model *m)
 		memset(t->clocks.ivl, 0, sizeof(t->clocks.ivl));
 		intern_put(m->interns, t->now_detail);
 		t->now_detail = NULL;
+		t->now_stack = 0;
 		m->threads.v[kept++] = t;
 	}
 	m->threads.n = kept;

@@ -13,6 +13,10 @@ extern const struct collector spine_collector;
 /* Disks, and what each does. */
 extern const struct collector block_collector;
 
+/* What is blocked right now. */
+extern const struct table_desc blocked_table;
+extern const struct collector blocked_collector;
+
 /* Files, and what is done to each. */
 extern const struct collector files_collector;
 

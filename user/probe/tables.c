@@ -223,6 +223,8 @@ static const struct field thread_fields[] = {
 	  .width = 9 },
 	{ "now.detail", "ON", "file, peer or lock, once the wait is slow", field_str, AT(now_detail),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 10 },
+	{ "now.kernel_stack", "KERNEL STACK", "functions of the kernel that it is in, innermost first, once it "
+	  "is blocked", field_stack, AT(stack), .width = 24 },
 	{ "now.lower_bound", "AT LEAST", "it began before the capture: for at least so long",
 	  get_now_lower_bound, .width = 8,
 	  .type = VAL_BOOL },

@@ -341,6 +341,8 @@ static const struct field slow_fields[] = {
 	  .unit = UNIT_BOOT, .width = 6 },
 	{ "detail.text", "ON", "file, peer, lock or descriptors", field_str, AT(detail_text),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 14 },
+	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it is in, innermost first, once it is "
+	  "blocked", field_stack, AT(stack), .width = 24 },
 	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds", get_detail_kind, .flags = FIELD_ASC,
 	  .width = 6,
 	  .type = VAL_STR },

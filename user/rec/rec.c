@@ -66,6 +66,7 @@ static const struct field slow_fields[] = {
 	COMM(slow, waker_comm),
 	COMM(slow, comm),
 	PAD(slow, pad),
+	PAD(slow, pad2),
 	END,
 };
 static const struct field acct_fields[] = {
@@ -87,6 +88,7 @@ static const struct field op_io_fields[] = {
 	PAD(op_io, pad),
 	END,
 };
+static const struct field stack_fields[] = { PAD(stack, pad), END };
 static const struct field disk_fields[] = { PAD(disk, pad), END };
 static const struct field disk_op_fields[] = {
 	BELOW(disk_op, phase, NR_HL_BLOCK_PHASES),
@@ -168,6 +170,22 @@ static long slow_tail(const struct hl_rec *rec, const unsigned char *tail, size_
 	return s->path_len > n ? -EINVAL : s->path_len;
 }
 
+/* All that the frames point at ends with a NUL inside the text. */
+static long stack_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_stack *s = (const void *)rec;
+	const struct hl_frame *f = (const void *)tail;
+	size_t frames = s->nr_frames * sizeof(*f);
+
+	if (!s->id || !s->text_len || frames > n || s->text_len > n - frames ||
+	    tail[frames + s->text_len - 1])
+		return -EINVAL;
+	for (unsigned int i = 0; i < s->nr_frames; i++)
+		if (f[i].function >= s->text_len || f[i].module >= s->text_len)
+			return -EINVAL;
+	return (long)(frames + s->text_len);
+}
+
 static long life_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	const struct hl_rec_life *l = (const void *)rec;
@@ -199,6 +217,7 @@ static const struct rule {
 	[HL_KIND_FILE] = { file_fields, one_string, true },
 	[HL_KIND_FILE_OP] = { file_op_fields, op_tail, false },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
+	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -291,6 +310,14 @@ const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len)
 {
 	*len = s->path_len;
 	return (const char *)(s + 1);
+}
+
+const struct hl_frame *rec_stack_frames(const struct hl_rec_stack *s, const char **text)
+{
+	const struct hl_frame *f = (const void *)(s + 1);
+
+	*text = (const char *)(f + s->nr_frames);
+	return f;
 }
 
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op)

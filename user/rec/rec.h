@@ -46,6 +46,8 @@ const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len);
 const __u32 *rec_op_buckets(const struct hl_rec_op *op);
 const __u32 *rec_file_buckets(const struct hl_rec_file_op *op);
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
+/* The nr_frames frames of a STACK, and the text that their names begin in. */
+const struct hl_frame *rec_stack_frames(const struct hl_rec_stack *s, const char **text);
 /* Bytes of a comm field before its NUL; HL_COMM_LEN when it has none. */
 size_t comm_len(const char comm[HL_COMM_LEN]);
 

@@ -19,7 +19,7 @@ enum val_type field_type(const struct field *f)
 	} getters[] = {
 		{ field_u64, VAL_U64 },        { field_u64_opt, VAL_U64 },   { field_u32, VAL_U64 },
 		{ field_str, VAL_STR },        { field_states, VAL_STATES }, { field_hist, VAL_HIST },
-		{ field_state_name, VAL_STR },
+		{ field_state_name, VAL_STR }, { field_stack, VAL_STACK },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(getters); i++)
@@ -30,7 +30,8 @@ enum val_type field_type(const struct field *f)
 
 bool field_left(const struct field *f)
 {
-	return f->flags & FIELD_LEFT || field_type(f) == VAL_STR || field_type(f) == VAL_STATES;
+	return f->flags & FIELD_LEFT || field_type(f) == VAL_STR || field_type(f) == VAL_STATES ||
+	       field_type(f) == VAL_STACK;
 }
 
 bool field_sortable(const struct field *f)

@@ -77,7 +77,7 @@ static bool said_after(const struct sheet *s, const struct field *f, const char 
 /* Does the field say something that the page does not say better elsewhere? */
 static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
 {
-	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST)
+	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST || v->type == VAL_STACK)
 		return false;
 	if (v->type == VAL_BOOL)
 		return v->b;
@@ -257,6 +257,30 @@ static void draw_brief(struct sheet *s)
 	brief_states(s);
 }
 
+/* ---- stacks: a frame to a line ------------------------------------------------------- */
+
+static void draw_stack(struct sheet *s)
+{
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i];
+		struct val v = field_get(f, s->l->row);
+		struct str line = {};
+
+		if (v.type != VAL_STACK)
+			continue;
+		section(s, f->title);
+		for (uint32_t k = 0; k < v.stack->n; k++) {
+			str_reset(&line);
+			frame_text(&line, v.stack, k, !s->a->theme.utf8);
+			put_cut(s->c, &s->a->theme, s->r.x + 2, s->y++, s->r.w - 2, ATTR_NORMAL,
+				str_get(&line));
+		}
+		if (v.stack->cut)
+			canvas_put(s->c, s->r.x + 2, s->y++, ATTR_DIM, "and more, which were not taken");
+		str_free(&line);
+	}
+}
+
 /* ---- charts: beside each other where there is room ------------------------------ */
 
 /* Title of a chart, and of which span its field is. */
@@ -355,7 +379,7 @@ int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, str
 	static void (*const draw[])(struct sheet * s) = {
 		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,   [PART_STATES] = draw_states,
 		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent, [PART_HEAT] = draw_heat,
-		[PART_TABLE] = NULL,
+		[PART_STACK] = draw_stack, [PART_TABLE] = NULL,
 	};
 	struct sheet s = { .a = a, .c = c, .l = l, .d = level_desc(l), .r = r, .y = r.y - scroll };
 

@@ -24,7 +24,7 @@ static const struct page page_process = {
 		   TABLE_OPTIONAL("file_operations", "Files") },
 };
 static const struct page page_thread = {
-	.parts = { PART(FACTS), PART(STATES), TABLE_TITLED("slow", "Slow of this thread"),
+	.parts = { PART(FACTS), PART(STACK), PART(STATES), TABLE_TITLED("slow", "Slow of this thread"),
 		   TABLE_TITLED("operations", "Operations of its process") },
 };
 static const struct page page_operation = {
@@ -40,6 +40,9 @@ static const struct page page_operations = {
 static const struct page page_slow = {
 	.parts = { PART(FACTS), PART(STATES), TABLE_SAME("operations", "All of its kind in this process") },
 };
+static const struct page page_blocked = {
+	.parts = { PART(FACTS), PART(STACK), TABLE_TITLED("slow", "Slow of this thread") },
+};
 static const struct page page_disk = { .parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does") } };
 static const struct page page_file = {
 	.parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT),
@@ -52,6 +55,7 @@ const struct view views[] = {
 	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations },
 	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL },
 	{ "Disks", "disks", '5', "name", &page_disk, NULL },
+	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL },
 	{ "Files", "files", '7', "path", &page_file, NULL },
 	{}
 };

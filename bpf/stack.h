@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What the iterator over blocked threads hands to user space, one item a thread: the record,
+ * its path as path_of leaves it, and its kernel stack as addresses. Never part of a recording:
+ * user space makes a NOW of it, and a STACK of names, for an address tells where a kernel lies.
+ */
+#ifndef HL_STACK_H
+#define HL_STACK_H
+
+#include "bpf/abi.h"
+
+#define HL_STACK_FRAMES 64   /* frames; of a deeper stack the outermost are missing */
+#define HL_STACK_MAX    1024 /* stacks that are taken at one refresh */
+#define HL_NOW_PATH     512  /* room for the path */
+
+enum hl_stack_fate {
+	HL_STACK_NONE, /* not wanted */
+	HL_STACK_TAKEN,
+	HL_STACK_OVER,       /* not taken: so many were already */
+	HL_STACK_UNREADABLE, /* the kernel would not give it */
+};
+
+struct hl_stack_raw {
+	__u32 fate, nr;
+	__u64 ip[HL_STACK_FRAMES]; /* innermost first */
+};
+
+struct hl_now_raw {
+	struct hl_rec_slow r; /* its size is of itself and the path */
+	char path[HL_NOW_PATH];
+	struct hl_stack_raw stack;
+};
+
+#endif
