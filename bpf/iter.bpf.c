@@ -207,7 +207,6 @@ __hot void take_stack(struct task_struct *p, struct hl_stack_raw *to)
 	if (n <= 0)
 		return;
 	to->nr = n / sizeof(to->ip[0]);
-	stacks_taken++;
 }
 
 _Static_assert(sizeof(struct path_room) == HL_NOW_PATH, "room for a path");
@@ -273,8 +272,11 @@ int hl_blocked(struct bpf_iter__task *ctx)
 		return 0;
 	now_fill(raw, p, s, &w);
 	barrier_compiler();
-	if (!(seq & 1) && s->seq == seq) /* else it went on meanwhile, and the object may be gone */
-		bpf_seq_write(ctx->meta->seq, raw, sizeof(*raw));
+	if ((seq & 1) || s->seq != seq) /* it went on meanwhile, and the object may be gone */
+		return 0;
+	/* where there is no room for it, it will come again */
+	if (!bpf_seq_write(ctx->meta->seq, raw, sizeof(*raw)) && raw->stack.fate == HL_STACK_TAKEN)
+		stacks_taken++;
 	return 0;
 }
 
