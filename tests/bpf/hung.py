@@ -20,7 +20,7 @@ LOOKUP, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, ACCESS = 1, 3, 14, 15
 FORGET, BATCH_FORGET, INTERRUPT, DESTROY = 2, 42, 36, 38
 SILENT = (FORGET, BATCH_FORGET, INTERRUPT)
 ENOENT, ENOSYS = 2, 38
-DIRECT_IO = 1
+DIRECT_IO, KEEP_CACHE = 1, 2
 MNT_DETACH = 2
 
 # name: inode; reads of both hang, of `direct` in the file system itself, of `cached` behind a page
@@ -105,7 +105,7 @@ class Fuse:
         if opcode == GETATTR:
             return 0, struct.pack("<QII", 60, 0, 0) + self._attr(node)
         if opcode == OPEN:
-            return 0, struct.pack("<QII", 0, DIRECT_IO if node != FILES["cached"] else 0, 0)
+            return 0, struct.pack("<QII", 0, KEEP_CACHE if node == FILES["cached"] else DIRECT_IO, 0)
         if opcode == READ:
             if node == FILES["good"]:
                 return 0, b"good"

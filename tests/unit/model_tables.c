@@ -6,7 +6,7 @@
 #include "tests/unit/model_util.h"
 
 static const struct table_desc *const tables[] = { &processes_table, &threads_table, &operations_table,
-						   &slow_table };
+						   &slow_table, &blocked_table };
 
 /* Columns that the table takes on a screen, with one space between them. The number of a
  * process or thread stands where how many of them there are stands in a group. */

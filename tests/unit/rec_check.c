@@ -155,6 +155,45 @@ void test_rec_check_op_tail(void)
 	recbuf_free(&b);
 }
 
+void test_rec_check_stack(void)
+{
+	struct hl_frame frames[2] = { { 1, 1, 0 }, { 2, 3, 6 } };
+	static const char text[8] = "\0a\0bcd"; /* 7 bytes are of it */
+	struct recbuf b = { 0 };
+	struct hl_rec_stack *s = rec_begin(&b, HL_KIND_STACK, sizeof(*s));
+	const struct hl_rec *rec;
+	struct hl_frame *f;
+	const char *at;
+
+	s->id = 1;
+	s->nr_frames = 2;
+	s->text_len = 7;
+	rec_add_bytes(&b, frames, sizeof(frames));
+	rec_add_bytes(&b, text, sizeof(text));
+	rec = rec_end(&b);
+	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
+	f = (struct hl_frame *)(uintptr_t)rec_stack_frames(s, &at);
+	ASSERT_STR(at + f[1].function, "bcd");
+	f[1].module = 7; /* behind the text */
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	f[1].module = 6;
+	s->text_len = 6; /* its last string has no end */
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	s->text_len = 9;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	s->text_len = 0;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	s->text_len = ~0u;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	s->text_len = 7;
+	s->nr_frames = 65535;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	s->nr_frames = 2;
+	s->id = 0;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	recbuf_free(&b);
+}
+
 void test_rec_check_path_and_life(void)
 {
 	struct recbuf b = { 0 };

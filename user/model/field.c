@@ -329,6 +329,32 @@ static void text_str(struct str *out, const struct field *f, const struct val *v
 	enc_text(out, v->s, strlen(v->s), ascii);
 }
 
+void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii)
+{
+	const struct snap_frame *f = &s->frames[i];
+
+	if (!f->function) {
+		str_add(out, "? ");
+		enc_text(out, s->why ? s->why : "", s->why ? strlen(s->why) : 0, ascii);
+		return;
+	}
+	enc_text(out, f->function, strlen(f->function), ascii);
+	str_addf(out, "+0x%x", f->offset);
+	if (!f->module)
+		return;
+	str_add(out, " [");
+	enc_text(out, f->module, strlen(f->module), ascii);
+	str_addc(out, ']');
+}
+
+static bool is_named(const struct snap_stack *s)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		if (s->frames[i].function)
+			return true;
+	return false;
+}
+
 /* How every sleep ends: says nothing about this one. */
 static bool is_sleep_itself(const char *function)
 {
@@ -375,6 +401,10 @@ static void text_stack(struct str *out, const struct field *f, const struct val 
 	const struct snap_stack *s = v->stack;
 	unsigned int i = 0, end = s->n;
 
+	if (s->n && !is_named(s)) {
+		frame_text(out, s, 0, ascii);
+		return;
+	}
 	while (end > 1 && is_entry_itself(s->frames[end - 1].function))
 		end--;
 	while (i + 1 < end && is_sleep_itself(s->frames[i].function))
@@ -388,24 +418,6 @@ static void text_stack(struct str *out, const struct field *f, const struct val 
 		else
 			str_addc(out, '?');
 	}
-}
-
-void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii)
-{
-	const struct snap_frame *f = &s->frames[i];
-
-	if (!f->function) {
-		str_add(out, "? ");
-		enc_text(out, s->why ? s->why : "", s->why ? strlen(s->why) : 0, ascii);
-		return;
-	}
-	enc_text(out, f->function, strlen(f->function), ascii);
-	str_addf(out, "+0x%x", f->offset);
-	if (!f->module)
-		return;
-	str_add(out, " [");
-	enc_text(out, f->module, strlen(f->module), ascii);
-	str_addc(out, ']');
 }
 
 static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {
