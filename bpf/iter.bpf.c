@@ -157,7 +157,21 @@ static const __u32 work_waits = 0
 static const __u32 blocked_states = 1u << HL_STATE_FAULT | 1u << HL_STATE_DISK | 1u << HL_STATE_NETWORK |
 				    1u << HL_STATE_LOCK | 1u << HL_STATE_KERNEL | 1u << HL_STATE_OTHER;
 
-/* Off the CPU since when, and in which state it is by now. 0: not known. */
+__hot __u32 state_bit(__u8 state)
+{
+	return 1u << (state & (NR_HL_STATES - 1));
+}
+
+/* Asleep so that nothing interrupts it. */
+__hot bool in_d(struct task_struct *p)
+{
+	__u32 state = p->__state;
+
+	return (state & HL_TASK_UNINTERRUPTIBLE) && !(state & HL_TASK_NOLOAD);
+}
+
+/* Off the CPU since when, and in which state it is by now. 0: not known, or not of interest,
+ * which for most threads is told first: they wait for work. */
 __hot __u64 off_since(struct task_struct *p, struct hl_slot *s, __u8 *state)
 {
 	__u64 since = s->since, at = p->sched_info.last_queued;
@@ -169,6 +183,8 @@ __hot __u64 off_since(struct task_struct *p, struct hl_slot *s, __u8 *state)
 		*state = HL_STATE_RUNQUEUE;
 		return at;
 	}
+	if ((work_waits & state_bit(*state)) && !in_d(p))
+		return 0;
 	if (!(s->flags & HL_SLOT_LOWER_BOUND) || !(s->flags & HL_SLOT_WAS_ASLEEP))
 		return since;
 	at = asleep_since(p);
@@ -178,18 +194,17 @@ __hot __u64 off_since(struct task_struct *p, struct hl_slot *s, __u8 *state)
 /* The flags that say for whom its age is long; 0: for nobody. */
 __hot __u32 long_for(struct task_struct *p, const struct hl_ctl *ctl, const struct slow_what *w)
 {
-	__u32 bit = 1u << (w->state & (NR_HL_STATES - 1)), task_state = p->__state, flags = 0;
-	bool in_d = (task_state & HL_TASK_UNINTERRUPTIBLE) && !(task_state & HL_TASK_NOLOAD) &&
-		    w->state != HL_STATE_RUNQUEUE && w->state != HL_STATE_THROTTLED;
+	bool d = in_d(p) && w->state != HL_STATE_RUNQUEUE && w->state != HL_STATE_THROTTLED;
+	__u32 flags = 0;
 
-	if (w->duration >= ctl->blocked_ns && (in_d || (blocked_states & bit)))
+	if (w->duration >= ctl->blocked_ns && (d || (blocked_states & state_bit(w->state))))
 		flags = HL_SLOW_BLOCKED;
-	if (w->duration < ctl->slow_ns || (work_waits & bit)) {
+	if (w->duration < ctl->slow_ns || (work_waits & state_bit(w->state))) {
 		if (!flags)
 			return 0;
 		flags |= HL_SLOW_NOT_SLOW;
 	}
-	return flags | HL_SLOW_NO_RESULT | (in_d ? HL_SLOW_IN_D : 0);
+	return flags | HL_SLOW_NO_RESULT | (d ? HL_SLOW_IN_D : 0);
 }
 
 static __u32 stacks_taken; /* at this refresh */
