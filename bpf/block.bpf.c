@@ -11,6 +11,9 @@
  *   block_rq_requeue   given back by it
  *   block_rq_complete  done, or a part of it
  *   block_io_done      done, as the kernel accounts for it (v6.5)
+ *   block_bio_queue    a bio given to a device; where that is made of others (device mapper,
+ *                      md) or of memory, it makes no requests, and its bios are what counts
+ *   block_bio_complete done; of other devices' bios nobody asks here
  *
  * A flush is a request that is never issued: one of the queue's own does it for all that wait
  * for it, and not every driver tells of its end. What is counted is the one that was asked for,
@@ -23,29 +26,10 @@
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
-#include "bpf/cell.bpf.h"
-
-#define HL_REQ_OP(flags) ((flags)&0xff)
-#define HL_REQ_OP_FLUSH  2
-#define HL_REQ_SYNC      (1u << 11)
-#define HL_REQ_FUA       (1u << 17)
-#define HL_REQ_PREFLUSH  (1u << 18)
+#include "bpf/request.bpf.h"
 
 #define HL_MAX_REQUESTS 16384
-#define HL_MAX_DIRTIERS 8192
-
-enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_ISSUED };
-
-struct hl_request {
-	__u64 queued, issued; /* CLOCK_MONOTONIC */
-	__u64 sector;
-	__u64 start; /* of the process */
-	__u32 pid, dev;
-	__u32 bytes, left;
-	__u16 nr;
-	__u8 state; /* enum request_state */
-	__u8 pad[5];
-};
+#define HL_MAX_BIOS     8192
 
 /* Entries stay and serve again: a disk has so many requests and no more. */
 struct {
@@ -55,47 +39,18 @@ struct {
 	__type(value, struct hl_request);
 } requests SEC(".maps");
 
-struct hl_dirtier {
-	__u64 start;
-	__u32 pid, pad;
-};
-
-/* Who last made a page of a file dirty, by the inode's address. */
+/* Bios of devices without requests, from where they are made to their end. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, HL_MAX_DIRTIERS);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, HL_MAX_BIOS);
 	__type(key, __u64);
-	__type(value, struct hl_dirtier);
-} dirtiers SEC(".maps");
+	__type(value, struct hl_request);
+} bios SEC(".maps");
 
-/* Where the last request of a disk ended. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u64);
-} ends SEC(".maps");
+/* How many there are: on most hosts none, and a bio's end need not be looked up. */
+__u64 nr_bios;
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* By enum req_op, whose numbers have not changed since v4.10; what is not here is HL_BLOCK_ELSE. */
-static const __u8 block_ops[40] = {
-	[0] = HL_BLOCK_READ,    [1] = HL_BLOCK_WRITE, [2] = HL_BLOCK_FLUSH, [3] = HL_BLOCK_DISCARD,
-	[5] = HL_BLOCK_DISCARD, [7] = HL_BLOCK_WRITE, [9] = HL_BLOCK_WRITE,
-};
-
-__hot __u16 request_nr(struct request *rq)
-{
-	__u32 flags = rq->cmd_flags, op = HL_REQ_OP(flags);
-	__u16 nr = op < 40 ? block_ops[op] : HL_BLOCK_ELSE;
-
-	if (nr == HL_BLOCK_WRITE && flags & HL_REQ_PREFLUSH && !rq->__data_len)
-		nr = HL_BLOCK_FLUSH;
-	/* reads are waited for, and so is what must be on the medium; as the kernel's op_is_sync */
-	if (nr == HL_BLOCK_READ || flags & (HL_REQ_SYNC | HL_REQ_FUA | HL_REQ_PREFLUSH))
-		nr |= HL_BLOCK_SYNC;
-	return nr;
-}
 
 /* The partition, or the disk where the request is of no partition. */
 __hot __u32 request_dev(struct request *rq)
@@ -109,42 +64,6 @@ __hot __u32 request_dev(struct request *rq)
 	return disk ? disk->major << 20 | disk->first_minor : 0;
 }
 
-/* The file whose page a write is of; 0: none, or not known. */
-__hot __u64 request_inode(struct request *rq)
-{
-	struct bio *bio = rq->bio;
-	struct address_space *mapping;
-	struct page *page;
-
-	if (!bio || !bio->bi_io_vec)
-		return 0;
-	page = head_of(BPF_CORE_READ(bio, bi_io_vec, bv_page));
-	mapping = BPF_CORE_READ(page, mapping);
-	if (!mapping || (__u64)mapping & 3) /* an anonymous page */
-		return 0;
-	return (__u64)BPF_CORE_READ(mapping, host);
-}
-
-/* Who is to be charged: who made the page dirty, where a kernel thread writes it back. */
-__hot void request_owner(struct request *rq, struct hl_request *r)
-{
-	struct task_struct *cur = bpf_get_current_task_btf();
-	struct hl_dirtier *d = NULL;
-	__u64 inode;
-
-	if (cur->flags & HL_PF_KTHREAD && (r->nr & 0xf) == HL_BLOCK_WRITE) {
-		inode = request_inode(rq);
-		d = inode ? bpf_map_lookup_elem(&dirtiers, &inode) : NULL;
-	}
-	r->pid = cur->tgid;
-	r->start = TASK_PTR(cur, group_leader)->start_boottime;
-	barrier_compiler(); /* one load must not be of two kinds of pointers */
-	if (d) {
-		r->pid = d->pid;
-		r->start = d->start;
-	}
-}
-
 static __noinline struct hl_request *request_make(__u64 key)
 {
 	struct hl_request fresh = {};
@@ -153,18 +72,6 @@ static __noinline struct hl_request *request_make(__u64 key)
 	if (bpf_map_update_elem(&requests, &key, &fresh, BPF_ANY) && cpu)
 		__sync_fetch_and_add(&cpu->block_full, 1);
 	return bpf_map_lookup_elem(&requests, &key);
-}
-
-/* It was issued, and no tracepoint told of its end. */
-static __noinline int request_lost(void)
-{
-	struct hl_cpu *cpu = this_cpu();
-
-	if (!cpu)
-		return 0;
-	__sync_fetch_and_add(&cpu->block_seen, 1);
-	__sync_fetch_and_add(&cpu->block_unpaired, 1);
-	return 0;
 }
 
 /* The request's entry: begun now, unless it is one that is queued already. anew: whatever the
@@ -182,8 +89,8 @@ __hot struct hl_request *request_begin(struct request *rq, __u64 now, bool anew)
 		request_lost();
 	r->queued = now;
 	r->issued = 0;
-	r->nr = request_nr(rq);
-	request_owner(rq, r);
+	r->nr = request_nr(rq->cmd_flags, rq->__data_len);
+	request_owner(rq->bio, r);
 	r->state = REQUEST_QUEUED;
 	return r;
 }
@@ -233,93 +140,6 @@ int BPF_PROG(block_rq_requeue, struct request *rq)
 	return 0;
 }
 
-struct request_times {
-	__u64 queue, device;
-	__u32 sequential, failed;
-};
-
-__hot bool is_sequential(const struct hl_request *r)
-{
-	__u64 end = r->sector + (r->bytes >> 9), *last;
-	bool follows;
-	__u32 dev = r->dev;
-
-	last = bpf_map_lookup_elem(&ends, &dev);
-	if (!last) {
-		bpf_map_update_elem(&ends, &dev, &end, BPF_ANY);
-		return false;
-	}
-	follows = *last == r->sector;
-	*last = end;
-	return follows;
-}
-
-__hot struct hl_cell *block_cell(__u64 key, __u64 start, struct hl_cpu *cpu)
-{
-	bool other;
-
-	return cell_get(key, start, cpu->id, &other);
-}
-
-/* One phase of it, in the disk's cell. */
-__global int count_phase(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu,
-			 __u32 phase)
-{
-	struct hl_cell *c;
-
-	if (!r || !t || !cpu)
-		return 0;
-	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu);
-	if (!c)
-		return 0;
-	cell_add_shared(c, phase == HL_BLOCK_QUEUE ? t->queue : t->device);
-	__sync_fetch_and_add(&c->bytes, r->bytes);
-	if (t->failed)
-		__sync_fetch_and_add(&c->errors, 1);
-	if (t->sequential)
-		__sync_fetch_and_add(&c->sequential, 1);
-	return 0;
-}
-
-__global int count_process(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu)
-{
-	struct hl_cell *c;
-
-	if (!r || !t || !cpu)
-		return 0;
-	c = block_cell(HL_KEY(r->pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->start, cpu);
-	if (!c)
-		return 0;
-	cell_add_shared(c, t->queue + t->device);
-	__sync_fetch_and_add(&c->state_ns[HL_STATE_DISK], t->queue + t->device);
-	__sync_fetch_and_add(&c->queue, t->queue);
-	__sync_fetch_and_add(&c->device, t->device);
-	__sync_fetch_and_add(&c->bytes, r->bytes);
-	if (t->failed)
-		__sync_fetch_and_add(&c->errors, 1);
-	return 0;
-}
-
-__global int request_end(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)
-{
-	__u64 now = bpf_ktime_get_ns();
-
-	if (!r || !t || !cpu)
-		return 0;
-	r->state = REQUEST_FREE;
-	if (now < r->issued || r->issued < r->queued) {
-		__sync_fetch_and_add(&cpu->block_clock, 1);
-		return 0;
-	}
-	t->queue = r->issued - r->queued;
-	t->device = now - r->issued;
-	t->sequential = r->bytes && is_sequential(r);
-	count_phase(r, t, cpu, HL_BLOCK_QUEUE);
-	count_phase(r, t, cpu, HL_BLOCK_DEVICE);
-	count_process(r, t, cpu);
-	return 0;
-}
-
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int bytes)
 {
@@ -361,6 +181,64 @@ int BPF_PROG(block_io_done, struct request *rq)
 		return 0;
 	__sync_fetch_and_add(&cpu->block_seen, 1);
 	return request_end(r, &t, cpu);
+}
+
+/* Does the device take bios as they come, and make no requests of them? */
+__hot bool takes_bios(struct bio *bio)
+{
+	return bio->bi_bdev->bd_disk->fops->submit_bio;
+}
+
+/* All of it is in the device, for what it does inside with it nobody tells. */
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(block_bio_queue, struct bio *bio)
+{
+	struct hl_request fresh = { .state = REQUEST_ISSUED }, *was;
+	struct hl_cpu *cpu = this_cpu();
+	__u64 key = (__u64)bio;
+
+	if (!cpu || !takes_bios(bio))
+		return 0;
+	fresh.queued = fresh.issued = bpf_ktime_get_ns();
+	fresh.bytes = bio->bi_iter.bi_size;
+	fresh.sector = bio->bi_iter.bi_sector;
+	fresh.dev = bio->bi_bdev->bd_dev;
+	fresh.nr = request_nr(bio->bi_opf, fresh.bytes);
+	request_owner(bio, &fresh);
+	was = bpf_map_lookup_elem(&bios, &key);
+	if (was) {
+		if (was->state == REQUEST_ISSUED)
+			request_lost();
+		*was = fresh;
+	} else if (bpf_map_update_elem(&bios, &key, &fresh, BPF_ANY)) {
+		__sync_fetch_and_add(&cpu->block_full, 1);
+	} else {
+		__sync_fetch_and_add(&nr_bios, 1);
+	}
+	return 0;
+}
+
+/* The device may have handed it on: to whom it was first given is in its entry. */
+SEC("tp_btf/block_bio_complete")
+int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
+{
+	struct request_times t = { .failed = bio->bi_status != 0 };
+	struct hl_cpu *cpu = this_cpu();
+	__u64 key = (__u64)bio;
+	struct hl_request *r;
+
+	if (!cpu || !nr_bios)
+		return 0;
+	r = bpf_map_lookup_elem(&bios, &key);
+	if (!r)
+		return 0;
+	if (r->state == REQUEST_ISSUED) {
+		__sync_fetch_and_add(&cpu->block_seen, 1);
+		request_end(r, &t, cpu);
+	}
+	if (!bpf_map_delete_elem(&bios, &key))
+		__sync_fetch_and_add(&nr_bios, -1);
+	return 0;
 }
 
 /* A page became dirty: v5.18 named it after the folio (203a31516616). */

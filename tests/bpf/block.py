@@ -201,5 +201,54 @@ def loop():
     check(rows[0]["reads"] >= 100 and rows[0]["bytes"] >= 100 * 65536, f"{rows[0]}")
 
 
+class Zram:
+    """A disk in memory that takes bios and makes no requests of them; gone with the block."""
+
+    control = "/sys/class/zram-control/hot_"
+
+    def __enter__(self):
+        if not os.path.exists(self.control + "add"):
+            lacks("zram")
+        with open(self.control + "add", encoding="ascii") as f:
+            self.number = f.read().strip()
+        self.name = f"zram{self.number}"
+        with open(f"/sys/block/{self.name}/disksize", "w", encoding="ascii") as f:
+            f.write(str(32 * MB))
+        return self
+
+    def __exit__(self, *_):
+        with open(self.control + "remove", "w", encoding="ascii") as f:
+            f.write(self.number)
+
+
+@test("a device that makes no requests has a row, of the bios that it took, charged to who made them")
+def bios():
+    d = live.folder()
+    data = os.path.join(d, "data")
+    with open(data, "wb") as file:
+        file.write(os.urandom(16 * MB))
+    with Zram() as z:
+        with live.Record(seconds=60) as h:
+            for words in ([f"if={data}", f"of=/dev/{z.name}", "bs=64k", "oflag=direct"],
+                          [f"if=/dev/{z.name}", "of=/dev/null", "bs=4k", "count=1000", "iflag=direct"],
+                          [f"if={data}", f"of=/dev/{z.name}", "bs=4k", "count=1", "seek=100000", "oflag=direct"]):
+                p = subprocess.run(["dd", *words], capture_output=True, text=True, timeout=60)
+            check(p.returncode, "a write behind the device's end was no error")
+            h.stop()
+        stat = diskstat(z.name)
+    rows = {r["operation"]: r for r in h.doc["disk_operations"] if r["name"] == z.name}
+    with Facts() as f:
+        f.same({k: (r["count"], r["bytes"], r["errors"]) for k, r in rows.items()},
+               {"read": (1000, 1000 * 4096, 0), "sync write": (256, 16 * MB, 0)}, "count, bytes and errors")
+        f.same((stat[0], stat[4]), (1000, 256), "reads and writes as the kernel counts them")
+        for r in rows.values():
+            f.check(r["queue_ns"] == 0 and 0 < r["device_ns"] < h.doc["capture"]["duration_ns"], f"times: {r}")
+            f.check(r["sequential_pct"] > 99, f"sequential: {r['sequential_pct']} %")
+        mine = [(o["name"], o["count"]) for o in h.doc.ops(None, "block") if o.get("comm") == "dd"]
+        f.check(("sync write", 256) in mine and any(n == "read" and c >= 1000 for n, c in mine), f"dd is charged {mine}")
+        acct = h.doc.acct("block")
+        f.same(acct["lost"], 0, f"lost, of {acct}")
+
+
 if __name__ == "__main__":
     live.main()

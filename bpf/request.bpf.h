@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is known of a block request, or of a bio of a device that makes no requests: whose it
+ * is, what it asks for, and where it is counted when it is done. The hooks are in block.bpf.c.
+ */
+#ifndef HL_REQUEST_BPF_H
+#define HL_REQUEST_BPF_H
+
+#include "bpf/cell.bpf.h"
+
+#define HL_REQ_OP(flags) ((flags)&0xff)
+#define HL_REQ_OP_FLUSH  2
+#define HL_REQ_SYNC      (1u << 11)
+#define HL_REQ_FUA       (1u << 17)
+#define HL_REQ_PREFLUSH  (1u << 18)
+
+#define HL_MAX_DIRTIERS 8192
+
+enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_ISSUED };
+
+struct hl_request {
+	__u64 queued, issued; /* CLOCK_MONOTONIC */
+	__u64 sector;
+	__u64 start; /* of the process */
+	__u32 pid, dev;
+	__u32 bytes, left;
+	__u16 nr;
+	__u8 state; /* enum request_state */
+	__u8 pad[5];
+};
+
+struct hl_dirtier {
+	__u64 start;
+	__u32 pid, pad;
+};
+
+/* Who last made a page of a file dirty, by the inode's address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, HL_MAX_DIRTIERS);
+	__type(key, __u64);
+	__type(value, struct hl_dirtier);
+} dirtiers SEC(".maps");
+
+/* Where the last request of a disk ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} ends SEC(".maps");
+
+/* By enum req_op, whose numbers have not changed since v4.10; what is not here is HL_BLOCK_ELSE. */
+static const __u8 block_ops[40] = {
+	[0] = HL_BLOCK_READ,    [1] = HL_BLOCK_WRITE, [2] = HL_BLOCK_FLUSH, [3] = HL_BLOCK_DISCARD,
+	[5] = HL_BLOCK_DISCARD, [7] = HL_BLOCK_WRITE, [9] = HL_BLOCK_WRITE,
+};
+
+__hot __u16 request_nr(__u32 flags, __u32 bytes)
+{
+	__u32 op = HL_REQ_OP(flags);
+	__u16 nr = op < 40 ? block_ops[op] : HL_BLOCK_ELSE;
+
+	if (nr == HL_BLOCK_WRITE && flags & HL_REQ_PREFLUSH && !bytes)
+		nr = HL_BLOCK_FLUSH;
+	/* reads are waited for, and so is what must be on the medium; as the kernel's op_is_sync */
+	if (nr == HL_BLOCK_READ || flags & (HL_REQ_SYNC | HL_REQ_FUA | HL_REQ_PREFLUSH))
+		nr |= HL_BLOCK_SYNC;
+	return nr;
+}
+
+/* The file whose page a write is of; 0: none, or not known. */
+__hot __u64 bio_inode(struct bio *bio)
+{
+	struct address_space *mapping;
+	struct page *page;
+
+	if (!bio || !bio->bi_io_vec)
+		return 0;
+	page = head_of(BPF_CORE_READ(bio, bi_io_vec, bv_page));
+	mapping = BPF_CORE_READ(page, mapping);
+	if (!mapping || (__u64)mapping & 3) /* an anonymous page */
+		return 0;
+	return (__u64)BPF_CORE_READ(mapping, host);
+}
+
+/* Who is to be charged: who made the page dirty, where a kernel thread writes it back. */
+__hot void request_owner(struct bio *bio, struct hl_request *r)
+{
+	struct task_struct *cur = bpf_get_current_task_btf();
+	struct hl_dirtier *d = NULL;
+	__u64 inode;
+
+	if (cur->flags & HL_PF_KTHREAD && (r->nr & 0xf) == HL_BLOCK_WRITE) {
+		inode = bio_inode(bio);
+		d = inode ? bpf_map_lookup_elem(&dirtiers, &inode) : NULL;
+	}
+	r->pid = cur->tgid;
+	r->start = TASK_PTR(cur, group_leader)->start_boottime;
+	barrier_compiler(); /* one load must not be of two kinds of pointers */
+	if (d) {
+		r->pid = d->pid;
+		r->start = d->start;
+	}
+}
+
+/* It was issued, and no tracepoint told of its end. */
+static __noinline int request_lost(void)
+{
+	struct hl_cpu *cpu = this_cpu();
+
+	if (!cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->block_seen, 1);
+	__sync_fetch_and_add(&cpu->block_unpaired, 1);
+	return 0;
+}
+
+struct request_times {
+	__u64 queue, device;
+	__u32 sequential, failed;
+};
+
+__hot bool is_sequential(const struct hl_request *r)
+{
+	__u64 end = r->sector + (r->bytes >> 9), *last;
+	bool follows;
+	__u32 dev = r->dev;
+
+	last = bpf_map_lookup_elem(&ends, &dev);
+	if (!last) {
+		bpf_map_update_elem(&ends, &dev, &end, BPF_ANY);
+		return false;
+	}
+	follows = *last == r->sector;
+	*last = end;
+	return follows;
+}
+
+__hot struct hl_cell *block_cell(__u64 key, __u64 start, struct hl_cpu *cpu)
+{
+	bool other;
+
+	return cell_get(key, start, cpu->id, &other);
+}
+
+/* One phase of it, in the disk's cell. */
+__global int count_phase(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu,
+			 __u32 phase)
+{
+	struct hl_cell *c;
+
+	if (!r || !t || !cpu)
+		return 0;
+	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu);
+	if (!c)
+		return 0;
+	cell_add_shared(c, phase == HL_BLOCK_QUEUE ? t->queue : t->device);
+	__sync_fetch_and_add(&c->bytes, r->bytes);
+	if (t->failed)
+		__sync_fetch_and_add(&c->errors, 1);
+	if (t->sequential)
+		__sync_fetch_and_add(&c->sequential, 1);
+	return 0;
+}
+
+__global int count_process(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu)
+{
+	struct hl_cell *c;
+
+	if (!r || !t || !cpu)
+		return 0;
+	c = block_cell(HL_KEY(r->pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->start, cpu);
+	if (!c)
+		return 0;
+	cell_add_shared(c, t->queue + t->device);
+	__sync_fetch_and_add(&c->state_ns[HL_STATE_DISK], t->queue + t->device);
+	__sync_fetch_and_add(&c->queue, t->queue);
+	__sync_fetch_and_add(&c->device, t->device);
+	__sync_fetch_and_add(&c->bytes, r->bytes);
+	if (t->failed)
+		__sync_fetch_and_add(&c->errors, 1);
+	return 0;
+}
+
+__global int request_end(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!r || !t || !cpu)
+		return 0;
+	r->state = REQUEST_FREE;
+	if (now < r->issued || r->issued < r->queued) {
+		__sync_fetch_and_add(&cpu->block_clock, 1);
+		return 0;
+	}
+	t->queue = r->issued - r->queued;
+	t->device = now - r->issued;
+	t->sequential = r->bytes && is_sequential(r);
+	count_phase(r, t, cpu, HL_BLOCK_QUEUE);
+	count_phase(r, t, cpu, HL_BLOCK_DEVICE);
+	count_process(r, t, cpu);
+	return 0;
+}
+
+#endif
