@@ -353,8 +353,8 @@ struct hl_rec_op_io {
 	__u64 bytes;
 };
 
-/* A disk or partition, with the kernel's own figures, absolute. Tail: name, and the names
- * of the devices below it, separated by blanks (two strings). */
+/* A disk or partition, with the kernel's own figures, absolute. Tail: name, the names of the
+ * devices below it and of those above it, separated by blanks, and its label (four strings). */
 struct hl_rec_disk {
 	struct hl_rec h; /* pid and tid 0 */
 	__u32 dev;       /* as detail_dev */

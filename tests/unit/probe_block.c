@@ -24,6 +24,8 @@ static void feed_disk(struct feed *f, uint32_t dev, uint32_t whole, const char *
 	r->size_bytes = 1 << 20;
 	rec_add_str(&f->b, name);
 	rec_add_str(&f->b, below);
+	rec_add_str(&f->b, *below ? "dm-0 dm-1" : "");
+	rec_add_str(&f->b, *below ? "home" : "");
 	ASSERT_EQ(feed_rec(f, rec_end(&f->b)), 0);
 }
 
@@ -97,6 +99,9 @@ void test_block_rows(void)
 	ASSERT_STR(cell(s, "disks", "vda", NULL, "writes"), "60");
 	ASSERT_STR(cell(s, "disks", "vda1", NULL, "writes"), "50");
 	ASSERT_STR(cell(s, "disks", "vda1", NULL, "below"), "vda");
+	ASSERT_STR(cell(s, "disks", "vda1", NULL, "above"), "dm-0 dm-1");
+	ASSERT_STR(cell(s, "disks", "vda1", NULL, "label"), "home");
+	ASSERT_STR(cell(s, "disks", "vda", NULL, "above"), "-");
 	ASSERT_STR(cell(s, "disks", "vda", NULL, "interval.utilisation_pct"), "50%");
 	ASSERT_STR(cell(s, "disks", "vda", NULL, "interval.depth"), "1.0");
 	ASSERT_STR(cell(s, "disks", "vda", NULL, "merged"), "500");

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "host/disks.h"
 #include "host/file.h"
 #include "host/system.h"
 
-#define SECTOR     512
-#define PATH_ROOM  128
-#define MAX_SLAVES 32
+#define SECTOR    512
+#define PATH_ROOM 128
+#define MAX_NAMES 32
 
 /* major minor name, then: reads merged sectors ms writes merged sectors ms in-flight busy-ms
  * weighted-ms, and more on newer kernels (Documentation/admin-guide/iostats.rst). */
@@ -62,6 +63,23 @@ int disk_stat_parse(const char **at, struct disk_stat *s)
 	return 0;
 }
 
+uint64_t disk_set(const char *stats)
+{
+	uint64_t set = 0;
+
+	for (const char *line = stats, *end, *p; *line; line = end) {
+		end = strchrnul(line, '\n');
+		end += *end == '\n';
+		p = line;
+		for (int word = 0; word < 3; word++) {
+			p += strspn(p, " ");
+			p += strcspn(p, " \n");
+		}
+		set = set * 31 + hash_bytes(line, (size_t)(p - line));
+	}
+	return set;
+}
+
 static ssize_t read_of(uint32_t dev, const char *file, char *buf, size_t size)
 {
 	char path[PATH_ROOM];
@@ -78,7 +96,7 @@ static uint64_t number_of(uint32_t dev, const char *file)
 }
 
 /* The disk that a partition is of, by the folder that it stands in; false: it is none. */
-static bool partition(uint32_t dev, struct disk_about *a, struct str *below)
+static bool partition(uint32_t dev, struct disk_about *a)
 {
 	char path[PATH_ROOM], buf[DISK_NAME_LEN], link[512], *slash, *name;
 	unsigned int major, minor;
@@ -92,38 +110,57 @@ static bool partition(uint32_t dev, struct disk_about *a, struct str *below)
 		return true;
 	*slash = '\0';
 	name = strrchr(link, '/');
-	str_add(below, name ? name + 1 : link);
+	str_add(&a->below, name ? name + 1 : link);
 	return true;
 }
 
-static void slaves(uint32_t dev, struct str *below)
+/* The names in one of a device's folders. */
+static void names_in(uint32_t dev, const char *folder, struct str *out)
 {
 	char path[PATH_ROOM];
 	struct dirent *e;
 	int n = 0;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", dev_major(dev), dev_minor(dev));
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", dev_major(dev), dev_minor(dev), folder);
 	d = opendir(path);
-	while (d && n < MAX_SLAVES && (e = readdir(d)))
+	while (d && n < MAX_NAMES && (e = readdir(d)))
 		if (*e->d_name != '.')
-			str_addf(below, "%s%s", n++ ? " " : "", e->d_name);
+			str_addf(out, "%s%s", n++ ? " " : "", e->d_name);
 	if (d)
 		closedir(d);
 }
 
-void disk_about(uint32_t dev, struct disk_about *a, struct str *below)
+static void line_of(uint32_t dev, const char *file, struct str *out)
 {
-	char file[4096];
+	char line[4096];
 
-	str_reset(below);
-	*a = (struct disk_about){ .whole = dev };
+	if (read_of(dev, file, line, sizeof(line)) > 0)
+		str_add(out, line);
+}
+
+void disk_about(uint32_t dev, struct disk_about *a)
+{
+	str_reset(&a->below);
+	str_reset(&a->above);
+	str_reset(&a->label);
+	a->whole = dev;
+	a->rotates = a->stacked = false;
 	a->size_bytes = number_of(dev, "size") * SECTOR;
-	if (partition(dev, a, below))
+	names_in(dev, "holders", &a->above);
+	if (partition(dev, a))
 		return;
 	a->rotates = number_of(dev, "queue/rotational");
-	slaves(dev, below);
-	a->stacked = below->len > 0;
-	if (!a->stacked && read_of(dev, "loop/backing_file", file, sizeof(file)) > 0)
-		str_add(below, file);
+	names_in(dev, "slaves", &a->below);
+	a->stacked = a->below.len > 0;
+	if (!a->stacked)
+		line_of(dev, "loop/backing_file", &a->below);
+	line_of(dev, "dm/name", &a->label);
+}
+
+void disk_about_fini(struct disk_about *a)
+{
+	str_free(&a->below);
+	str_free(&a->above);
+	str_free(&a->label);
 }

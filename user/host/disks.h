@@ -23,16 +23,23 @@ struct disk_stat {
 /* The line at *at, which is moved behind it. 0; -EINVAL: not such a line; -ENOENT: no more. */
 int disk_stat_parse(const char **at, struct disk_stat *s);
 
-/* What does not change while the device is there. */
+/* A number for the devices that the lines are of, and their names: another one when any comes or goes. */
+uint64_t disk_set(const char *stats);
+
+/* What changes seldom: when devices come and go, or are given other parts. */
 struct disk_about {
 	uint32_t whole; /* the disk that a partition is of; its own number for a disk */
 	uint64_t size_bytes;
 	bool rotates;
 	bool stacked; /* on other devices */
+	/* names, a blank between them: of a partition its disk, of a device-mapper, md or loop
+	 * device its parts or file; and of the devices that are made of this one */
+	struct str below, above;
+	struct str label; /* the name that a device-mapper device was given */
 };
 
-/* below (emptied first) gets the names of the devices that this one is on, a blank between
- * them: of a partition its disk, of a device-mapper, md or loop device its parts or file. */
-void disk_about(uint32_t dev, struct disk_about *a, struct str *below);
+/* What was there before is replaced. */
+void disk_about(uint32_t dev, struct disk_about *a);
+void disk_about_fini(struct disk_about *a);
 
 #endif

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The disks' own figures, where they moved: DISK records. What a disk is made of is asked once,
- * and again when its number has another name. Called by live.c at a tick. */
+/* The disks' own figures, where they moved: DISK records. What a disk is made of and what is made
+ * of it is asked again when any device came or went, and now and then, for a device may be given
+ * other parts. Called by live.c at a tick. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
+#include "base/clock.h"
 #include "host/disks.h"
 #include "host/file.h"
 #include "kern/kern.h"
 
 #define STATS_ROOM (256 << 10) /* some thousand disks */
 #define MAX_DISKS  1024
+#define ASK_AGAIN  (10 * NSEC_PER_SEC)
 
 struct disk {
 	struct disk_stat was;
 	struct disk_about about;
-	char *below;
+	uint64_t set, asked; /* when that was asked: the devices that there were, and the time */
 };
 
 void disks_init(struct live *l)
@@ -30,7 +32,7 @@ void disks_fini(struct live *l)
 	size_t pos = 0;
 
 	while (l->disks && (d = hash_next(l->disks, &pos, NULL))) {
-		free(d->below);
+		disk_about_fini(&d->about);
 		free(d);
 	}
 	hash_free(l->disks);
@@ -38,25 +40,22 @@ void disks_fini(struct live *l)
 }
 
 /* NULL: there are too many. */
-static struct disk *disk_get(struct live *l, const struct disk_stat *s)
+static struct disk *disk_get(struct live *l, uint32_t dev)
 {
-	struct disk *d = hash_get(l->disks, &s->dev);
-	struct str below = {};
+	struct disk *d = hash_get(l->disks, &dev);
 
-	if (d && !strcmp(d->was.name, s->name))
+	if (d || hash_count(l->disks) >= MAX_DISKS)
 		return d;
-	if (!d) {
-		if (hash_count(l->disks) >= MAX_DISKS)
-			return NULL;
-		d = xcalloc(1, sizeof(*d));
-		hash_put(l->disks, &s->dev, d);
-	}
-	disk_about(s->dev, &d->about, &below);
-	free(d->below);
-	d->below = xstrdup(str_get(&below));
-	str_free(&below);
-	memset(&d->was, 0, sizeof(d->was));
+	d = xcalloc(1, sizeof(*d));
+	hash_put(l->disks, &dev, d);
 	return d;
+}
+
+static void ask(struct live *l, struct disk *d, uint32_t dev, uint64_t set)
+{
+	disk_about(dev, &d->about);
+	d->set = set;
+	d->asked = l->last_tick;
 }
 
 static void send(struct live *l, const struct disk_stat *s, const struct disk *d)
@@ -74,7 +73,9 @@ static void send(struct live *l, const struct disk_stat *s, const struct disk *d
 	r->in_flight = s->in_flight;
 	r->flags = (d->about.rotates ? HL_DISK_ROTATES : 0) | (d->about.stacked ? HL_DISK_STACKED : 0);
 	rec_add_str(&l->buf, s->name);
-	rec_add_str(&l->buf, d->below);
+	rec_add_str(&l->buf, str_get(&d->about.below));
+	rec_add_str(&l->buf, str_get(&d->about.above));
+	rec_add_str(&l->buf, str_get(&d->about.label));
 	live_emit(l);
 }
 
@@ -84,18 +85,21 @@ void disks_send(struct live *l)
 	struct disk_stat s = {}; /* bytes behind a name are compared too */
 	const char *at = text;
 	struct disk *d;
+	uint64_t set;
 	int err;
 
 	if (l->parts[PART_BLOCK].state == HL_COLLECTOR_UNAVAILABLE)
 		return;
 	if (file_read("/proc/diskstats", text, STATS_ROOM) <= 0)
 		return;
+	set = disk_set(text);
 	for (; (err = disk_stat_parse(&at, &s)) != -ENOENT; memset(&s, 0, sizeof(s))) {
-		if (err || !(s.reads | s.writes))
+		if (err || !(s.reads | s.writes) || !(d = disk_get(l, s.dev)))
 			continue;
-		d = disk_get(l, &s);
-		if (!d || !memcmp(&d->was, &s, sizeof(s)))
+		if (d->set == set && !memcmp(&d->was, &s, sizeof(s)))
 			continue;
+		if (d->set != set || l->last_tick - d->asked >= ASK_AGAIN)
+			ask(l, d, s.dev, set);
 		d->was = s;
 		send(l, &s, d);
 	}

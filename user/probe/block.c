@@ -36,7 +36,7 @@ struct figures {
 
 struct disk {
 	uint32_t dev, whole;
-	char *name, *below; /* NULL: no record has told yet */
+	char *name, *below, *above, *label; /* NULL: no record has told yet */
 	uint64_t size_bytes;
 	uint32_t in_flight;
 	bool known;
@@ -78,6 +78,8 @@ static void disk_fini(struct disk *d)
 	}
 	free(d->name);
 	free(d->below);
+	free(d->above);
+	free(d->label);
 }
 
 static void disks_close(void *state)
@@ -126,6 +128,8 @@ static int disk_apply(struct disks *d, const struct hl_rec *rec)
 		return 0;
 	set_text(&disk->name, rec_tail_str(rec, 0));
 	set_text(&disk->below, rec_tail_str(rec, 1));
+	set_text(&disk->above, rec_tail_str(rec, 2));
+	set_text(&disk->label, rec_tail_str(rec, 3));
 	disk->whole = r->whole;
 	disk->size_bytes = r->size_bytes;
 	disk->in_flight = r->in_flight;
@@ -213,7 +217,7 @@ struct half {
 
 /* A disk, or one operation of it. */
 struct disk_row {
-	const char *name, *below, *operation;
+	const char *name, *below, *above, *label, *operation;
 	uint64_t size_bytes, in_flight;
 	bool known;
 	struct half total, ivl;
@@ -284,13 +288,19 @@ static void half_figures(struct half *h, const struct figures *from, const struc
 	h->weighted_ns = to->weighted_ns - from->weighted_ns;
 }
 
+/* NULL: nothing to tell. */
+static const char *kept(const char *s, struct arena *a)
+{
+	return s && *s ? arena_strn(a, s, strlen(s)) : NULL;
+}
+
 static void row_begin(struct disk_row *r, const struct disk *d, struct arena *a)
 {
 	*r = (struct disk_row){ .known = d->known, .size_bytes = d->size_bytes, .in_flight = d->in_flight };
-	if (d->name)
-		r->name = arena_strn(a, d->name, strlen(d->name));
-	if (d->below && *d->below)
-		r->below = arena_strn(a, d->below, strlen(d->below));
+	r->name = kept(d->name, a);
+	r->below = kept(d->below, a);
+	r->above = kept(d->above, a);
+	r->label = kept(d->label, a);
 }
 
 static void row_add(struct disk_row *r, const struct disk *d)
@@ -510,6 +520,10 @@ static const struct field disk_fields[] = {
 	  .flags = FIELD_WIDE, .width = 6, .type = VAL_U64 },
 	{ "below", "ON", "the disk, the parts or the file that it is made of", field_str, AT(below),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 8 },
+	{ "above", "UNDER", "the devices that are made of it", field_str, AT(above),
+	  .flags = FIELD_WIDE | FIELD_ASC, .width = 8 },
+	{ "label", "LABEL", "the name that a device-mapper device was given", field_str, AT(label),
+	  .flags = FIELD_WIDE | FIELD_ASC, .width = 10 },
 };
 
 static const struct field disk_operation_fields[] = {

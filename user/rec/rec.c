@@ -137,6 +137,11 @@ static long two_strings(const struct hl_rec *rec, const unsigned char *tail, siz
 	return strings_used(tail, n, 2);
 }
 
+static long four_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	return strings_used(tail, n, 4);
+}
+
 static long six_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	return strings_used(tail, n, 6);
@@ -211,7 +216,7 @@ static const struct rule {
 	[HL_KIND_COLLECTOR] = { collector_fields, two_strings, true },
 	[HL_KIND_PSI] = { psi_fields, NULL, false },
 	[HL_KIND_SELF] = { self_fields, NULL, false },
-	[HL_KIND_DISK] = { disk_fields, two_strings, true },
+	[HL_KIND_DISK] = { disk_fields, four_strings, true },
 	[HL_KIND_OP_IO] = { op_io_fields, NULL, false },
 	[HL_KIND_DISK_OP] = { disk_op_fields, disk_op_tail, false },
 	[HL_KIND_FILE] = { file_fields, one_string, true },
