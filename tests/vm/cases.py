@@ -262,6 +262,72 @@ def blocked(f, out):
             f"in progress: {sorted(map(str, got))}")
 
 
+# ---- disks ---------------------------------------------------------------------------------------
+
+MS = 1_000_000
+# dm-delay counts in ticks of 4 ms, and the one in which a bio came is not whole
+SLOW = 16 * MS
+RECORD = "hostlat record -i 1000 --calls=off --slow=1ms -o x.json -- sh -c"
+
+
+def read(disk, count, more=""):
+    return f"dd if=/dev/{disk} of=/dev/null bs=4k count={count} iflag=direct {more} 2>/dev/null"
+
+
+def reads(doc):
+    """Disk -> its reads."""
+    return {r["name"]: r for r in doc["disk_operations"] if r["operation"] == "read"}
+
+
+def all_above(row, phase, ns):
+    """None of them took less: the lowest cell that is not empty ends above it."""
+    hist = row[f"{phase}_histogram"]
+    first = next(i for i, n in enumerate(hist["counts"]) if n)
+    return not hist["zero_count"] and 2 ** ((hist["offset"] + first + 1) / 8) >= ns
+
+
+def waited(f, doc, count, ns):
+    """Some dd had at least so many waits for a disk in read, so long together."""
+    rows = [o for o in doc.ops(None, "wait", "read") if o["comm"] == "dd" and o["state"] == "disk"]
+    f.check(any(o["count"] >= count and o["total_ns"] >= count * ns for o in rows), f"waits of dd in read: {rows}")
+
+
+@case("dm-delay", "a delay of dm-delay is in that device, and in none of those above and below",
+      f"""set -e
+for t in "slow delay /dev/nullb0 0 20" "fast linear /dev/nullb1 0"; do
+	dmsetup create ${{t%% *}} --noudevsync --noudevrules --table "0 131072 ${{t#* }}"
+done
+{RECORD} '{read("dm-0", 20)} & {read("dm-1", 50)}; wait'
+dmsetup remove --noudevsync slow
+dmsetup remove --noudevsync fast""")
+def dm_delay(f, out):
+    doc = document(out, "dm-delay")
+    got = reads(doc)
+    f.same({k: r["count"] for k, r in got.items()}, {"dm-0": 20, "nullb0": 20, "dm-1": 50, "nullb1": 50}, "reads")
+    f.check(all_above(got["dm-0"], "device", SLOW), f"the delayed ones took {got['dm-0']}")
+    for r in got.values():
+        f.check(r["name"] == "dm-0" or r["device_p50_ns"] < SLOW, f"{r['name']}: {r['device_p50_ns']} ns in the device")
+        f.check(not r["name"].startswith("dm") or r["queue_ns"] == 0, f"{r['name']}: {r['queue_ns']} ns in a queue")
+    made = {r["name"]: (r.get("below"), r.get("above")) for r in doc["disks"]}
+    f.same(made, {"dm-0": ("nullb0", None), "dm-1": ("nullb1", None), "nullb0": (None, "dm-0"), "nullb1": (None, "dm-1")},
+           "what is on what")
+    f.same({r["name"]: r.get("label") for r in doc["disks"] if r["name"] in ("dm-0", "dm-1")},
+           {"dm-0": "slow", "dm-1": "fast"}, "labels")
+    waited(f, doc, 20, SLOW)
+    f.same(doc.acct("block")["lost"], 0, "lost")
+
+
+@case("null-blk", "a disk's completion delay is in the device", f"{RECORD} '{read('nullb2', 20)}; {read('nullb1', 20)}'")
+def null_blk(f, out):
+    doc = document(out, "null-blk")
+    got = reads(doc)
+    f.same({k: r["count"] for k, r in got.items()}, {"nullb2": 20, "nullb1": 20}, "reads")
+    f.check(all_above(got["nullb2"], "device", SLOW), f"the delayed ones took {got['nullb2']}")
+    f.check(got["nullb2"]["queue_p50_ns"] < SLOW and got["nullb1"]["device_p50_ns"] < SLOW, f"{got}")
+    waited(f, doc, 20, SLOW)
+    f.same(doc.acct("block")["lost"], 0, "lost")
+
+
 # ---- where it cannot work: one line, and status 3 -------------------------------------------------
 
 REFUSED = """hostlat top --batch -n 1; echo status $?

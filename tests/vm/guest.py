@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-"""One guest, from nothing to its results: the kernel out of Debian's package (never
-installed), an initramfs with busybox and the two static programs, qemu without any help
-from the host's processor, and what the guest wrote to its second serial port.
+"""One guest, from nothing to its results: the kernel and its modules out of Debian's package
+(never installed), an initramfs with busybox, dmsetup and the two static programs, qemu
+without any help from the host's processor, and what the guest wrote to its second serial port.
 
     k = kernel("6.1")                             where its image is; fetched once
     out = boot(k, {"doctor": "hostlat doctor"})   out.status("doctor"), out.read("doctor", "stdout")
 """
 import gzip
 import io
+import lzma
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ CACHE = os.path.join(ROOT, "build", "vm")
 HOSTLAT = os.path.realpath(os.environ.get("HOSTLAT", os.path.join(ROOT, "build-static", "hostlat")))
 WORK = os.path.realpath(os.environ.get("WORK", os.path.join(ROOT, "build", "work")))
 BUSYBOX = "/bin/busybox"
+DMSETUP = "/sbin/dmsetup"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # Where Debian has a kernel of that version: suite, the package that leads to it.
@@ -30,6 +32,9 @@ KERNELS = {
     "7.2": ("forky", "linux-image-cloud-amd64"),
     "7.3": ("trixie-backports", "linux-image-cloud-amd64"),
 }
+
+# Of its modules, those that guests ask for; what these need comes along.
+MODULES = ("null_blk", "dm_delay")
 
 
 class Trouble(Exception):
@@ -82,10 +87,55 @@ class Apt:
         return package
 
 
+def _unpacked(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    return lzma.decompress(data) if path.endswith(".xz") else data
+
+
+def _needs(module):
+    """Modules that must be there before it."""
+    found = re.search(rb"\0depends=([^\0]*)\0", module)
+    return [n.replace("-", "_") for n in found[1].decode().split(",") if n] if found else []
+
+
+def _keep_modules(tree, folder):
+    """MODULES out of the package, plain, and the modules that they need."""
+    files = {re.sub(r"\.ko(\.xz)?$", "", f).replace("-", "_"): os.path.join(d, f)
+             for d, _, names in os.walk(tree) for f in names if re.search(r"\.ko(\.xz)?$", f)}
+    os.makedirs(folder, exist_ok=True)
+    todo = [m for m in MODULES if m in files]
+    while todo:
+        name = todo.pop()
+        data = _unpacked(files[name])
+        todo += _needs(data)
+        with open(os.path.join(folder, name), "wb") as f:
+            f.write(data)
+
+
+def needed_modules(image, wanted):
+    """name -> bytes of the modules that a kernel is to load, in order; wanted: names, or names and parameters."""
+    out = {}
+
+    def add(name):
+        try:
+            with open(os.path.join(image + ".modules", name), "rb") as f:
+                data = f.read()
+        except FileNotFoundError:
+            raise Trouble(f"{os.path.basename(image)} has no module {name}") from None
+        for n in _needs(data):
+            add(n)
+        out[name] = data
+
+    for w in wanted:
+        add(w.split()[0])
+    return out
+
+
 def kernel(name):
-    """The path of a kernel's image; it is in the build folder after the first time."""
+    """The path of a kernel's image, beside its modules; they are in the build folder after the first time."""
     image = os.path.join(CACHE, "kernels", name)
-    if os.path.exists(image):
+    if os.path.exists(image) and os.path.exists(image + ".modules"):
         return image
     suite, package = KERNELS[name]
     folder = os.path.join(CACHE, f"apt-{suite}")
@@ -99,7 +149,7 @@ def kernel(name):
         found = [os.path.join(d, f) for d, _, files in os.walk(f"{folder}/x") for f in files if f.startswith("vmlinuz")]
         if len(found) != 1:
             raise Trouble(f"{package} has {len(found)} images of a kernel")
-        os.makedirs(os.path.dirname(image), exist_ok=True)
+        _keep_modules(f"{folder}/x", image + ".modules")
         shutil.copyfile(found[0], image + ".new")
         os.rename(image + ".new", image)
     finally:
@@ -130,9 +180,19 @@ class Archive:
     def file(self, name, data, mode=0o755):
         self._entry(name, 0o100000 | mode, data.encode() if isinstance(data, str) else data)
 
-    def program(self, path):
+    def copy(self, path, to):
         with open(path, "rb") as f:
-            self.file("bin/" + os.path.basename(path), f.read())
+            self.file(to, f.read())
+
+    def program(self, path):
+        """With the libraries that it asks for, where it looks for them."""
+        self.copy(path, "bin/" + os.path.basename(path))
+        ldd = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)
+        for lib in re.findall(r"(/\S+) \(0x", ldd.stdout) if not ldd.returncode else []:
+            for i, c in enumerate(lib):
+                if c == "/" and i:
+                    self.folder(lib[1:i])
+            self.copy(lib, lib[1:])
 
     def done(self):
         self._entry("TRAILER!!!", 0, b"")
@@ -143,16 +203,21 @@ class Archive:
 MARK = "hostlat test: WARNING: made up"
 
 
-def _initramfs(cases, setup, limit):
+def _initramfs(cases, setup, limit, image, wanted):
     a = Archive()
-    for d in ("bin", "dev", "proc", "sys", "tmp", "etc", "cases"):
+    for d in ("bin", "dev", "proc", "sys", "tmp", "etc", "cases", "modules"):
         a.folder(d)
-    for path in (BUSYBOX, HOSTLAT, WORK):
+    for path in (BUSYBOX, HOSTLAT, WORK, DMSETUP):
         a.program(path)
+    given = dict(w.partition(" ")[::2] for w in wanted)
+    loads = ""
+    for name, data in needed_modules(image, wanted).items():
+        a.file(f"modules/{name}", data)
+        loads += f"insmod /modules/{name} {given.get(name, '')}\n"
     with open(os.path.join(os.path.dirname(__file__), "init.sh"), encoding="utf-8") as f:
         a.file("init", f.read())
     a.file("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
-    a.file("guest", f"LIMIT={limit}\nMARK='{MARK}'\n{setup}\n", 0o644)
+    a.file("guest", f"LIMIT={limit}\nMARK='{MARK}'\n{loads}{setup}\n", 0o644)
     for i, (name, script) in enumerate(cases.items()):
         a.file(f"cases/{i:02}-{name}", script + "\n", 0o644)
     return a.done()
@@ -187,17 +252,17 @@ def _unpack(path, console):
         raise Trouble(f"its results did not come out ({e}); the console's end: {console[-400:]!r}") from None
 
 
-def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup="", case_limit=150, limit=500):
-    """Boots the kernel, runs the cases (name -> shell script), and returns when it is off."""
+def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup="", case_limit=150, limit=500, modules=()):
+    """Boots the kernel with these modules (and parameters), runs the cases (name -> shell script), and returns when it is off."""
     folder = os.path.join(CACHE, "run", name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    for f in (image, BUSYBOX, HOSTLAT, WORK):
+    for f in (image, BUSYBOX, DMSETUP, HOSTLAT, WORK):
         if not os.path.exists(f):
             raise Trouble(f"{f} is missing: make STATIC=1 all; make work")
     initramfs, out, log = (os.path.join(folder, f) for f in ("initramfs", "out", "console"))
     with open(initramfs, "wb") as f:
-        f.write(_initramfs(cases, setup, case_limit))
+        f.write(_initramfs(cases, setup, case_limit, image, modules))
     # One thread for all CPUs: with one for each, a CPU may still run a breakpoint by which the kernel
     # patched its code after the kernel is done with it ("int3" in __schedule), when hooks come and go.
     words = ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",

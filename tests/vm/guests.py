@@ -21,6 +21,23 @@ mount -o bind /sys/kernel/btf /btf
 mount -t tmpfs t /sys/kernel
 mkdir /sys/kernel/btf
 mount -o bind /btf /sys/kernel/btf"""
+# Disks of 64 MiB: two that are done at once, one that takes 20 ms for everything.
+DISKS = """mount -t configfs none /sys/kernel/config
+disk() {
+	at=/sys/kernel/config/nullb/nullb$1
+	mkdir $at
+	echo 64 >$at/size
+	shift
+	for a; do
+		echo ${a#*=} >$at/${a%%=*}
+	done
+	echo 1 >$at/power
+}
+disk 0 irqmode=0
+disk 1 irqmode=0
+disk 2 irqmode=2 completion_nsec=20000000"""
+DISK_CASES = ["dm-delay", "null-blk"]
+DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 LONG = {"case_limit": 900, "limit": 1200}
 
 GUESTS = [
@@ -30,6 +47,8 @@ GUESTS = [
     Guest("7.3", "7.3", BASIC),
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
+    Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),
+    Guest("7.3-disks", "7.3", DISK_CASES, **DISK_BOOT),
     Guest("6.1-preempt", "6.1", ["many"], cmdline="preempt=full", **LONG),
     Guest("7.3-preempt", "7.3", ["many", "pairing"], cmdline="preempt=full", **LONG),
     Guest("6.1-hotplug", "6.1", ["hotplug"]),
