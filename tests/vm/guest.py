@@ -80,11 +80,10 @@ class Apt:
     def depends(self, package):
         return re.findall(r"Depends: (\S+)", _run("apt-cache", *self.options, "depends", package))
 
-    def image_package(self, package):
-        """The package that has the image: newer ones are only names for it."""
-        for pattern in (r"linux-image-\d", r"linux-binary-"):
-            package = next((d for d in self.depends(package) if re.match(pattern, d)), package)
-        return package
+    def image_packages(self, package):
+        """The packages that have the image and its modules: newer kernels have one for each."""
+        package = next((d for d in self.depends(package) if re.match(r"linux-image-\d", d)), package)
+        return [d for d in self.depends(package) if re.match(r"linux-(binary|modules)-\d", d)] or [package]
 
 
 def _unpacked(path):
@@ -142,10 +141,9 @@ def kernel(name):
     apt = Apt(suite, folder)
     try:
         apt.get("update")
-        package = apt.image_package(package)
-        apt.get("download", package)
-        deb = next(f for f in os.listdir(folder) if f.startswith(package + "_"))
-        _run("dpkg-deb", "-x", os.path.join(folder, deb), os.path.join(folder, "x"))
+        apt.get("download", *apt.image_packages(package))
+        for deb in (f for f in os.listdir(folder) if f.endswith(".deb")):
+            _run("dpkg-deb", "-x", os.path.join(folder, deb), os.path.join(folder, "x"))
         found = [os.path.join(d, f) for d, _, files in os.walk(f"{folder}/x") for f in files if f.startswith("vmlinuz")]
         if len(found) != 1:
             raise Trouble(f"{package} has {len(found)} images of a kernel")
