@@ -26,7 +26,7 @@
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
-#include "bpf/request.bpf.h"
+#include "bpf/bio.bpf.h"
 
 #define HL_MAX_REQUESTS 16384
 #define HL_MAX_BIOS     8192
@@ -90,7 +90,11 @@ __hot struct hl_request *request_begin(struct request *rq, __u64 now, bool anew)
 	r->queued = now;
 	r->issued = 0;
 	r->nr = request_nr(rq->cmd_flags, rq->__data_len);
-	request_owner(rq->bio, r);
+	bio_becomes(rq->bio, r);
+	if (nr_bios && !r->below) {
+		key = (__u64)rq->bio;
+		r->below = bpf_map_lookup_elem(&bios, &key) != NULL; /* handed on as it is */
+	}
 	r->state = REQUEST_QUEUED;
 	return r;
 }
@@ -190,21 +194,28 @@ __hot bool takes_bios(struct bio *bio)
 }
 
 /* All of it is in the device, for what it does inside with it nobody tells. */
-SEC("tp_btf/block_bio_queue")
-int BPF_PROG(block_bio_queue, struct bio *bio)
+static __noinline int bio_begin(struct bio *bio)
 {
 	struct hl_request fresh = { .state = REQUEST_ISSUED }, *was;
 	struct hl_cpu *cpu = this_cpu();
+	struct hl_coming *held = held_get(bio);
 	__u64 key = (__u64)bio;
 
-	if (!cpu || !takes_bios(bio))
+	if (!cpu)
 		return 0;
 	fresh.queued = fresh.issued = bpf_ktime_get_ns();
 	fresh.bytes = bio->bi_iter.bi_size;
 	fresh.sector = bio->bi_iter.bi_sector;
-	fresh.dev = bio->bi_bdev->bd_dev;
+	fresh.dev = bio_dev(bio);
 	fresh.nr = request_nr(bio->bi_opf, fresh.bytes);
-	request_owner(bio, &fresh);
+	fresh.below = is_below();
+	if (held) {
+		fresh.queued = held->since;
+		fresh.by = held->by;
+		coming_del(key);
+	} else {
+		fresh.by = owner_of(bio, fresh.nr);
+	}
 	was = bpf_map_lookup_elem(&bios, &key);
 	if (was) {
 		if (was->state == REQUEST_ISSUED)
@@ -218,6 +229,34 @@ int BPF_PROG(block_bio_queue, struct bio *bio)
 	return 0;
 }
 
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(block_bio_queue, struct bio *bio)
+{
+	return takes_bios(bio) ? bio_begin(bio) : bio_comes(bio);
+}
+
+/* Before a limit may hold it back. */
+SEC("?tp_btf/block_bio_remap")
+int BPF_PROG(block_bio_remap, struct bio *bio, dev_t dev, sector_t from)
+{
+	if (is_limited(bio))
+		coming_add(bio, bpf_ktime_get_ns(), is_below(), true);
+	return 0;
+}
+
+/* Part of a request that is there already. */
+SEC("?tp_btf/block_bio_backmerge")
+int BPF_PROG(block_bio_backmerge, struct bio *bio)
+{
+	return bio_gone((__u64)bio);
+}
+
+SEC("?tp_btf/block_bio_frontmerge")
+int BPF_PROG(block_bio_frontmerge, struct bio *bio)
+{
+	return bio_gone((__u64)bio);
+}
+
 /* The device may have handed it on: to whom it was first given is in its entry. */
 SEC("tp_btf/block_bio_complete")
 int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
@@ -227,6 +266,8 @@ int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 	__u64 key = (__u64)bio;
 	struct hl_request *r;
 
+	if (bio->bi_status || nr_coming) /* mostly it has been a request long since */
+		bio_gone(key);
 	if (!cpu || !nr_bios)
 		return 0;
 	r = bpf_map_lookup_elem(&bios, &key);
@@ -245,8 +286,7 @@ int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 static __noinline int made_dirty(struct address_space *mapping)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
-	struct hl_dirtier d = { .pid = cur->tgid, .start = TASK_PTR(cur, group_leader)->start_boottime },
-			  *was;
+	struct hl_owner d = { .pid = cur->tgid, .start = TASK_PTR(cur, group_leader)->start_boottime }, *was;
 	__u64 inode;
 
 	if (!mapping || cur->flags & HL_PF_KTHREAD)

@@ -16,22 +16,23 @@
 
 #define HL_MAX_DIRTIERS 8192
 
+/* A process. */
+struct hl_owner {
+	__u64 start;
+	__u32 pid, pad;
+};
+
 enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_ISSUED };
 
 struct hl_request {
 	__u64 queued, issued; /* CLOCK_MONOTONIC */
 	__u64 sector;
-	__u64 start; /* of the process */
-	__u32 pid, dev;
+	struct hl_owner by;
+	__u32 dev;
 	__u32 bytes, left;
 	__u16 nr;
 	__u8 state; /* enum request_state */
-	__u8 pad[5];
-};
-
-struct hl_dirtier {
-	__u64 start;
-	__u32 pid, pad;
+	__u8 below; /* part of another device's, whose owner is charged for that one */
 };
 
 /* Who last made a page of a file dirty, by the inode's address. */
@@ -39,7 +40,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, HL_MAX_DIRTIERS);
 	__type(key, __u64);
-	__type(value, struct hl_dirtier);
+	__type(value, struct hl_owner);
 } dirtiers SEC(".maps");
 
 /* Where the last request of a disk ended. */
@@ -75,7 +76,7 @@ __hot __u64 bio_inode(struct bio *bio)
 	struct address_space *mapping;
 	struct page *page;
 
-	if (!bio || !bio->bi_io_vec)
+	if (!bio)
 		return 0;
 	page = head_of(BPF_CORE_READ(bio, bi_io_vec, bv_page));
 	mapping = BPF_CORE_READ(page, mapping);
@@ -85,23 +86,21 @@ __hot __u64 bio_inode(struct bio *bio)
 }
 
 /* Who is to be charged: who made the page dirty, where a kernel thread writes it back. */
-__hot void request_owner(struct bio *bio, struct hl_request *r)
+__hot struct hl_owner owner_of(struct bio *bio, __u16 nr)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
-	struct hl_dirtier *d = NULL;
+	struct hl_owner *d = NULL, by = { .pid = cur->tgid };
 	__u64 inode;
 
-	if (cur->flags & HL_PF_KTHREAD && (r->nr & 0xf) == HL_BLOCK_WRITE) {
+	if (cur->flags & HL_PF_KTHREAD && (nr & 0xf) == HL_BLOCK_WRITE) {
 		inode = bio_inode(bio);
 		d = inode ? bpf_map_lookup_elem(&dirtiers, &inode) : NULL;
 	}
-	r->pid = cur->tgid;
-	r->start = TASK_PTR(cur, group_leader)->start_boottime;
+	by.start = TASK_PTR(cur, group_leader)->start_boottime;
 	barrier_compiler(); /* one load must not be of two kinds of pointers */
-	if (d) {
-		r->pid = d->pid;
-		r->start = d->start;
-	}
+	if (d)
+		by = *d;
+	return by;
 }
 
 /* It was issued, and no tracepoint told of its end. */
@@ -170,7 +169,7 @@ __global int count_process(const struct hl_request *r, const struct request_time
 
 	if (!r || !t || !cpu)
 		return 0;
-	c = block_cell(HL_KEY(r->pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->start, cpu);
+	c = block_cell(HL_KEY(r->by.pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->by.start, cpu);
 	if (!c)
 		return 0;
 	cell_add_shared(c, t->queue + t->device);
@@ -199,7 +198,8 @@ __global int request_end(struct hl_request *r, struct request_times *t, struct h
 	t->sequential = r->bytes && is_sequential(r);
 	count_phase(r, t, cpu, HL_BLOCK_QUEUE);
 	count_phase(r, t, cpu, HL_BLOCK_DEVICE);
-	count_process(r, t, cpu);
+	if (!r->below)
+		count_process(r, t, cpu);
 	return 0;
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import live
 from live import MS, US, Facts, check, lacks, same, test
@@ -219,6 +220,82 @@ class Zram:
     def __exit__(self, *_):
         with open(self.control + "remove", "w", encoding="ascii") as f:
             f.write(self.number)
+
+
+class Partition:
+    """A loop device of a file with a partition on it; gone with the block."""
+
+    def __enter__(self):
+        self.image = os.path.join(live.folder(), "image")
+        with open(self.image, "wb") as file:
+            file.truncate(64 * MB)
+        p = subprocess.run(["losetup", "--find", "--show", self.image], capture_output=True, text=True, timeout=20)
+        if p.returncode:
+            lacks(f"loop devices: {p.stderr.strip()}")
+        self.disk = p.stdout.strip()
+        self.part = self.disk + "p1"
+        same(subprocess.run(["addpart", self.disk, "1", "2048", "65536"], timeout=20).returncode, 0, "status of addpart")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["delpart", self.disk, "1"], timeout=20)
+        subprocess.run(["losetup", "--detach", self.disk], timeout=20)
+
+
+class Limit:
+    """A cgroup, of either version, with so many reads a second of a disk; gone with the block."""
+
+    def __init__(self, disk, per_s):
+        dev = os.stat(disk).st_rdev
+        number = f"{os.major(dev)}:{os.minor(dev)}"
+        if os.path.isdir("/sys/fs/cgroup/blkio"):
+            self.path = "/sys/fs/cgroup/blkio/hostlat-test"
+            self.file, self.rule = "blkio.throttle.read_iops_device", f"{number} {per_s}"
+        else:
+            self.path = "/sys/fs/cgroup/hostlat-test"
+            self.file, self.rule = "io.max", f"{number} riops={per_s}"
+
+    def write(self, name, text):
+        with open(os.path.join(self.path, name), "w", encoding="ascii") as f:
+            f.write(text)
+
+    def __enter__(self):
+        os.makedirs(self.path, exist_ok=True)
+        if not os.path.exists(os.path.join(self.path, self.file)):
+            self.__exit__()
+            lacks("limits of I/O in cgroups")
+        self.write(self.file, self.rule)
+        return self
+
+    def __exit__(self, *_):
+        for _ in range(50):  # who was in it is on its way out
+            try:
+                return os.rmdir(self.path)
+            except OSError:
+                time.sleep(0.1)
+
+
+READS = "echo $BASHPID >{limit}/cgroup.procs; exec dd if={part} of=/dev/null bs=4k count=20 iflag=direct status=none"
+
+
+@test("two processes under one limit of I/O: the time that it holds them back is in the queue, and theirs")
+def limited():
+    with Partition() as p, Limit(p.disk, 20) as limit:
+        read = READS.format(limit=limit.path, part=p.part)
+        with live.Record(seconds=60) as h:
+            subprocess.run(["bash", "-c", f"({read}) & ({read}); wait"], check=True, timeout=60)
+            h.stop()
+    rows = [r for r in h.doc["disk_operations"] if r["name"] == os.path.basename(p.part) and r["operation"] == "read"]
+    mine = [o for o in h.doc.ops(None, "block", "read") if o.get("comm") == "dd" and o["count"] >= 20]
+    waits = [o for o in h.doc.ops(None, "wait", "read") if o.get("comm") == "dd" and o["state"] == "disk" and o["count"] >= 20]
+    with Facts() as f:
+        f.same([r["count"] for r in rows], [40], "reads of the partition")
+        f.same((len(mine), len(waits)), (2, 2), "processes that read and waited")
+        # 40 reads at 20 a second, of which two at a time wait
+        f.check(rows[0]["queue_p50_ns"] > 40 * MS, f"half of them were queued for {rows[0]['queue_p50_ns']}")
+        f.check(rows[0]["device_ns"] < rows[0]["queue_ns"] / 10, f"in the device: {rows[0]['device_ns']}")
+        for o, w in zip(sorted(mine, key=lambda o: o["pid"]), sorted(waits, key=lambda o: o["pid"])):
+            f.near(o["queue_ns"] + o["device_ns"], w["total_ns"], f"requests of {o['pid']}, as long as its waits", 10, 20 * MS)
 
 
 @test("a device that makes no requests has a row, of the bios that it took, charged to who made them")

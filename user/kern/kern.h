@@ -233,7 +233,7 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final);
 
 /* ---- parts.c: collectors that hostlat can do without ---------------------------- */
 
-#define PART_PROGS 12
+#define PART_PROGS 16
 
 struct part {
 	const char *name;

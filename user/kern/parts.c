@@ -27,7 +27,7 @@ static const struct part_desc {
 		0,
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
-		  "block_bio_queue" },
+		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap" },
 		{ { 1u << 4, "no block_io_start: time before a request is inserted is in no queue" },
 		  { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
 	},
