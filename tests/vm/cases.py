@@ -314,6 +314,8 @@ def dm_delay(f, out):
     f.same({r["name"]: r.get("label") for r in doc["disks"] if r["name"] in ("dm-0", "dm-1")},
            {"dm-0": "slow", "dm-1": "fast"}, "labels")
     waited(f, doc, 20, SLOW)
+    # who reads a volume is charged for that, and not for what the volume does below as well
+    f.same(sorted(o["count"] for o in doc.ops(None, "block", "read") if o["comm"] == "dd"), [20, 50], "reads of dd")
     f.same(doc.acct("block")["lost"], 0, "lost")
 
 
@@ -326,6 +328,23 @@ def null_blk(f, out):
     f.check(got["nullb2"]["queue_p50_ns"] < SLOW and got["nullb1"]["device_p50_ns"] < SLOW, f"{got}")
     waited(f, doc, 20, SLOW)
     f.same(doc.acct("block")["lost"], 0, "lost")
+
+
+@case("io-max", "the time that a limit of a cgroup holds reads back is in the queue, and theirs who made them",
+      f"""mkdir /sys/fs/cgroup/limit
+echo "$(cat /sys/block/nullb3/dev) riops=20" >/sys/fs/cgroup/limit/io.max
+{RECORD} 'one() {{ echo 0 >/sys/fs/cgroup/limit/cgroup.procs; {read("nullb3p1", 20)}; }}; one & one; wait'""")
+def io_max(f, out):
+    doc = document(out, "io-max")
+    got = reads(doc)
+    f.same({k: r["count"] for k, r in got.items()}, {"nullb3p1": 40}, "reads")
+    # two at a time wait for one of 20 a second, but for some at the begin
+    f.check(got["nullb3p1"]["queue_p50_ns"] >= 40 * MS, f"in the queue: {got['nullb3p1']}")
+    mine = [o for o in doc.ops(None, "block", "read") if o["comm"] == "dd"]
+    f.same([o["count"] for o in mine], [20, 20], "reads of the two")
+    f.check(all(o["queue_ns"] > o["device_ns"] for o in mine), f"in the queue and in the device: {mine}")
+    waited(f, doc, 15, 40 * MS)
+    f.same({r["name"]: r.get("below") for r in doc["disks"]}, {"nullb3": None, "nullb3p1": "nullb3"}, "what is on what")
 
 
 # ---- where it cannot work: one line, and status 3 -------------------------------------------------

@@ -21,7 +21,8 @@ mount -o bind /sys/kernel/btf /btf
 mount -t tmpfs t /sys/kernel
 mkdir /sys/kernel/btf
 mount -o bind /btf /sys/kernel/btf"""
-# Disks of 64 MiB: two that are done at once, one that takes 20 ms for everything.
+# Disks of 64 MiB: two that are done at once, one that takes 20 ms for everything, one that keeps
+# what is written to it: a table with one partition.
 DISKS = """mount -t configfs none /sys/kernel/config
 disk() {
 	at=/sys/kernel/config/nullb/nullb$1
@@ -35,8 +36,18 @@ disk() {
 }
 disk 0 irqmode=0
 disk 1 irqmode=0
-disk 2 irqmode=2 completion_nsec=20000000"""
-DISK_CASES = ["dm-delay", "null-blk"]
+disk 2 irqmode=2 completion_nsec=20000000
+disk 3 irqmode=0 memory_backed=1
+{
+	head -c 446 /dev/zero
+	printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\010\\0\\0\\0\\0\\1\\0'
+	head -c 48 /dev/zero
+	printf '\\125\\252'
+} | dd of=/dev/nullb3 bs=512 2>/dev/null
+blockdev --rereadpt /dev/nullb3
+mount -t cgroup2 none /sys/fs/cgroup
+echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
+DISK_CASES = ["dm-delay", "null-blk", "io-max"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 LONG = {"case_limit": 900, "limit": 1200}
 
