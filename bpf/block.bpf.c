@@ -2,18 +2,22 @@
 /*
  * The block layer: every request from where it was made to its completion. Per disk and
  * operation a histogram of the time queued and one of the time in the device; per process
- * and operation one of both together. Tracepoints only.
+ * and operation one of both together. Tracepoints, and one function where the kernel allows it,
+ * for what no tracepoint tells.
  *
- *   block_io_start     made, in the context of who submits it (v6.5, 5a80bd075f3b; before
- *                      that a request is first seen when it is inserted or issued)
+ *   block_bio_remap    a bio of a partition or a volume, moved to where that is on its disk
+ *   __blk_throtl_bio   a bio whose cgroup has a limit, which may hold it back
+ *   block_bio_queue    a bio given to a device; where that is made of others (device mapper,
+ *                      md) or of memory, it makes no requests, and its bios are what counts
+ *   block_bio_*merge   it became part of a request that was there
+ *   block_io_start     a request was made of it, in the context of who submits it (v6.5,
+ *                      5a80bd075f3b; before that one is first seen when inserted or issued)
  *   block_rq_insert    given to the scheduler
  *   block_rq_issue     given to the driver
  *   block_rq_requeue   given back by it
  *   block_rq_complete  done, or a part of it
  *   block_io_done      done, as the kernel accounts for it (v6.5)
- *   block_bio_queue    a bio given to a device; where that is made of others (device mapper,
- *                      md) or of memory, it makes no requests, and its bios are what counts
- *   block_bio_complete done; of other devices' bios nobody asks here
+ *   block_bio_complete a bio is done; of bios that became requests nobody asks here
  *
  * A flush is a request that is never issued: one of the queue's own does it for all that wait
  * for it, and not every driver tells of its end. What is counted is the one that was asked for,
@@ -240,6 +244,16 @@ SEC("?tp_btf/block_bio_remap")
 int BPF_PROG(block_bio_remap, struct bio *bio, dev_t dev, sector_t from)
 {
 	if (is_limited(bio))
+		coming_add(bio, bpf_ktime_get_ns(), is_below(), true);
+	return 0;
+}
+
+/* The same of any device, where the kernel lets programs hang on its functions: only bios that
+ * have a limit come here. What is left of one that was split after it was held was held with it. */
+SEC("?fentry/__blk_throtl_bio")
+int BPF_PROG(__blk_throtl_bio, struct bio *bio)
+{
+	if (!held_get(bio))
 		coming_add(bio, bpf_ktime_get_ns(), is_below(), true);
 	return 0;
 }

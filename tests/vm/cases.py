@@ -330,21 +330,42 @@ def null_blk(f, out):
     f.same(doc.acct("block")["lost"], 0, "lost")
 
 
-@case("io-max", "the time that a limit of a cgroup holds reads back is in the queue, and theirs who made them",
-      f"""mkdir /sys/fs/cgroup/limit
-echo "$(cat /sys/block/nullb3/dev) riops=20" >/sys/fs/cgroup/limit/io.max
-{RECORD} 'one() {{ echo 0 >/sys/fs/cgroup/limit/cgroup.procs; {read("nullb3p1", 20)}; }}; one & one; wait'""")
-def io_max(f, out):
-    doc = document(out, "io-max")
+@case("one-tag", "the wait for a free request is in the queue",
+      f"""{RECORD} '{read("nullb4", 20)} & {read("nullb4", 20)}; wait'""")
+def one_tag(f, out):
+    doc = document(out, "one-tag")
     got = reads(doc)
-    f.same({k: r["count"] for k, r in got.items()}, {"nullb3p1": 40}, "reads")
-    # two at a time wait for one of 20 a second, but for some at the begin
-    f.check(got["nullb3p1"]["queue_p50_ns"] >= 40 * MS, f"in the queue: {got['nullb3p1']}")
-    mine = [o for o in doc.ops(None, "block", "read") if o["comm"] == "dd"]
-    f.same([o["count"] for o in mine], [20, 20], "reads of the two")
-    f.check(all(o["queue_ns"] > o["device_ns"] for o in mine), f"in the queue and in the device: {mine}")
-    waited(f, doc, 15, 40 * MS)
-    f.same({r["name"]: r.get("below") for r in doc["disks"]}, {"nullb3": None, "nullb3p1": "nullb3"}, "what is on what")
+    f.same({k: r["count"] for k, r in got.items()}, {"nullb4": 40}, "reads")
+    f.check(all_above(got["nullb4"], "device", SLOW), f"the delayed ones took {got['nullb4']}")
+    # who has the request gets it again and again: the other waits for one of these, or for many
+    f.check(got["nullb4"]["queue_max_ns"] >= SLOW, f"in the queue: {got['nullb4']}")
+    f.same([o["count"] for o in doc.ops(None, "block", "read") if o["comm"] == "dd"], [20, 20], "reads of the two")
+
+
+def limited(name, disk, what):
+    """Two readers of a disk, or its partition, whose cgroup may read it 20 times a second."""
+
+    def judge(f, out):
+        doc = document(out, name)
+        got = reads(doc)
+        f.same({k: r["count"] for k, r in got.items()}, {disk: 40}, "reads")
+        # two at a time wait for one of 20 a second, but for some at the begin
+        f.check(got[disk]["queue_p50_ns"] >= 40 * MS, f"in the queue: {got[disk]}")
+        mine = [o for o in doc.ops(None, "block", "read") if o["comm"] == "dd"]
+        f.same([o["count"] for o in mine], [20, 20], "reads of the two")
+        f.check(all(o["queue_ns"] > o["device_ns"] for o in mine), f"in the queue and in the device: {mine}")
+        waited(f, doc, 15, 40 * MS)
+        f.same({r["name"]: r.get("below") for r in doc["disks"] if r["name"] == disk},
+               {disk: "nullb3" if disk != "nullb3" else None}, "what is on what")
+
+    Case(name, f"""mkdir -p /sys/fs/cgroup/limit
+echo "$(cat /sys/block/nullb3/dev) riops=20" >/sys/fs/cgroup/limit/io.max
+{RECORD} 'one() {{ echo 0 >/sys/fs/cgroup/limit/cgroup.procs; {read(disk, 20)}; }}; one & one; wait'""",
+         [(f"the time that a limit holds reads of {what} back is in the queue, and theirs who made them", judge)])
+
+
+limited("io-max", "nullb3p1", "a partition")
+limited("io-max-whole", "nullb3", "a disk")
 
 
 # ---- where it cannot work: one line, and status 3 -------------------------------------------------

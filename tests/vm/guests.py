@@ -22,7 +22,7 @@ mount -t tmpfs t /sys/kernel
 mkdir /sys/kernel/btf
 mount -o bind /btf /sys/kernel/btf"""
 # Disks of 64 MiB: two that are done at once, one that takes 20 ms for everything, one that keeps
-# what is written to it: a table with one partition.
+# what is written to it: a table with one partition; and one that does one thing at a time.
 DISKS = """mount -t configfs none /sys/kernel/config
 disk() {
 	at=/sys/kernel/config/nullb/nullb$1
@@ -38,6 +38,8 @@ disk 0 irqmode=0
 disk 1 irqmode=0
 disk 2 irqmode=2 completion_nsec=20000000
 disk 3 irqmode=0 memory_backed=1
+disk 4 irqmode=2 completion_nsec=20000000 submit_queues=1 hw_queue_depth=1
+echo none >/sys/block/nullb4/queue/scheduler
 {
 	head -c 446 /dev/zero
 	printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\010\\0\\0\\0\\0\\1\\0'
@@ -48,6 +50,7 @@ blockdev --rereadpt /dev/nullb3
 mount -t cgroup2 none /sys/fs/cgroup
 echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
 DISK_CASES = ["dm-delay", "null-blk", "io-max"]
+MORE_DISK_CASES = ["one-tag", "io-max-whole"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 LONG = {"case_limit": 900, "limit": 1200}
 
@@ -59,7 +62,8 @@ GUESTS = [
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
     Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),
-    Guest("7.3-disks", "7.3", DISK_CASES, **DISK_BOOT),
+    Guest("6.1-disks-more", "6.1", MORE_DISK_CASES, **DISK_BOOT),
+    Guest("7.3-disks", "7.3", DISK_CASES + MORE_DISK_CASES, **DISK_BOOT),
     Guest("6.1-preempt", "6.1", ["many"], cmdline="preempt=full", **LONG),
     Guest("7.3-preempt", "7.3", ["many", "pairing"], cmdline="preempt=full", **LONG),
     Guest("6.1-hotplug", "6.1", ["hotplug"]),

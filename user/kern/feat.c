@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* What this kernel has, asked of its BTF: never of its version. Called by live.c and doctor. */
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -80,13 +82,37 @@ int feat_flags(uint32_t *flags)
 	return 0;
 }
 
-uint32_t feat_tracepoints(const char *const *names)
+/* May programs hang on this function of the kernel's? Some are built without that, some forbid it: it
+ * is tried, with one that does nothing. */
+static bool may_hang_on(const struct btf *btf, const char *name)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC), prog, link;
+
+	if (id <= 0)
+		return false;
+	opts.attach_btf_id = (uint32_t)id;
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", nothing, ARRAY_SIZE(nothing), &opts);
+	if (prog < 0)
+		return false;
+	link = bpf_raw_tracepoint_open(NULL, prog);
+	if (link >= 0)
+		close(link);
+	close(prog);
+	return link >= 0;
+}
+
+uint32_t feat_hooks(const char *const *names)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	uint32_t have = 0;
 
 	for (unsigned int i = 0; btf && names[i]; i++)
-		if (tp_params(btf, names[i]) >= 0)
+		if (tp_params(btf, names[i]) >= 0 || may_hang_on(btf, names[i]))
 			have |= 1u << i;
 	btf__free(btf);
 	return have;

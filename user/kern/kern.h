@@ -263,8 +263,9 @@ void disks_send(struct live *l); /* DISK for each whose figures moved */
 struct btf;
 bool feat_supported(const struct btf *btf); /* false: this kernel is too old */
 int feat_flags(uint32_t *flags);            /* 0; -EOPNOTSUPP: too old; -errno: no BTF */
-/* Which of these tracepoints this kernel has: bit i is of names[i] (NULL-ended, at most 32). */
-uint32_t feat_tracepoints(const char *const *names);
+/* Which of these this kernel has, tracepoints or functions that programs may hang on: bit i is of
+ * names[i] (NULL-ended, at most 32). */
+uint32_t feat_hooks(const char *const *names);
 
 /* ---- live.c -------------------------------------------------------------------- */
 

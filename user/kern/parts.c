@@ -2,8 +2,8 @@
 /*
  * Collectors beside the core: each an object of its own, which shares the core's maps. One
  * that does not load is a line in the collectors' list, never a failed start. A program is
- * named after its tracepoint; one in a section with `?` is left out where the kernel lacks
- * that tracepoint. Called by live.c.
+ * named after its tracepoint, or the kernel's function that it hangs on; one in a section with
+ * `?` is left out where the kernel lacks that. Called by live.c.
  */
 #include <string.h>
 
@@ -27,7 +27,8 @@ static const struct part_desc {
 		0,
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
-		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap" },
+		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
+		  "__blk_throtl_bio" },
 		{ { 1u << 4, "no block_io_start: time before a request is inserted is in no queue" },
 		  { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
 	},
@@ -65,7 +66,7 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 {
-	uint32_t have = feat_tracepoints(d->progs);
+	uint32_t have = feat_hooks(d->progs);
 	int err;
 
 	p->name = d->name;
