@@ -106,6 +106,7 @@ struct kthread {
 	struct kproc *proc;
 	char comm[HL_COMM_LEN];
 	uint64_t begin_clock, begin_boot; /* of its ledger: mapped once, so that it stays the same */
+	uint64_t stay_since, stay_ran;    /* on a CPU: since when, and what it was said to have run */
 	uint32_t round;                   /* in which it was found last */
 	bool dirty;
 };

@@ -41,12 +41,47 @@ static uint64_t begin_boot(struct live *l, const struct hl_slot *s)
 	return t->begin_boot;
 }
 
+#define UNSEEN_NS (20 * NSEC_PER_MSEC) /* the scheduler's books of who runs are a tick behind */
+
+/* Did it leave the CPU, though no tracepoint told of that? *ran: what it had run by then. */
+static bool left_unseen(struct live *l, const struct hl_slot *s, uint64_t ns, uint64_t *ran)
+{
+	const struct hl_slot *home = &l->sh.slots[s->tid & l->kcfg.slot_mask];
+	struct proc_schedstat stat;
+	struct proc_info info;
+
+	if (proc_read_thread((pid_t)s->pid, (pid_t)s->tid, &info) || info.state == 'R' ||
+	    !proc_same_start(s->start, info.start) || proc_schedstat((pid_t)s->pid, (pid_t)s->tid, &stat))
+		return false;
+	if (home->tid == s->tid && home->since != s->since) /* it has just gone, and that was told */
+		return false;
+	*ran = stat.cpu_ns > s->ran ? MIN(stat.cpu_ns - s->ran, ns) : 0;
+	return ns - *ran > UNSEEN_NS;
+}
+
+/* Of so many ns since it came to a CPU: what it ran, never less than was said before. The rest
+ * nobody saw; when a tracepoint tells of the thread again, the kernel side books it so too. */
+static uint64_t ran_of(struct live *l, const struct hl_slot *s, uint64_t ns)
+{
+	struct kthread *t = hash_get(l->life.threads, &s->tid);
+	uint64_t ran;
+
+	if (!t || t->start != s->start || ns < UNSEEN_NS)
+		return ns;
+	if (t->stay_since != s->since)
+		t->stay_ran = 0;
+	t->stay_ran = left_unseen(l, s, ns, &ran) ? MAX(ran, t->stay_ran) : ns;
+	t->stay_since = s->since;
+	return t->stay_ran;
+}
+
 static void send(struct live *l, const struct hl_slot *s, uint64_t boot)
 {
 	uint64_t now = boot - l->clock_offset;
 	struct hl_rec_ledger *r = LIVE_BEGIN(l, LEDGER, ledger);
 	uint64_t begin = begin_boot(l, s);
 	uint8_t state = s->flags & HL_SLOT_OFF_CPU ? s->state : HL_STATE_CPU;
+	uint64_t ran;
 
 	if (now < s->since) /* switched after we looked at the clock */
 		now = s->since;
@@ -63,7 +98,11 @@ static void send(struct live *l, const struct hl_slot *s, uint64_t boot)
 	r->now_abi = s->abi;
 	r->lower_bound = !!(s->flags & HL_SLOT_LOWER_BOUND);
 	memcpy(r->state_ns, s->state_ns, sizeof(r->state_ns));
-	r->state_ns[state % NR_HL_STATES] += now - s->since;
+	ran = s->flags & HL_SLOT_OFF_CPU ? now - s->since : ran_of(l, s, now - s->since);
+	r->state_ns[state % NR_HL_STATES] += ran;
+	r->state_ns[HL_STATE_OTHER] += now - s->since - ran;
+	if (ran < now - s->since)
+		r->now_state = HL_STATE_OTHER;
 	live_emit(l);
 }
 
