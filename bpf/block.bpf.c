@@ -11,7 +11,8 @@
  *                      md) or of memory, it makes no requests, and its bios are what counts
  *   block_bio_*merge   it became part of a request that was there
  *   block_io_start     a request was made of it, in the context of who submits it (v6.5,
- *                      5a80bd075f3b; before that one is first seen when inserted or issued)
+ *                      5a80bd075f3b; before that it is first seen when inserted or issued, and
+ *                      its time from before that is not known if another bio became its first)
  *   block_rq_insert    given to the scheduler
  *   block_rq_issue     given to the driver
  *   block_rq_requeue   given back by it

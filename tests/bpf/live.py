@@ -239,9 +239,7 @@ def valid(doc, may_lose=(), clocks=True):
             f.check(age <= j["capture"]["duration_ns"] + S, f"the ledger of {t['tid']} holds {age / S:.3f} s")
         # what a kernel has to have does not fail to load in silence
         for c in j["capture"]["collectors"]:
-            # kernels before 6.5 do not tell where a request is made: there the disks' collector has less, and says so
-            less = c["name"] == "block" and c["state"] == "less" and "block_io_start" in c.get("reason", "")
-            f.check(c["name"] in ("calls", "files") or c["state"] == "on" or less, f"collector {c['name']}: {c['state']}: {c.get('reason')}")
+            f.check(c["name"] in ("calls", "files") or c["state"] == "on", f"collector {c['name']}: {c['state']}: {c.get('reason')}")
     return doc
 
 

@@ -29,8 +29,7 @@ static const struct part_desc {
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
 		  "__blk_throtl_bio" },
-		{ { 1u << 4, "no block_io_start: time before a request is inserted is in no queue" },
-		  { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
+		{ { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
 	},
 	[PART_URING] = {
 		"uring",
