@@ -72,4 +72,5 @@ GUESTS = [
     Guest("6.1-tracefs", "6.1", ["waits", "calls", "tracefs"], setup=NO_TRACEFS),
     Guest("6.1-no-tracefs", "6.1", ["waits", "calls"], setup=NEVER_TRACEFS),
     Guest("6.1-lockdown", "6.1", ["lockdown", "doctor-lockdown"], cmdline="lockdown=confidentiality"),
+    Guest("6.1-integrity", "6.1", ["doctor", "calls"], cmdline="lockdown=integrity"),
 ]
