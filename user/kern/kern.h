@@ -41,16 +41,16 @@
 struct object {
 	const char *name; /* "core" */
 	struct bpf_object *bpf;
+	bool optional; /* it takes maps of another: hostlat works without it, and nothing is printed */
 };
 
 /* Open the embedded object, fill its cfg, take the shared maps from owner (NULL: it owns
- * them). 0 or -errno after a printed line. */
+ * them). 0 or -errno; what failed is printed unless the object is optional. */
 int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, const struct object *owner);
 void object_autoload(struct object *o, const char *prog); /* one that is not loaded by itself */
-/* quiet: a failure is not printed (the caller tries something else). */
-int object_load(struct object *o, bool quiet);
+int object_load(struct object *o);
 void object_close(struct object *o);
-/* 0 and *link, or -errno after a printed line. */
+/* 0 and *link, or -errno. */
 int object_attach(struct object *o, const char *prog, struct bpf_link **link);
 /* About what the kernel holds for the maps that are the object's own. */
 size_t object_map_bytes(const struct object *o);

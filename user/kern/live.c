@@ -207,7 +207,7 @@ static int open_core(struct live *l, int *status)
 	tier_pick(l);
 	if (l->kcfg.flags & HL_CFG_CGROUPS)
 		object_autoload(&l->core, "cgroup_attach_task");
-	err = object_load(&l->core, false);
+	err = object_load(&l->core);
 	if (err) { /* whatever its word for it: under lockdown helpers are unknown to it */
 		*status = ran_out(err) ? EXIT_FAILED : EXIT_UNSUPPORTED;
 		return err;
@@ -221,7 +221,7 @@ static void open_iter(struct live *l)
 	int err = object_open(&l->iter, "iter", &l->kcfg, &l->core);
 
 	if (!err)
-		err = object_load(&l->iter, true);
+		err = object_load(&l->iter);
 	l->iter_works = !err;
 	if (err)
 		snprintf(l->iter_reason, sizeof(l->iter_reason), "task iterators: %s", err_str(err));

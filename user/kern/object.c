@@ -46,6 +46,13 @@ static int share_maps(struct object *o, const struct object *owner)
 	return 0;
 }
 
+/* What hostlat does without is told by who opened it, in the collectors' list. */
+static void complain(const struct object *o, const char *what, int err)
+{
+	if (!o->optional)
+		pr_err("%s: %s: %s", o->name, what, err_str(err));
+}
+
 int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, const struct object *owner)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
@@ -55,6 +62,7 @@ int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, co
 	int err;
 
 	o->name = name;
+	o->optional = owner != NULL;
 	snprintf(file, sizeof(file), "%s.bpf.o", name);
 	bytes = embed_find(file, &size);
 	if (!bytes) {
@@ -64,14 +72,14 @@ int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, co
 	o->bpf = bpf_object__open_mem(bytes, size, &opts);
 	if (!o->bpf) {
 		err = -errno;
-		pr_err("%s: open: %s", name, err_str(err));
+		complain(o, "open", err);
 		return err;
 	}
 	err = set_cfg(o->bpf, cfg);
 	if (!err && owner)
 		err = share_maps(o, owner);
 	if (err)
-		pr_err("%s: prepare: %s", name, err_str(err));
+		complain(o, "prepare", err);
 	return err;
 }
 
@@ -80,11 +88,11 @@ void object_autoload(struct object *o, const char *prog)
 	bpf_program__set_autoload(bpf_object__find_program_by_name(o->bpf, prog), true);
 }
 
-int object_load(struct object *o, bool quiet)
+int object_load(struct object *o)
 {
 	int err = bpf_object__load(o->bpf);
 
-	if (err && !quiet)
+	if (err && !o->optional)
 		pr_err("%s: the kernel refuses the BPF programs: %s; run `hostlat doctor`", o->name,
 		       err_str(err));
 	return err;
@@ -107,7 +115,8 @@ int object_attach(struct object *o, const char *prog, struct bpf_link **link)
 	if (*link)
 		return 0;
 	err = -errno;
-	pr_err("%s: attach %s: %s", o->name, prog, err_str(err));
+	if (!o->optional)
+		pr_err("%s: attach %s: %s", o->name, prog, err_str(err));
 	return err;
 }
 

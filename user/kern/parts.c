@@ -79,7 +79,7 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	if (!err && !choose(p, d, have))
 		return;
 	if (!err)
-		err = object_load(&p->obj, true);
+		err = object_load(&p->obj);
 	if (err) {
 		refuse(p, "the kernel refuses its programs", err_str(err));
 		return;
