@@ -130,7 +130,7 @@ def says():
         p = live.start(live.HOSTLAT, "top", "--batch", "-n", 2, "-i", 2.5, "--rows", 1)
         out, err = live._finish(p, 60)
         same(p.returncode, 0, f"status ({err[-200:]!r})")
-    lines = [x.split(None, 1)[1] for x in out.splitlines() if x.startswith("off ")]
+    lines = [x.split(None, 1)[1] for x in out.splitlines() if x.split()[:2] == ["off", "calls:"]]
     same(len(lines), 2, f"lines of what is off ({out[:600]!r})")
     check(lines[1].startswith("calls: auto: would cost ") and lines[1].endswith("% CPU (limit 2%)"), f"text says {lines}")
 
