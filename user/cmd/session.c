@@ -16,7 +16,7 @@
 #include "probe/probe.h"
 #include "rec/rec.h"
 
-#define FIRST_INTERVAL_NS (200 * NSEC_PER_MSEC) /* of a screen: a picture soon after the start */
+#define FIRST_INTERVAL_NS (100 * NSEC_PER_MSEC) /* of a screen: a picture soon after the start */
 
 /* How often the rings are drained: by how much was in them, so that a quiet host's few
  * records do not wake us a thousand times a second. A burst wakes us at the rings' mark. */
