@@ -16,6 +16,7 @@
  *   block_rq_insert    given to the scheduler
  *   block_rq_issue     given to the driver
  *   block_rq_requeue   given back by it
+ *   block_rq_merge     made a part of another request
  *   block_rq_complete  done, or a part of it
  *   block_io_done      done, as the kernel accounts for it (v6.5)
  *   block_bio_complete a bio is done; of bios that became requests nobody asks here
@@ -146,6 +147,18 @@ int BPF_PROG(block_rq_requeue, struct request *rq)
 
 	if (r && r->state == REQUEST_ISSUED)
 		r->state = REQUEST_QUEUED;
+	return 0;
+}
+
+/* Nobody tells of its end: the next one at its address is another. */
+SEC("?tp_btf/block_rq_merge")
+int BPF_PROG(block_rq_merge, struct request *rq)
+{
+	__u64 key = (__u64)rq;
+	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
+
+	if (r && r->state == REQUEST_QUEUED)
+		r->state = REQUEST_FREE;
 	return 0;
 }
 

@@ -347,6 +347,20 @@ def one_tag(f, out):
     f.same([o["count"] for o in doc.ops(None, "block", "read") if o["comm"] == "dd"], [20, 20], "reads of the two")
 
 
+@case("merged", "a request that was merged into another leaves nothing to the next one in its place",
+      f"""
+{RECORD} 'one() {{ dd if=/dev/zero of=/dev/nullb5 bs=4k count=1 seek=$1 oflag=direct conv=notrunc 2>/dev/null; }}
+for at in 900 800 100 102 101; do one $at & sleep 0.1; done; wait; sleep 8
+for at in 0 1 2 3; do {read("nullb5", 1, "skip=$((1000 - 20 * at))")} & done; wait'""")
+def merged(f, out):
+    doc = document(out, "merged")
+    got = reads(doc)["nullb5"]
+    f.check(sum(r["merged"] for r in doc["disks"] if r["name"] == "nullb5") == 2, "not all were merged that can be")
+    f.same(got["count"], 4, "reads")
+    # four, one after the other; who has the time of one before them has eight seconds more
+    f.check(got["queue_max_ns"] < 8000 * MS, f"in the queue: {got['queue_max_ns']}")
+
+
 def limited(name, disk, what):
     """Two readers of a disk, or its partition, whose cgroup may read it 20 times a second."""
 

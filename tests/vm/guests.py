@@ -22,7 +22,8 @@ mount -t tmpfs t /sys/kernel
 mkdir /sys/kernel/btf
 mount -o bind /btf /sys/kernel/btf"""
 # Disks of 64 MiB: two that are done at once, one that takes 20 ms for everything, one that keeps
-# what is written to it: a table with one partition; and one that does one thing at a time.
+# what is written to it: a table with one partition; one that does one thing at a time; and one that
+# takes a second and a half for that, and puts together what comes meanwhile.
 DISKS = """mount -t configfs none /sys/kernel/config
 disk() {
 	at=/sys/kernel/config/nullb/nullb$1
@@ -40,6 +41,9 @@ disk 2 irqmode=2 completion_nsec=20000000
 disk 3 irqmode=0 memory_backed=1
 disk 4 irqmode=2 completion_nsec=20000000 submit_queues=1 hw_queue_depth=1
 echo none >/sys/block/nullb4/queue/scheduler
+disk 5 irqmode=2 completion_nsec=1500000000 submit_queues=1 hw_queue_depth=1
+echo mq-deadline >/sys/block/nullb5/queue/scheduler
+echo 4 >/sys/block/nullb5/queue/nr_requests
 {
 	head -c 446 /dev/zero
 	printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\010\\0\\0\\0\\0\\1\\0'
@@ -62,7 +66,7 @@ GUESTS = [
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
     Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),
-    Guest("6.1-disks-more", "6.1", MORE_DISK_CASES, **DISK_BOOT),
+    Guest("6.1-disks-more", "6.1", [*MORE_DISK_CASES, "merged"], **DISK_BOOT),
     Guest("7.3-disks", "7.3", DISK_CASES + MORE_DISK_CASES, **DISK_BOOT),
     Guest("6.1-preempt", "6.1", ["many"], cmdline="preempt=full", **LONG),
     Guest("7.3-preempt", "7.3", ["many", "pairing"], cmdline="preempt=full", **LONG),

@@ -28,7 +28,7 @@ static const struct part_desc {
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
-		  "__blk_throtl_bio" },
+		  "block_rq_merge", "__blk_throtl_bio" },
 		{ { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
 	},
 	[PART_URING] = {
