@@ -212,16 +212,16 @@ static inline __attribute__((always_inline)) int hl_futex_is_mutex(__u32 op, __u
 	return (val & 0x80000000u) && (val & 0x3fffffffu) && (val & 0x3fffffffu) < (1u << 22);
 }
 
-/* Who ended a wait that no thread ended in its own context. */
-static inline __attribute__((always_inline)) __u8 hl_interrupt_waker(__u8 state)
+/* Who ended a wait that no thread ended in its own context, as far as the wait itself tells. */
+static inline __attribute__((always_inline)) __u8 hl_interrupt_waker(__u8 state, __u8 file)
 {
 	switch (state) {
 	case HL_STATE_DISK:
 	case HL_STATE_FAULT:
 		return HL_WAKER_DISK;
 	case HL_STATE_NETWORK:
-	case HL_STATE_IDLE:
-		return HL_WAKER_NETWORK;
+	case HL_STATE_IDLE: /* for signals, a terminal: whatever came */
+		return file >= FILE_LISTEN && file <= FILE_BOUND ? HL_WAKER_NETWORK : HL_WAKER_INTERRUPT;
 	case HL_STATE_SLEEP:
 	case HL_STATE_PARK:
 	case HL_STATE_LOCK:

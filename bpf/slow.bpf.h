@@ -56,7 +56,7 @@ __hot void slow_detail(struct hl_rec_slow *r, __u8 detail, __u64 object, __u64 a
 
 __hot void slow_waker(struct hl_rec_slow *r, struct hl_slot *s, __u8 state)
 {
-	r->waker = s->waker == HL_WAKER_INTERRUPT ? hl_interrupt_waker(state) : s->waker;
+	r->waker = s->waker == HL_WAKER_INTERRUPT ? hl_interrupt_waker(state, s->file) : s->waker;
 	if (r->waker == HL_WAKER_THREAD) {
 		r->waker_tid = s->waker_tid;
 		r->waker_pid = s->waker_pid;

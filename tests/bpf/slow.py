@@ -93,6 +93,37 @@ def lock():
                 f.check(s["woken_by"].get("tid") in convoy - {s["tid"]}, f"woken by {s['woken_by']}")
 
 
+WHO = """
+import ctypes, os, signal, threading, time
+libc = ctypes.CDLL(None)
+def renamed():
+    libc.prctl(15, b"another-name", 0, 0, 0)
+    for _ in range(3): time.sleep(0.05)
+t = threading.Thread(target=renamed)
+t.start(); t.join()
+pid = os.fork()
+if not pid:
+    libc.prctl(15, b"its-child", 0, 0, 0)
+    time.sleep(0.05)
+    os._exit(0)
+os.wait()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+signal.sigtimedwait([signal.SIGUSR1], 0.05)
+"""
+
+
+@test("slow: the names of threads and processes that have ended meanwhile; no cause that is a guess")
+def ended():
+    r = live.record([sys.executable, "-c", WHO])
+    rows = [s for s in r.doc["slow"] if s["kind"] == "wait"]
+    with Facts() as f:
+        sleeps = [s["comm"] for s in rows if s["name"] == "clock_nanosleep"]
+        f.same(sorted(sleeps), ["another-name"] * 3 + ["its-child"], "who sleeps")
+        f.same([s["woken_by"].get("comm") for s in rows if (s["name"], s["comm"]) == ("wait4", "python3")], ["its-child"], "who ends wait4")
+        f.same([s["woken_by"]["kind"] for s in rows if s["name"] == "rt_sigtimedwait"], ["interrupt"],
+               "what ends a wait for signals")
+
+
 @test("slow: flock: the file on its own mount, and the process that held it")
 def flock():
     d = live.folder()

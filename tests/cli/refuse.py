@@ -106,6 +106,16 @@ def root_of_a_user_namespace_only():
 
 
 @test
+def processes_of_a_namespace_only():
+    wrap = ["unshare", "-pf", "--mount-proc"]
+    with tap.Clean():
+        refused(run("top", "--batch", "-n", "1", wrap=wrap), 3, "--pid=host")
+        status, checks = doctor_json(wrap=wrap)
+        same((status, checks["privileges"]["state"]), (3, "does_not_work"), "doctor")
+        check("pid namespace" in checks["privileges"]["found"], "why")
+
+
+@test
 def not_root_reads_recordings():
     program, path = tap.public_copy(), tap.recording()
     refused(run("report", path, program=program, wrap=tap.NOBODY), 1, "ermission")

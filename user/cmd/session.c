@@ -282,6 +282,14 @@ static int open_sinks(struct session *s)
 	return EXIT_OK;
 }
 
+static int no_events(int err)
+{
+	pr_err("cannot wait for events: %s", err_str(err));
+	return EXIT_FAILED;
+}
+
+/* What comes while the programs are loaded is obeyed after that; one that was inherited as ignored
+ * would be lost until then. */
 static int open_loop(struct session *s)
 {
 	int err = 0;
@@ -291,18 +299,20 @@ static int open_loop(struct session *s)
 		err = -errno;
 	if (!err)
 		err = listen_signals(s);
-	if (!err)
-		err = loop_add_fd(s->loop, live_fd(s->live), drain, s);
+	return err ? no_events(err) : EXIT_OK;
+}
+
+static int open_events(struct session *s)
+{
+	int err = loop_add_fd(s->loop, live_fd(s->live), drain, s);
+
 	if (!err)
 		err = s->drain_timer = loop_add_timer(s->loop, 0, drain, s);
 	if (err >= 0)
 		err = s->tick_timer = loop_add_timer(s->loop, 0, on_tick, s);
 	if (err >= 0 && s->cfg.recording)
 		err = loop_add_timer(s->loop, FLUSH_NS, flush, s);
-	if (err >= 0)
-		return EXIT_OK;
-	pr_err("cannot wait for events: %s", err_str(err));
-	return EXIT_FAILED;
+	return err < 0 ? no_events(err) : EXIT_OK;
 }
 
 int session_open(const struct session_cfg *cfg, struct session **out)
@@ -320,10 +330,12 @@ int session_open(const struct session_cfg *cfg, struct session **out)
 		return EXIT_USAGE;
 	if (filter_check_pids(&s->filter))
 		return EXIT_FAILED;
-	status = open_live(s);
 	/* signals first: from here on none leaves an empty recording or a command behind */
+	status = open_loop(s);
 	if (!status)
-		status = open_loop(s);
+		status = open_live(s);
+	if (!status)
+		status = open_events(s);
 	if (!status)
 		status = open_sinks(s);
 	if (!status && cfg->in->rest && child_start(&s->child, cfg->in->rest, cfg->screen))

@@ -443,5 +443,4 @@ static int ndjson_write(struct str *out, const struct snap *s, const struct expo
 }
 
 const struct exporter json_exporter = { "json", "the whole document, hostlat/1", json_write };
-const struct exporter ndjson_exporter = { "ndjson", "the document on one line, one per interval",
-					  ndjson_write };
+const struct exporter ndjson_exporter = { "ndjson", "the document on one line", ndjson_write };

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "host/caps.h"
 #include "host/file.h"
 
-#define ALL_IDS 4294967295ull /* what the first user namespace maps */
+#define INIT_PID_NS 0xeffffffcu   /* the number of the host's: fixed in the kernel */
+#define ALL_IDS     4294967295ull /* what the first user namespace maps */
 
 static const struct {
 	unsigned int bit;
@@ -51,8 +53,10 @@ void caps_parse(struct caps *c, const char *status, const char *uid_map)
 void caps_read(struct caps *c)
 {
 	char status[4096] = "", uid_map[128] = "";
+	struct stat st;
 
 	file_read("/proc/self/status", status, sizeof(status));
 	file_read("/proc/self/uid_map", uid_map, sizeof(uid_map));
 	caps_parse(c, status, uid_map);
+	c->in_pid_ns = !stat("/proc/self/ns/pid", &st) && st.st_ino != INIT_PID_NS;
 }

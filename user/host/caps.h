@@ -9,6 +9,7 @@ struct caps {
 	char missing[64]; /* without these nothing works: "CAP_BPF CAP_PERFMON"; "": none is missing */
 	bool sees_others; /* CAP_SYS_PTRACE: what program the processes of other users run */
 	bool of_the_host; /* false: all of it counts inside a user namespace only */
+	bool in_pid_ns;   /* numbers of processes are not the host's, and most of them are not to be seen */
 };
 
 void caps_read(struct caps *c);

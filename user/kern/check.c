@@ -67,12 +67,15 @@ static void privileges(struct checks *c)
 	struct caps caps;
 
 	caps_read(&caps);
-	r->fatal = *caps.missing || !caps.of_the_host;
+	r->fatal = *caps.missing || !caps.of_the_host || caps.in_pid_ns;
 	r->state = r->fatal           ? HL_COLLECTOR_UNAVAILABLE
 		   : caps.sees_others ? HL_COLLECTOR_ON
 				      : HL_COLLECTOR_LESS;
 	if (!caps.of_the_host)
 		snprintf(r->what, sizeof(r->what), "%s, but only inside a user namespace", who);
+	else if (caps.in_pid_ns)
+		snprintf(r->what, sizeof(r->what),
+			 "%s, but in a pid namespace, where the host's processes are not", who);
 	else if (*caps.missing)
 		snprintf(r->what, sizeof(r->what), "%s, without %s", who, caps.missing);
 	else if (!caps.sees_others)
@@ -81,7 +84,8 @@ static void privileges(struct checks *c)
 	else
 		snprintf(r->what, sizeof(r->what), "%s, with the capabilities that BPF needs", who);
 	if (r->state != HL_COLLECTOR_ON)
-		snprintf(r->advice, sizeof(r->advice), "run hostlat as root of the host");
+		snprintf(r->advice, sizeof(r->advice),
+			 "run hostlat as root of the host, in a container with --pid=host");
 }
 
 static void lockdown(struct checks *c)
@@ -111,9 +115,14 @@ static void tracepoints(struct checks *c)
 	struct check *r = add(c, "tracepoints", HL_COLLECTOR_ON);
 	char type[64], missing[120] = "";
 
+	if (!c->btf) {
+		r->state = HL_COLLECTOR_UNAVAILABLE;
+		snprintf(r->what, sizeof(r->what), "not known without BTF");
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
 		snprintf(type, sizeof(type), "btf_trace_%s", need[i]);
-		if (!c->btf || btf__find_by_name_kind(c->btf, type, BTF_KIND_TYPEDEF) < 0)
+		if (btf__find_by_name_kind(c->btf, type, BTF_KIND_TYPEDEF) < 0)
 			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s",
 				 need[i]);
 	}

@@ -111,7 +111,17 @@ struct kthread {
 	bool dirty;
 };
 
+/* The name of a thread that has ended: what it waited for last comes after its end, and it may have
+ * ended others' waits. */
+struct ended {
+	uint64_t start;
+	uint32_t tid;
+	char comm[HL_COMM_LEN];
+};
+#define ENDED_NAMES 2048 /* by tid; a later one takes its place */
+
 struct life {
+	struct ended ended[ENDED_NAMES];
 	struct hash *threads; /* tid -> kthread */
 	struct hash *procs;   /* pid -> kproc */
 	struct hash *gone;    /* {pid, start} -> kproc whose cells are still to be drained */
@@ -134,6 +144,9 @@ void life_forget(struct live *l); /* processes whose end was sent with their las
  * see it): as /proc has it, if that is still the same one. */
 void life_meet(struct live *l, uint32_t pid, uint64_t start);
 struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: not known */
+/* A thread's name, HL_COMM_LEN bytes, also for a while after its end; start 0: who has or had that
+ * number last. NULL: not known. Borrowed until the next record. */
+const char *life_comm(const struct live *l, uint32_t tid, uint64_t start);
 
 /* ---- cells.c ------------------------------------------------------------------- */
 

@@ -154,10 +154,24 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	return p;
 }
 
+const char *life_comm(const struct live *l, uint32_t tid, uint64_t start)
+{
+	const struct kthread *t = hash_get(l->life.threads, &tid);
+	const struct ended *e = &l->life.ended[tid % ENDED_NAMES];
+
+	if (t && (!start || t->start == start))
+		return t->comm;
+	return e->tid == tid && (!start || e->start == start) ? e->comm : NULL;
+}
+
 static void thread_gone(struct live *l, struct kthread *t)
 {
+	struct ended *e = &l->life.ended[t->tid % ENDED_NAMES];
+
 	if (t->dirty)
 		send_thread(l, t);
+	*e = (struct ended){ .start = t->start, .tid = t->tid };
+	memcpy(e->comm, t->comm, HL_COMM_LEN);
 	hash_del(l->life.threads, &t->tid);
 	if (t->proc->alive && !--t->proc->alive)
 		proc_gone(l, t->proc);

@@ -107,6 +107,13 @@ static int check_host(struct live *l, int *status)
 	caps_read(&caps);
 	if (*caps.missing || !caps.of_the_host)
 		return refuse(-EPERM, status);
+	if (caps.in_pid_ns) {
+		*status = EXIT_UNSUPPORTED;
+		pr_err("in a pid namespace the processes of the host cannot be seen: run it on the host, or "
+		       "in a "
+		       "container that shares the host's (--pid=host)");
+		return -EPERM;
+	}
 	err = feat_flags(&flags);
 	if (err)
 		return refuse(err == -EOPNOTSUPP || ran_out(err) ? err : -ENOENT, status);

@@ -10,15 +10,13 @@
 
 static void name_threads(struct live *l, struct hl_rec_slow *r)
 {
-	struct kthread *t = hash_get(l->life.threads, &r->h.tid);
+	const char *comm = life_comm(l, r->h.tid, r->start);
 
-	if (t && t->start == r->start)
-		memcpy(r->comm, t->comm, HL_COMM_LEN);
-	if (r->waker != HL_WAKER_THREAD)
-		return;
-	t = hash_get(l->life.threads, &r->waker_tid);
-	if (t)
-		memcpy(r->waker_comm, t->comm, HL_COMM_LEN);
+	if (comm)
+		memcpy(r->comm, comm, HL_COMM_LEN);
+	comm = r->waker == HL_WAKER_THREAD ? life_comm(l, r->waker_tid, 0) : NULL;
+	if (comm)
+		memcpy(r->waker_comm, comm, HL_COMM_LEN);
 }
 
 /* What has no path has a name, as /proc/PID/fd shows it. */
