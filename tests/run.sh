@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 log=build/test
 mkdir -p $log
+rm -f $log/failed
 passed=0
 failed=0
 wanted="${*:-build house unit cli live vm}"
@@ -17,15 +18,16 @@ count() { # name, file, exit status
 	ok=$(grep -c '^ok ' "$2")
 	not=$(grep -c '^not ok ' "$2")
 	if [ "$3" != 0 ] && [ "$not" = 0 ]; then
-		echo "not ok $1 ended with status $3:"
+		echo "not ok $1 ended with status $3:" | tee -a $log/failed
 		tail -n 15 "$2" | sed 's/^/# /'
 		not=1
 	elif [ "$ok" = 0 ] && [ "$not" = 0 ]; then
-		echo "not ok $1 tested nothing"
+		echo "not ok $1 tested nothing" | tee -a $log/failed
 		not=1
 	fi
 	passed=$((passed + ok))
 	failed=$((failed + not))
+	grep '^not ok ' "$2" >>$log/failed
 }
 
 suite() { # name, seconds, command…
@@ -80,7 +82,7 @@ kernel_log() {
 			passed=$((passed + 1))
 		else
 			head -n 20 <<<"$said" | sed 's/^/# /'
-			echo "not ok the kernel complains"
+			echo "not ok the kernel complains" | tee -a $log/failed
 			failed=$((failed + 1))
 		fi
 	esac
@@ -99,5 +101,6 @@ for s in $wanted; do
 	esac
 done
 kernel_log end
+[ ! -s $log/failed ] || sed 's/^/# /' $log/failed # once more: who sees the end of the output sees what failed
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

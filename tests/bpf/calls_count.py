@@ -50,9 +50,11 @@ def no_survivors():
         for name, count in (("read", made), ("write", None), ("nanosleep", truth.calls("nanosleep"))):
             a, b = (d.ops(truth.pids, "syscall", name)[0] for d in (h.doc, whole.doc))
             f.same((a["count"], b["count"]), (count or b["count"],) * 2, f"calls of {name}")
-            for key in ("p50_ns", "p90_ns", "p99_ns", "max_ns"):
+            for key in ("p50_ns", "p90_ns", "p99_ns"):
                 # what one instance costs the other sees; a bucket is 9 % wide
                 f.near(a[key], b[key], f"{key} of {name}", 10, 20 * live.US)
+            # an interrupt may come between the two that look at the same call
+            f.near(a["max_ns"], b["max_ns"], f"max_ns of {name}", 10, 200 * live.US)
 
 
 @test("calls: exact where threads' places collide")
