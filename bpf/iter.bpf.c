@@ -209,11 +209,28 @@ __hot __u32 long_for(struct task_struct *p, const struct hl_ctl *ctl, const stru
 
 static __u32 stacks_taken; /* at this refresh */
 
-__hot void take_stack(struct task_struct *p, struct hl_stack_raw *to)
+/* Waits whose stack user space has, by thread. It writes them itself: an item that did not fit
+ * into what was read comes again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, HL_STACK_MEMO);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct hl_wait_id);
+} known SEC(".maps");
+
+__hot void take_stack(struct task_struct *p, struct hl_slot *s, struct hl_stack_raw *to)
 {
+	__u32 tid = p->pid;
+	struct hl_wait_id *was = bpf_map_lookup_elem(&known, &tid);
 	long n;
 
 	to->nr = 0;
+	to->wait.owner = s->owner;
+	to->wait.since = s->since;
+	to->fate = HL_STACK_KNOWN;
+	if (was && was->owner == to->wait.owner && was->since == to->wait.since)
+		return;
 	to->fate = HL_STACK_OVER;
 	if (stacks_taken >= HL_STACK_MAX)
 		return;
@@ -249,7 +266,7 @@ __hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slo
 	raw->r.flags |= walk.flags;
 	raw->stack.fate = HL_STACK_NONE;
 	if (raw->r.flags & HL_SLOW_BLOCKED)
-		take_stack(p, &raw->stack);
+		take_stack(p, s, &raw->stack);
 }
 
 /* A thread that has been off the CPU for long, and not for want of work. */

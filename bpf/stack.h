@@ -9,18 +9,27 @@
 
 #include "bpf/abi.h"
 
-#define HL_STACK_FRAMES 64   /* frames; of a deeper stack the outermost are missing */
-#define HL_STACK_MAX    1024 /* stacks that are taken at one refresh */
-#define HL_NOW_PATH     512  /* room for the path */
+#define HL_STACK_FRAMES 64    /* frames; of a deeper stack the outermost are missing */
+#define HL_STACK_MAX    1024  /* stacks that are taken at one refresh; the rest at the next ones */
+#define HL_STACK_MEMO   16384 /* waits whose stack is known */
+#define HL_NOW_PATH     512   /* room for the path */
 
 enum hl_stack_fate {
-	HL_STACK_NONE, /* not wanted */
+	HL_STACK_NONE,  /* not wanted */
+	HL_STACK_KNOWN, /* user space has it */
 	HL_STACK_TAKEN,
 	HL_STACK_OVER,       /* not taken: so many were already */
 	HL_STACK_UNREADABLE, /* the kernel would not give it */
 };
 
+/* One wait: a thread, and when it was switched out. It has not run since, so that its stack is
+ * what it was. */
+struct hl_wait_id {
+	__u64 owner, since;
+};
+
 struct hl_stack_raw {
+	struct hl_wait_id wait;
 	__u32 fate, nr;
 	__u64 ip[HL_STACK_FRAMES]; /* innermost first */
 };

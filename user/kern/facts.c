@@ -252,7 +252,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
 	lost[HL_LOSS_MAP_FULL] = l->stacks.over;
 	lost[HL_LOSS_UNREADABLE] = l->stacks.unreadable;
-	send_acct(l, HL_CLASS_STACKS, l->stacks.seen, l->stacks.delivered, lost);
+	send_acct(l, HL_CLASS_STACKS, l->stacks.delivered + l->stacks.over + l->stacks.unreadable,
+		  l->stacks.delivered, lost);
 }
 
 void facts_before(struct live *l, struct hl_cpu *before)

@@ -196,13 +196,19 @@ void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_
 
 struct stacks {
 	struct ksyms *syms;
-	struct hash *ids;                           /* of each distinct one */
-	uint64_t seen, delivered, over, unreadable; /* threads whose stack was wanted */
+	struct hash *ids;                     /* of each distinct one */
+	struct hash *waits;                   /* by thread: whose stack is known, or still to be taken */
+	uint32_t round;                       /* of looking for what is blocked */
+	uint64_t delivered, over, unreadable; /* waits; over: without room for its stack to their end */
 };
 
 void kstacks_init(struct stacks *s);
 void kstacks_fini(struct stacks *s);
-uint32_t stack_id(struct live *l, const struct hl_stack_raw *raw); /* sends it first; 0: there is none */
+/* The number of the stack of a thread's wait: sends it first. 0: there is none, or not yet. */
+uint32_t stack_id(struct live *l, uint32_t tid, const struct hl_stack_raw *raw);
+/* Where in the kernel a wait that is over was, or one within a call: 0: nobody looked then. */
+uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r);
+void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
 
 struct tier {
 	enum calls_mode mode;

@@ -390,7 +390,7 @@ int live_tick(struct live *l, bool final)
 	disks_send(l);
 	slots_drain(l);
 	if (l->iter_works)
-		object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_now_raw), slow_now, l);
+		stacks_refresh(l);
 	life_forget(l);
 	facts_tick(l, &before, final);
 	return l->sink_err;

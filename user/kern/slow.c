@@ -65,12 +65,12 @@ void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n)
 	if (n < sizeof(*raw))
 		return;
 	l->slow_delivered++;
-	send(l, raw, n, 0);
+	send(l, raw, n, stack_of_slow(l, raw));
 }
 
 void slow_now(struct live *l, const void *item)
 {
 	const struct hl_now_raw *raw = item;
 
-	send(l, &raw->r, raw->r.h.size, stack_id(l, &raw->stack));
+	send(l, &raw->r, raw->r.h.size, stack_id(l, raw->r.h.tid, &raw->stack));
 }

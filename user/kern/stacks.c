@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Kernel stacks: from addresses to STACK, once for each distinct one, and the number by which
- * the records of threads name it. Called by slow.c.
+ * the records of threads name it. The stack of a wait is taken once, and both sides remember
+ * which waits that was done for: those beyond what one refresh takes have theirs at the next
+ * ones. Called by live.c and slow.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,16 @@
 #include "base/str.h"
 #include "kern/kern.h"
 
-#define MAX_STACKS 4096 /* distinct ones in a capture */
+#define MAX_STACKS 4096                /* distinct ones in a capture */
+#define SAME_WAIT  (2 * NSEC_PER_MSEC) /* as the clocks' offset wavers */
+
+/* A wait of a thread; owned by the table. */
+struct wait {
+	struct hl_wait_id wait;
+	uint32_t tid, id;
+	uint32_t round; /* in which it was there last */
+	bool pending;   /* its stack is still to be taken */
+};
 
 /* What makes two stacks the same. Compared as bytes. */
 struct stack_key {
@@ -21,10 +32,16 @@ void kstacks_init(struct stacks *s)
 {
 	s->syms = ksyms_new(NULL, NULL);
 	s->ids = hash_new(sizeof(struct stack_key));
+	s->waits = hash_new(sizeof(uint32_t));
 }
 
 void kstacks_fini(struct stacks *s)
 {
+	struct wait *w;
+
+	for (size_t i = 0; s->waits && (w = hash_next(s->waits, &i, NULL));)
+		free(w);
+	hash_free(s->waits);
 	ksyms_free(s->syms);
 	hash_free(s->ids);
 }
@@ -86,30 +103,110 @@ static void send(struct live *l, const struct hl_stack_raw *raw, uint32_t id)
 	str_free(&text);
 }
 
-uint32_t stack_id(struct live *l, const struct hl_stack_raw *raw)
+/* The number of a stack that was taken; 0: there are too many distinct ones. */
+static uint32_t number(struct live *l, const struct hl_stack_raw *raw)
 {
 	struct stacks *s = &l->stacks;
 	struct stack_key key;
 	uint32_t id;
 
-	if (raw->fate == HL_STACK_NONE)
-		return 0;
-	s->seen++;
-	if (raw->fate != HL_STACK_TAKEN || !raw->nr || raw->nr > HL_STACK_FRAMES) {
-		*(raw->fate == HL_STACK_OVER ? &s->over : &s->unreadable) += 1;
-		return 0;
-	}
 	key_of(s, raw, &key);
 	id = (uint32_t)(uintptr_t)hash_get(s->ids, &key);
-	if (!id && hash_count(s->ids) >= MAX_STACKS) {
-		s->over++;
-		return 0;
-	}
-	if (!id) {
-		id = (uint32_t)hash_count(s->ids) + 1;
-		hash_put(s->ids, &key, (void *)(uintptr_t)id);
-		send(l, raw, id);
-	}
-	s->delivered++;
+	if (id || hash_count(s->ids) >= MAX_STACKS)
+		return id;
+	id = (uint32_t)hash_count(s->ids) + 1;
+	hash_put(s->ids, &key, (void *)(uintptr_t)id);
+	send(l, raw, id);
 	return id;
+}
+
+/* ---- waits ------------------------------------------------------------------------------ */
+
+static int memo(struct live *l)
+{
+	return bpf_map__fd(object_map(&l->iter, "known"));
+}
+
+static bool same_wait(const struct hl_wait_id *a, const struct hl_wait_id *b)
+{
+	return a->owner == b->owner && a->since == b->since;
+}
+
+static struct wait *wait_get(struct stacks *s, uint32_t tid)
+{
+	struct wait *w = hash_get(s->waits, &tid);
+
+	if (w)
+		return w;
+	w = xcalloc(1, sizeof(*w));
+	w->tid = tid;
+	hash_put(s->waits, &tid, w);
+	return w;
+}
+
+/* Both sides know it from here on. */
+static void take(struct live *l, struct wait *w, const struct hl_stack_raw *raw)
+{
+	struct stacks *s = &l->stacks;
+	bool taken = raw->fate == HL_STACK_TAKEN && raw->nr && raw->nr <= HL_STACK_FRAMES;
+
+	w->pending = false;
+	w->id = taken ? number(l, raw) : 0;
+	s->delivered += w->id != 0;
+	s->over += taken && !w->id;
+	s->unreadable += !taken;
+	bpf_map_update_elem(memo(l), &w->tid, &raw->wait, BPF_ANY);
+}
+
+uint32_t stack_id(struct live *l, uint32_t tid, const struct hl_stack_raw *raw)
+{
+	struct stacks *s = &l->stacks;
+	struct wait *w;
+
+	if (raw->fate == HL_STACK_NONE)
+		return 0;
+	w = wait_get(s, tid);
+	if (!same_wait(&w->wait, &raw->wait)) {
+		s->over += w->pending;
+		*w = (struct wait){ .wait = raw->wait, .tid = tid, .pending = true };
+	}
+	w->round = s->round;
+	if (w->pending && raw->fate != HL_STACK_OVER && raw->fate != HL_STACK_KNOWN)
+		take(l, w, raw);
+	return w->id;
+}
+
+/* Waits that are over, and were so a refresh ago: the record of a slow one may still come. */
+static void forget(struct live *l)
+{
+	struct stacks *s = &l->stacks;
+	VEC(struct wait *) over = {};
+	struct wait *w;
+
+	for (size_t i = 0; (w = hash_next(s->waits, &i, NULL));)
+		if (w->round + 1 < s->round)
+			*vec_add(&over) = w;
+	for (size_t i = 0; i < over.n; i++) {
+		w = over.v[i];
+		s->over += w->pending;
+		hash_del(s->waits, &w->tid);
+		bpf_map_delete_elem(memo(l), &w->tid);
+		free(w);
+	}
+	vec_free(&over);
+}
+
+void stacks_refresh(struct live *l)
+{
+	l->stacks.round++;
+	if (!object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_now_raw), slow_now, l))
+		forget(l);
+}
+
+uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r)
+{
+	struct wait *w = hash_get(l->stacks.waits, &r->h.tid);
+	uint64_t since = w ? live_boot(l, w->wait.since) : 0;
+
+	return w && since + SAME_WAIT > r->begin_ns && since < r->h.ts ? w->id : 0;
 }
