@@ -71,6 +71,12 @@ def export_replaces_a_file_whole():
 
 
 @test
+def text_says_what_was_not_looked_at():
+    out = run("export", tap.recording(), "--format", "text").out
+    check("\nFiles: not measured; --files counts them\n" in out, out[-500:])
+
+
+@test
 def every_format():
     path = tap.recording()
     for f in ("text", "json", "ndjson", "csv"):

@@ -161,6 +161,8 @@ def saving():
         same([os.stat(os.path.join(t.cwd, n)).st_mode & 0o777 for n in names], [0o600] * 2, "modes")
         check("Processes" in t.read(names[1]), "text")
         check(len(json.loads(t.read(names[0]))["processes"]) > 3, "document")
+        t.keys("w", "w", "w")  # some within one second
+        tap.wait_for("four of each", lambda: len([f for f in os.listdir(t.cwd) if f.startswith("hostlat-")]) == 8)
         t.keys("q")
         t.ended()
 

@@ -2,6 +2,7 @@
 /* The live view on the terminal. Called by top, live and over a recording. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -71,12 +72,22 @@ static int save_both(const struct viewer *v, const char *stem)
 	return err;
 }
 
+#define MAX_SAVED 100
+
+static bool is_taken(const char *stem)
+{
+	__free char *text = xasprintf("%s.txt", stem), *json = xasprintf("%s.json", stem);
+
+	return !access(text, F_OK) || !access(json, F_OK);
+}
+
 static void save(struct viewer *v)
 {
 	time_t now = time(NULL);
 	char stem[64];
 	struct str line = {};
 	struct tm tm;
+	size_t len;
 
 	if (!app_shown(v->app)) {
 		viewer_say(v, true, "nothing to save yet");
@@ -84,6 +95,9 @@ static void save(struct viewer *v)
 	}
 	localtime_r(&now, &tm);
 	strftime(stem, sizeof(stem), "hostlat-%Y%m%d-%H%M%S", &tm);
+	len = strlen(stem);
+	for (int again = 2; is_taken(stem) && again < MAX_SAVED; again++) /* within one second */
+		snprintf(stem + len, sizeof(stem) - len, "-%d", again);
 	if (save_both(v, stem))
 		return; /* the reason stands on the screen */
 	str_addf(&line, "saved %s.txt and %s.json", stem, stem);

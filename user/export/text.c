@@ -276,6 +276,10 @@ static void write_table(struct str *out, const struct snap *s, const struct snap
 	struct sheet sh = { .o = o, .total = !o->query || o->query->total };
 	struct str tmp = {};
 
+	if (snap_is_off(s, t->desc) && !t->n) {
+		str_addf(out, "\n%s: not measured; --%s counts them\n", t->desc->title, t->desc->needs);
+		return;
+	}
 	part_open(&sh.p, s, t, o);
 	choose_cols(&sh);
 	render(&sh);

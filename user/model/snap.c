@@ -85,3 +85,11 @@ const struct snap_table *snap_table(const struct snap *s, const char *name)
 			return &s->tables[i];
 	return NULL;
 }
+
+bool snap_is_off(const struct snap *s, const struct table_desc *d)
+{
+	for (size_t i = 0; d->needs && i < s->nr_collectors; i++)
+		if (!strcmp(s->collectors[i].name, d->needs))
+			return s->collectors[i].state == HL_COLLECTOR_OFF;
+	return false;
+}

@@ -88,6 +88,8 @@ struct snap {
 void snap_get(const struct snap *s);                                         /* one more holder */
 void snap_put(const struct snap *s);                                         /* NULL is fine */
 const struct snap_table *snap_table(const struct snap *s, const char *name); /* NULL: none */
+/* Does the table need a collector that was off: are there no rows because nobody looked? */
+bool snap_is_off(const struct snap *s, const struct table_desc *d);
 static inline const void *snap_row(const struct snap_table *t, size_t i)
 {
 	return (const char *)t->rows + i * t->desc->row_size;

@@ -145,15 +145,6 @@ static void table_rows(const struct app *a, struct canvas *c, const struct panel
 	}
 }
 
-/* Does the table need a collector that was off? */
-static bool is_off(const struct app *a, const struct table_desc *d)
-{
-	for (size_t i = 0; d->needs && i < a->snap->nr_collectors; i++)
-		if (!strcmp(a->snap->collectors[i].name, d->needs))
-			return a->snap->collectors[i].state == HL_COLLECTOR_OFF;
-	return false;
-}
-
 static void table_empty(const struct app *a, struct canvas *c, const struct panel *p, struct rect r,
 			bool focus)
 {
@@ -162,7 +153,7 @@ static void table_empty(const struct app *a, struct canvas *c, const struct pane
 
 	if (!a->snap) {
 		pen_put(&pen, ATTR_DIM, "waiting for the first interval");
-	} else if (!t || is_off(a, t->desc)) {
+	} else if (!t || snap_is_off(a->snap, t->desc)) {
 		pen_put(&pen, ATTR_DIM, "not measured here");
 	} else if (p->filter.len) {
 		pen_put(&pen, ATTR_DIM, "no row has ");
