@@ -124,6 +124,21 @@ def a_recording_with_a_hole():
 
 
 @test
+def a_recording_without_its_head_has_lost_its_filters():
+    path = tap.recording("-c", "no-such-name")
+    data = bytearray(open(path, "rb").read())
+    at = data.index(b"\x0a\xabHLCHNK") + 56 + 100
+    for words in READERS:
+        same(run(*words, path).err, "", "of the whole one")
+    data[at:at + 64] = b"\xa5" * 64
+    path = damaged("headless.hostlat", data)
+    for words in READERS:
+        r = run(*words, path)
+        check(r.status == 0 and "its filters are lost: all of it is shown" in r.err, repr(r)[:600])
+        check("filters are lost" not in run(*words, path, "--no-filter").err, "asked for all of it")
+
+
+@test
 def killed_recorders():
     for delay in (0.9, 1.3):
         d = tap.folder()

@@ -20,6 +20,7 @@ struct replay {
 	struct filter_opts recorded;  /* the filters of the recording */
 	const struct hl_rec *pending; /* read, not applied yet */
 	uint64_t intervals;
+	bool filters_lost; /* nobody knows what the recording was filtered by, and it was asked for */
 };
 
 /* The facts at the beginning: they say what the recording was filtered by. They are kept,
@@ -69,6 +70,7 @@ static int set_up(struct replay *r, const struct filter_opts *o)
 	struct recbuf facts = {};
 	int err = read_facts(r, &facts);
 
+	r->filters_lost = use == &r->recorded && !facts.len;
 	if (!err)
 		err = filter_init(&r->filter, use);
 	if (!err) {
@@ -159,6 +161,8 @@ bool replay_trouble(const struct replay *r, struct str *out)
 {
 	bool bad = rec_reader_trouble(rec_reader_stats(r->reader), out);
 
+	if (bad && r->filters_lost)
+		str_add(out, "; its filters are lost: all of it is shown");
 	if (r->intervals)
 		return bad;
 	str_addf(out, "%sno interval is whole, so there is nothing to show", bad ? "; " : "");
