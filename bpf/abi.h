@@ -230,8 +230,8 @@ struct hl_rec {
 	X(5, THREAD_END, thread_end, 176)                                                                    \
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
-	X(8, SLOW, slow, 336)                                                                                \
-	X(9, NOW, slow, 336)                                                                                 \
+	X(8, SLOW, slow, 344)                                                                                \
+	X(9, NOW, slow, 344)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
@@ -241,7 +241,7 @@ struct hl_rec {
 	X(16, DISK_OP, disk_op, 96)                                                                          \
 	X(17, OP_IO, op_io, 64)                                                                              \
 	X(18, FILE, file, 64)                                                                                \
-	X(19, FILE_OP, file_op, 224)                                                                         \
+	X(19, FILE_OP, file_op, 240)                                                                         \
 	X(20, STACK, stack, 40)
 
 enum hl_kind {
@@ -342,7 +342,8 @@ struct hl_rec_op {
 	__u32 nr_buckets;
 };
 
-/* More of the OP before it, where that is of block requests. */
+/* More of the OP before it, where that is of block requests, or of waits for a disk: then queue_ns
+ * and device_ns as of SLOW. */
 struct hl_rec_op_io {
 	struct hl_rec h;
 	__u64 proc_start;
@@ -413,6 +414,7 @@ struct hl_rec_file_op {
 	__u32 file; /* 0: the "(other)" file, which takes what had no room */
 	__u32 pad;
 	__u64 bytes;
+	__u64 queue_ns, device_ns; /* as of SLOW */
 };
 
 #define HL_SLOW_LOWER_BOUND (1u << 0) /* began before hostlat did: duration is a lower bound */
@@ -461,7 +463,9 @@ struct hl_rec_slow {
 	__u8 file; /* what the descriptor led to: enum hl_file of classify.h, 0: not known */
 	__u8 pad[3];
 	__u32 kernel_stack; /* id of a STACK that came before; 0: none was taken */
-	__u8 pad2[8];
+	/* of state_ns[DISK]: the part in which the requests whose ends woke it were queued, and were
+	 * in the device. Both 0: not known. What is left was before those requests began. */
+	__u64 queue_ns, device_ns;
 };
 
 /* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then

@@ -162,4 +162,22 @@ __global int cell_add_shared(struct hl_cell *c, __u64 ns)
 	return 0;
 }
 
+/* ---- of a wait for a disk, time queued and time in the device ------------------------- */
+
+__hot void phases_add(__u64 *to, const __u64 *from)
+{
+	for (int i = 0; i < NR_HL_BLOCK_PHASES; i++)
+		to[i] += from[i];
+}
+
+/* No more than the time in `disk` that they are of; what was last is kept. */
+__hot void phases_fit(__u64 *ns, __u64 disk)
+{
+	if (ns[HL_BLOCK_DEVICE] > disk)
+		ns[HL_BLOCK_DEVICE] = disk;
+	disk -= ns[HL_BLOCK_DEVICE];
+	if (ns[HL_BLOCK_QUEUE] > disk)
+		ns[HL_BLOCK_QUEUE] = disk;
+}
+
 #endif

@@ -88,19 +88,47 @@ int sched_switch(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * A wait for a disk is over. What ended it is a request that ended on this CPU a moment ago, in an
+ * interrupt or in the thread that wakes; or that thread, as a journal's, waited for one itself until
+ * a moment ago.
+ */
+#define ENDED_NS     (100 * 1000)
+#define HANDED_ON_NS (1000 * 1000)
+
+static __noinline int woken_from_disk(struct hl_slot *s, const struct hl_slot *by, const struct hl_cpu *cpu)
+{
+	struct cfs_rq *rq = cfs_rq_of(bpf_get_current_task_btf());
+	const __u64 *ns = NULL;
+
+	if (bpf_ktime_get_ns() - cpu->ended_at < ENDED_NS)
+		ns = cpu->ended_ns;
+	else if (by && by->state == HL_STATE_DISK && (__s64)(rq_clock(rq) - by->since) < HANDED_ON_NS)
+		ns = by->ended_ns;
+	for (int i = 0; i < NR_HL_BLOCK_PHASES; i++)
+		s->ended_ns[i] = ns ? ns[i] : 0;
+	return 0;
+}
+
+__hot bool waits_for_disk(const struct hl_slot *s)
+{
+	return s->state == HL_STATE_DISK && (s->flags & HL_SLOT_WAS_ASLEEP);
+}
+
 /* The waker is not the thread that sched_switch noted last, or none in its own context. */
-static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s)
+static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, const struct hl_cpu *cpu)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
+	bool own = in_own_context(ctx, cur);
 
-	if (in_own_context(ctx, cur)) {
+	if (own) {
 		s->waker_tid = cur->pid;
 		s->waker_pid = cur->tgid;
 		s->waker = HL_WAKER_THREAD;
 	} else {
 		s->waker = HL_WAKER_INTERRUPT;
 	}
-	return 0;
+	return waits_for_disk(s) ? woken_from_disk(s, own ? slot_find(cur) : NULL, cpu) : 0;
 }
 
 /* Leaves who woke it, and what its group was out of quota until now: that is no part of its wait
@@ -118,11 +146,11 @@ int sched_waking(__u64 *ctx)
 		s->throttled = throttled_total(cfs_rq_first(p));
 	by = slot_in_context(ctx, cpu);
 	if (!by)
-		return woken_otherwise(ctx, s);
+		return woken_otherwise(ctx, s, cpu);
 	s->waker_tid = by->tid;
 	s->waker_pid = by->pid;
 	s->waker = HL_WAKER_THREAD;
-	return 0;
+	return waits_for_disk(s) ? woken_from_disk(s, by, cpu) : 0;
 }
 
 /* Of every new thread: sched_process_fork tells nothing of those that io_uring and vhost make. */

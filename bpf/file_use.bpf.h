@@ -131,6 +131,7 @@ __global int file_call(struct hl_slot *s, const struct slow_what *what, __u64 du
 	}
 	for (int i = 0; i < NR_HL_STATES; i++)
 		c->state_ns[i] += what->state_ns[i];
+	phases_add(c->phase_ns, what->phase_ns);
 	return 0;
 }
 

@@ -192,14 +192,14 @@ __hot __u64 off_since(struct task_struct *p, struct hl_slot *s, __u8 *state)
 }
 
 /* The flags that say for whom its age is long; 0: for nobody. */
-__hot __u32 long_for(struct task_struct *p, const struct hl_ctl *ctl, const struct slow_what *w)
+__hot __u32 long_for(struct task_struct *p, __u64 blocked_ns, __u64 slow_ns, const struct slow_what *w)
 {
 	bool d = in_d(p) && w->state != HL_STATE_RUNQUEUE && w->state != HL_STATE_THROTTLED;
 	__u32 flags = 0;
 
-	if (w->duration >= ctl->blocked_ns && (d || (blocked_states & state_bit(w->state))))
+	if (w->duration >= blocked_ns && (d || (blocked_states & state_bit(w->state))))
 		flags = HL_SLOW_BLOCKED;
-	if (w->duration < ctl->slow_ns || (work_waits & state_bit(w->state))) {
+	if (w->duration < slow_ns || (work_waits & state_bit(w->state))) {
 		if (!flags)
 			return 0;
 		flags |= HL_SLOW_NOT_SLOW;
@@ -275,6 +275,7 @@ int hl_blocked(struct bpf_iter__task *ctx)
 {
 	struct task_struct *p = ctx->task;
 	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
 	struct slow_what w = {};
 	struct hl_now_raw *raw;
 	struct hl_slot *s;
@@ -284,7 +285,7 @@ int hl_blocked(struct bpf_iter__task *ctx)
 
 	if (!ctx->meta->seq_num)
 		stacks_taken = 0;
-	if (!p || !p->pid || !ctl)
+	if (!p || !p->pid || !ctl || !cpu)
 		return 0;
 	s = slot_find(p);
 	if (!s)
@@ -298,7 +299,7 @@ int hl_blocked(struct bpf_iter__task *ctx)
 	if (!since || now < since)
 		return 0;
 	w.duration = now - since;
-	w.flags = long_for(p, ctl, &w);
+	w.flags = long_for(p, ctl->blocked_ns, cpu->slow_ns, &w);
 	raw = bpf_map_lookup_elem(&scratch, &zero);
 	if (!w.flags || !raw)
 		return 0;

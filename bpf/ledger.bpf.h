@@ -45,17 +45,40 @@ __global int call_touch(struct hl_slot *s, __u8 state, struct hl_cpu *cpu)
 		cpu->calls_overflow++;
 		return 0;
 	}
+	if (state == HL_STATE_DISK)
+		for (int i = 0; i < NR_HL_BLOCK_PHASES; i++)
+			s->open_phase_ns[i] = s->phase_ns[i];
 	s->open_state[n] = state;
 	s->open_ns[n] = s->state_ns[state & (NR_HL_STATES - 1)];
 	s->open_states = n + 1;
 	return 0;
 }
 
+__hot bool has_call(const struct hl_slot *s)
+{
+	return s->call_begin || (s->call_flags & HL_CALL_RESTARTS);
+}
+
+/* The same for all states of a time off the CPU. */
+__global int call_touch_all(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
+{
+	if (!s || !t || !cpu)
+		return 0;
+	if (t->slept)
+		call_touch(s, s->state, cpu);
+	if (t->queued)
+		call_touch(s, HL_STATE_RUNQUEUE, cpu);
+	if (t->throttled)
+		call_touch(s, HL_STATE_THROTTLED, cpu);
+	return 0;
+}
+
+/* Off the hottest path. */
 __hot void book(struct hl_slot *s, __u8 state, __u64 ns, struct hl_cpu *cpu)
 {
 	if (!ns)
 		return;
-	if (state != HL_STATE_CPU && (s->call_begin || (s->call_flags & HL_CALL_RESTARTS)))
+	if (state != HL_STATE_CPU && has_call(s))
 		call_touch(s, state, cpu); /* `cpu` is what remains of a call */
 	s->state_ns[state & (NR_HL_STATES - 1)] += ns;
 }
@@ -153,6 +176,16 @@ __hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl
 	t->queued -= t->throttled;
 }
 
+/* A wait for a disk: how much of it the request that ended it was queued, and in the device. */
+__hot void ledger_disk(struct hl_slot *s, const struct hl_split *t, struct hl_cell *c, struct hl_cpu *cpu)
+{
+	phases_fit(s->ended_ns, t->slept);
+	if (has_call(s))
+		call_touch(s, HL_STATE_DISK, cpu); /* before its clocks move */
+	phases_add(s->phase_ns, s->ended_ns);
+	phases_add(c->phase_ns, s->ended_ns);
+}
+
 /* A slow wait goes along whole. */
 __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
 {
@@ -176,6 +209,8 @@ __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	w->state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
 	w->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	w->state_ns[HL_STATE_THROTTLED] += t->throttled;
+	if (s->state == HL_STATE_DISK)
+		phases_add(w->phase_ns, s->ended_ns);
 	return slow_emit(s, w, cpu);
 }
 
@@ -196,20 +231,22 @@ __hot int ledger_file(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	c->state_ns[s->state & (NR_HL_STATES - 1)] += t->slept;
 	c->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	c->state_ns[HL_STATE_THROTTLED] += t->throttled;
+	if (s->state == HL_STATE_DISK)
+		phases_add(c->phase_ns, s->ended_ns);
 	return 0;
 }
 
 /* What not every wait needs. One call for all of it: each more of them takes from the stack, of
  * which older kernels have no more than this. */
-__global int ledger_more(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
+__global int ledger_more(struct hl_slot *s, const struct hl_split *t, struct hl_cell *c, struct hl_cpu *cpu)
 {
-	struct hl_ctl *ctl = ctl_get();
-
-	if (!s || !t || !cpu || !ctl)
+	if (!s || !t || !c || !cpu)
 		return 0;
-	if (t->off >= ctl->slow_ns)
+	if (s->state == HL_STATE_DISK)
+		ledger_disk(s, t, c, cpu);
+	if (t->off >= cpu->slow_ns)
 		ledger_slow(s, t, cpu);
-	if (ctl->files && s->detail == HL_DETAIL_FILE)
+	if (cpu->files && s->detail == HL_DETAIL_FILE)
 		ledger_file(s, t, cpu);
 	return 0;
 }
@@ -217,13 +254,12 @@ __global int ledger_more(struct hl_slot *s, const struct hl_split *t, struct hl_
 /* Count the wait, and send it along when it was slow. */
 __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cpu)
 {
-	struct hl_ctl *ctl = ctl_get();
 	bool other = false;
 	struct hl_cell *c;
 
 	c = cell_again(HL_KEY(s->pid, s->nr, s->state, s->abi, HL_OP_WAIT), s->proc_start, cpu->id,
 		       &s->wait_hint, &other);
-	if (!c || !ctl)
+	if (!c)
 		return;
 	cell_add(c, t->off);
 	if (t->slept)
@@ -231,9 +267,11 @@ __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cp
 	c->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	if (t->throttled)
 		c->state_ns[HL_STATE_THROTTLED] += t->throttled;
-	cpu->waits_other += other;
-	if (t->off >= ctl->slow_ns || (ctl->files && s->detail == HL_DETAIL_FILE))
-		ledger_more(s, t, cpu);
+	if (other)
+		cpu->waits_other++;
+	if (t->off >= cpu->slow_ns || s->state == HL_STATE_DISK ||
+	    (cpu->files && s->detail == HL_DETAIL_FILE))
+		ledger_more(s, t, c, cpu);
 }
 
 /* A thread's first time on a CPU since it has a ledger. That of one that was forked begins
@@ -286,9 +324,12 @@ __hot void ledger_back(struct hl_slot *s, const struct hl_arrival *a, struct hl_
 	ledger_split(s, a, t);
 	ledger_count(s, t, cpu);
 	slot_lock(s);
-	book(s, s->state, t->slept, cpu);
-	book(s, HL_STATE_RUNQUEUE, t->queued, cpu);
-	book(s, HL_STATE_THROTTLED, t->throttled, cpu);
+	if (has_call(s))
+		call_touch_all(s, t, cpu);
+	s->state_ns[s->state & (NR_HL_STATES - 1)] += t->slept;
+	s->state_ns[HL_STATE_RUNQUEUE] += t->queued;
+	if (t->throttled)
+		s->state_ns[HL_STATE_THROTTLED] += t->throttled;
 	ledger_runs(s, a, t->delay);
 	slot_unlock(s);
 }
@@ -382,7 +423,7 @@ __hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *
 	if (p->sched_info.last_arrival > s->since)
 		ledger_missed(p, s, now, cpu);
 	else if (now >= s->since)
-		book(s, HL_STATE_CPU, now - s->since, cpu);
+		s->state_ns[HL_STATE_CPU] += now - s->since;
 	s->since = now;
 	s->run_delay = p->sched_info.run_delay;
 	s->ran = p->se.sum_exec_runtime;

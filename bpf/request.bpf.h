@@ -174,8 +174,8 @@ __global int count_process(const struct hl_request *r, const struct request_time
 		return 0;
 	cell_add_shared(c, t->queue + t->device);
 	__sync_fetch_and_add(&c->state_ns[HL_STATE_DISK], t->queue + t->device);
-	__sync_fetch_and_add(&c->queue, t->queue);
-	__sync_fetch_and_add(&c->device, t->device);
+	__sync_fetch_and_add(&c->phase_ns[HL_BLOCK_QUEUE], t->queue);
+	__sync_fetch_and_add(&c->phase_ns[HL_BLOCK_DEVICE], t->device);
 	__sync_fetch_and_add(&c->bytes, r->bytes);
 	if (t->failed)
 		__sync_fetch_and_add(&c->errors, 1);
@@ -196,6 +196,9 @@ __global int request_end(struct hl_request *r, struct request_times *t, struct h
 	t->queue = r->issued - r->queued;
 	t->device = now - r->issued;
 	t->sequential = r->bytes && is_sequential(r);
+	cpu->ended_ns[HL_BLOCK_QUEUE] = t->queue;
+	cpu->ended_ns[HL_BLOCK_DEVICE] = t->device;
+	cpu->ended_at = now; /* who is woken next on this CPU waited for it: see woken_by_disk */
 	count_phase(r, t, cpu, HL_BLOCK_QUEUE);
 	count_phase(r, t, cpu, HL_BLOCK_DEVICE);
 	if (!r->below)

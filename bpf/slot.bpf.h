@@ -114,6 +114,8 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->restarts = s->call_gen = s->gate = 0;
 	s->open_states = s->call_flags = 0;
 	__builtin_memset(s->state_ns, 0, sizeof(s->state_ns));
+	__builtin_memset(s->phase_ns, 0, sizeof(s->phase_ns));
+	__builtin_memset(s->ended_ns, 0, sizeof(s->ended_ns));
 }
 
 /*

@@ -32,7 +32,8 @@
 /*
  * A slot is at tid & mask of hl_slots, or in task storage where that one is taken.
  * Only the hook named writes a member; seq is odd while sched_switch writes, so that a
- * reader sees whole values. Six cache lines; a call that does not sleep touches the first.
+ * reader sees whole values. Seven cache lines; a call that does not sleep touches the first, and
+ * the last is for waits for a disk.
  */
 struct hl_slot {
 	/* who: at claim */
@@ -101,6 +102,12 @@ struct hl_slot {
 	__u64 open_ns[HL_CALL_STATES];    /* the clock of that state when the call first touched it */
 	__u64 restart_begin, restart_end; /* monotonic; begin 0: none */
 	__u64 restart_ns; /* waited in its parts before a signal handler's calls came between */
+
+	/* what it waited for a disk, by enum hl_block_phase */
+	__u64 phase_ns[NR_HL_BLOCK_PHASES];      /* clocks, as state_ns: sched_switch */
+	__u64 open_phase_ns[NR_HL_BLOCK_PHASES]; /* those when the call first did: sched_switch */
+	__u64 ended_ns[NR_HL_BLOCK_PHASES];      /* of the request whose end woke it: sched_waking */
+	__u64 pad[2];
 };
 
 #define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
@@ -142,8 +149,8 @@ struct hl_cell {
 	__u32 pad;
 	__u64 state_ns[NR_HL_STATES];
 	__u32 hist[HL_HIST_CELLS];
-	/* of block requests: time queued, and in the device */
-	__u64 queue, device;
+	/* of block requests and of waits for a disk, by enum hl_block_phase */
+	__u64 phase_ns[NR_HL_BLOCK_PHASES];
 	__u64 bytes, sequential;
 	__u64 pad2[4];
 };
@@ -181,11 +188,13 @@ struct hl_split {
 	__u64 delay; /* what the scheduler's count of queued time has grown by */
 };
 
-/* Counters only grow. Each is written by its CPU. */
+/* What user space sets stands here for each CPU: a hook has its CPU's at hand anyway. Counters only
+ * grow. Each is written by its CPU. */
 struct hl_cpu {
 	__u64 id;      /* which CPU this is; set by user space */
 	__u32 running; /* where in hl_slots the thread is that came last, if it is there at all */
-	__u32 pad;
+	__u32 files;   /* what is done to files is counted file by file; set by user space */
+	__u64 slow_ns; /* from what duration on an operation is slow; set by user space */
 	__u64 call_enter;
 	__u64 waits_seen;
 	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
@@ -208,7 +217,9 @@ struct hl_cpu {
 	/* sched_switch's: there is no room on its stack */
 	struct hl_arrival arrival;
 	struct hl_split split;
-	__u64 pad2[6];
+	/* the last block request that ended here, by CLOCK_MONOTONIC */
+	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
+	__u64 pad2[2];
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -271,7 +282,6 @@ struct hl_cfg {
 #define HL_MAX_CGROUPS   8
 
 struct hl_ctl {
-	__u64 slow_ns;
 	__u32 calls_gen; /* grows with each attachment of the calls tier */
 	__u32 gate;      /* see HL_GATE_SHUT */
 	__u32 filter;
@@ -279,8 +289,6 @@ struct hl_ctl {
 	__u32 pool_next; /* first cell that was never handed out */
 	__u32 look;      /* the calls tier only counts how many there are */
 	__u32 found;     /* all threads that were there before have their homes */
-	__u32 files;     /* what is done to files is counted file by file */
-	__u32 pad;
 	__u64 free_head; /* kernel takes here … */
 	__u64 free_tail; /* … user space gives back there: never to wrap, for the ring's size is no power of
 			    two */
@@ -289,7 +297,7 @@ struct hl_ctl {
 	__u64 blocked_ns; /* from what age on a thread is blocked */
 };
 
-_Static_assert(sizeof(struct hl_slot) == 384, "128 Ki slots are 48 MiB");
+_Static_assert(sizeof(struct hl_slot) == 448, "128 Ki slots are 56 MiB");
 _Static_assert(__builtin_offsetof(struct hl_slot, since) == 64, "a slot's first line is the calls'");
 _Static_assert(sizeof(struct hl_cell) % 64 == 0, "cell is whole cache lines");
 _Static_assert(sizeof(struct hl_cpu) % 64 == 0, "per-CPU counters do not share lines");

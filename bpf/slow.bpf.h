@@ -83,7 +83,8 @@ struct slow_what {
 	__u64 duration, object, arg;
 	__u64 ago; /* it ended so long ago */
 	__s64 result;
-	__u64 state_ns[NR_HL_STATES]; /* the breakdown */
+	__u64 state_ns[NR_HL_STATES];       /* the breakdown */
+	__u64 phase_ns[NR_HL_BLOCK_PHASES]; /* of its time in `disk` */
 	__u16 nr;
 	__u8 op, state, abi, detail;
 	__u32 flags, restarts;
@@ -134,6 +135,8 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 	r->file = w->file;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		r->state_ns[i] = w->state_ns[i];
+	r->queue_ns = w->phase_ns[HL_BLOCK_QUEUE];
+	r->device_ns = w->phase_ns[HL_BLOCK_DEVICE];
 	slow_detail(r, w->detail, w->object, w->arg);
 	if (!w->awake)
 		slow_waker(r, s, w->state);

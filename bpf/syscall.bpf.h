@@ -104,12 +104,19 @@ out:
 
 /* ---- exit --------------------------------------------------------------------------- */
 
-/* The breakdown of the call that ends: ns by state; cpu is what the waits leave. The waits
+__hot void call_phases(struct hl_slot *s, struct slow_what *w)
+{
+	for (int i = 0; i < NR_HL_BLOCK_PHASES; i++)
+		w->phase_ns[i] = s->phase_ns[i] - s->open_phase_ns[i];
+}
+
+/* The breakdown of the call that ends, into w: ns by state; cpu is what the waits leave. The waits
  * are on the run queue's clock, which may lag where the scheduler skipped its update: what
  * they have too much is taken from the longest. Of an interrupted call only the longest wait
  * of each part is known; the rest, with the handler's time, is `other`. */
-static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *ns)
+static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, struct slow_what *w)
 {
+	__u64 *ns = w->state_ns;
 	bool gapped = !s->restart_begin && (s->call_flags & HL_CALL_GAPPED);
 	__u64 waited = 0, most = 0, d;
 	__u8 longest = 0, st;
@@ -125,6 +132,8 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 		d = s->state_ns[st] - s->open_ns[i];
 		ns[st] += d;
 		waited += d;
+		if (st == HL_STATE_DISK)
+			call_phases(s, w);
 		if (ns[st] > most) {
 			most = ns[st];
 			longest = st;
@@ -135,6 +144,7 @@ static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, __u64 *n
 	if (waited < duration)
 		ns[gapped || s->open_states > HL_CALL_STATES ? HL_STATE_OTHER : HL_STATE_CPU] +=
 			duration - waited;
+	phases_fit(w->phase_ns, ns[HL_STATE_DISK]);
 	return 0;
 }
 
@@ -199,14 +209,14 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 static __noinline int call_whole(struct hl_slot *s, struct hl_cell *c, struct hl_cpu *cpu, struct call_end *e)
 {
 	struct slow_room *room = slow_room_get(cpu);
-	struct hl_ctl *ctl = ctl_get();
 
-	if (!room || !ctl)
+	if (!room)
 		return 0;
-	call_breakdown(s, e->duration, room->what.state_ns);
+	call_breakdown(s, e->duration, &room->what);
 	for (int i = 0; i < NR_HL_STATES; i++)
 		c->state_ns[i] += room->what.state_ns[i];
-	if (e->duration >= ctl->slow_ns)
+	phases_add(c->phase_ns, room->what.phase_ns);
+	if (e->duration >= cpu->slow_ns)
 		call_slow(bpf_get_current_task_btf(), s, e, room, cpu);
 	return 0;
 }
@@ -221,12 +231,12 @@ static __noinline int call_of_file(struct hl_slot *s, struct hl_cpu *cpu, struct
 	room = slow_room_get(cpu);
 	if (!room)
 		return 0;
-	call_breakdown(s, e->duration, room->what.state_ns);
+	call_breakdown(s, e->duration, &room->what);
 	return file_call(s, &room->what, e->duration, e->ret, cpu);
 }
 
 /* Count one whole call. One that never left the CPU is all `cpu`. */
-__hot void call_count(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu, struct call_end *e)
+__hot void call_count(struct hl_slot *s, struct hl_cpu *cpu, struct call_end *e)
 {
 	__u64 key = HL_KEY(s->pid, s->call_nr, 0, s->call_abi, HL_OP_SYSCALL);
 	__u32 hint = s->call_nr * 3u / 2 % HL_HINTS; /* spreads the calls that servers make in turn */
@@ -240,11 +250,11 @@ __hot void call_count(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu,
 	c->errors += (__u64)e->ret >= (__u64)-HL_MAX_ERRNO;
 	if (other)
 		cpu->calls_other++;
-	if (!s->open_states && !(s->call_flags & HL_CALL_GAPPED) && e->duration < ctl->slow_ns)
+	if (!s->open_states && !(s->call_flags & HL_CALL_GAPPED) && e->duration < cpu->slow_ns)
 		c->state_ns[HL_STATE_CPU] += e->duration;
 	else
 		call_whole(s, c, cpu, e);
-	if (ctl->files)
+	if (cpu->files)
 		call_of_file(s, cpu, e);
 }
 
@@ -261,7 +271,7 @@ __hot void call_orphan(struct hl_slot *s, bool first, struct hl_cpu *cpu)
 }
 
 /* The interrupted call did not come back: the program saw EINTR. */
-static __noinline int call_interrupted(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu)
+static __noinline int call_interrupted(struct hl_slot *s, struct hl_cpu *cpu)
 {
 	struct call_end e = {
 		.duration = s->restart_end - s->restart_begin,
@@ -278,19 +288,19 @@ static __noinline int call_interrupted(struct hl_slot *s, struct hl_ctl *ctl, st
 	cpu->call_restarted--; /* its last part was the call's end after all */
 	if (s->restarts)
 		s->restarts--;
-	call_count(s, ctl, cpu, &e);
+	call_count(s, cpu, &e);
 	restart_forget(s);
 	s->call = call;
 	return 0;
 }
 
 /* A signal handler returned: to a call that comes back, or behind one that it interrupted? */
-__hot void call_sigreturn(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu, struct pt_regs *regs)
+__hot void call_sigreturn(struct hl_slot *s, struct hl_cpu *cpu, struct pt_regs *regs)
 {
 	if ((__u32)regs_sp(regs) != s->restart_sp)
 		return;
 	if ((__u32)REGS_IP(regs) == s->restart_ip)
-		call_interrupted(s, ctl, cpu);
+		call_interrupted(s, cpu);
 	else if ((__u32)REGS_IP(regs) == s->restart_ip - HL_SYSCALL_INSN)
 		s->call_flags |= HL_CALL_BACK;
 }
@@ -329,9 +339,9 @@ static __noinline int call_ends(struct pt_regs *regs, long ret, struct hl_ctl *c
 		return 0;
 	}
 	if (s->restart_begin && is_sigreturn(s))
-		call_sigreturn(s, ctl, cpu, regs);
+		call_sigreturn(s, cpu, regs);
 	e.duration = now - begin;
-	call_count(s, ctl, cpu, &e);
+	call_count(s, cpu, &e);
 	return 0;
 }
 
@@ -363,7 +373,7 @@ __hot void call_exit(struct pt_regs *regs, long ret, bool hold)
 		if (now < begin)
 			cpu->calls_clock++;
 		else
-			call_count(s, ctl, cpu, &e);
+			call_count(s, cpu, &e);
 	} else if (!is_shut(s, ctl)) {
 		call_ends(regs, ret, ctl, cpu);
 	}

@@ -159,13 +159,12 @@ __global int uring_count(const struct hl_uring *r, const struct uring_end *e, st
 
 __global int uring_count_file(const struct hl_uring *r, const struct uring_end *e, struct hl_cpu *cpu)
 {
-	struct hl_ctl *ctl = ctl_get();
 	struct hl_file_id id = {};
 	struct hl_cell *c;
 	__u32 cell;
 	int at;
 
-	if (!r || !e || !cpu || !ctl || !ctl->files)
+	if (!r || !e || !cpu || !cpu->files)
 		return 0;
 	id.pid = r->pid;
 	id.start = r->start;

@@ -104,6 +104,12 @@ def reads_once(f):
     # what is not the request is the call's way in and out
     f.check(block["p50_ns"] <= call["p50_ns"], f"a request takes {block['p50_ns']}, the call {call['p50_ns']}")
     f.near(block["queue_ns"] + block["device_ns"], block["total_ns"], "queue and device are all of it", 0.1, 0)
+    wait = of_fio(h.doc, "wait", "pread64")
+    f.near(wait["queue_ns"] + wait["device_ns"], wait["time_ns"]["disk"], "of the waits in either", 5, 0)
+    # the request is with the device while its thread is still on its way to sleep
+    f.check(block["device_ns"] / 2 <= wait["device_ns"] <= block["device_ns"] * 1.02,
+            f"in the device: {wait['device_ns']} as waits see it, {block['device_ns']} as requests do")
+    f.same([call[k] for k in ("queue_ns", "device_ns")], [wait[k] for k in ("queue_ns", "device_ns")], "of the calls")
     f.check(totals(h.doc, "disks", "reads", part) + lost >= read["total_ios"], "reads of the disk")
 
 
@@ -296,6 +302,7 @@ def limited():
         f.check(rows[0]["device_ns"] < rows[0]["queue_ns"] / 10, f"in the device: {rows[0]['device_ns']}")
         for o, w in zip(sorted(mine, key=lambda o: o["pid"]), sorted(waits, key=lambda o: o["pid"])):
             f.near(o["queue_ns"] + o["device_ns"], w["total_ns"], f"requests of {o['pid']}, as long as its waits", 10, 20 * MS)
+            f.near(w["queue_ns"], o["queue_ns"], f"in the queue, as waits of {o['pid']} see it", 10, 20 * MS)
 
 
 @test("a device that makes no requests has a row, of the bios that it took, charged to who made them")

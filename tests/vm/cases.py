@@ -291,10 +291,14 @@ def all_above(row, phase, ns):
     return not hist["zero_count"] and 2 ** ((hist["offset"] + first + 1) / 8) >= ns
 
 
-def waited(f, doc, count, ns):
-    """Some dd had at least so many waits for a disk in read, so long together."""
+def waited(f, doc, count, ns, phase):
+    """Some dd had at least so many waits for a disk in read, so long together, and in that phase."""
     rows = [o for o in doc.ops(None, "wait", "read") if o["comm"] == "dd" and o["state"] == "disk"]
     f.check(any(o["count"] >= count and o["total_ns"] >= count * ns for o in rows), f"waits of dd in read: {rows}")
+    long = [o for o in rows if o["total_ns"] >= count * ns]
+    f.check(all(o.get(phase, 0) >= 0.8 * o["total_ns"] for o in long), f"of which {phase}: {long}")
+    slow = [o for o in doc["slow"] if o["comm"] == "dd" and o.get("state") == "disk" and o["duration_ns"] >= ns]
+    f.check(slow and sum(o.get(phase, 0) >= 0.8 * o["duration_ns"] for o in slow) >= 0.8 * len(slow), f"slow ones: {slow[:2]}")
 
 
 @case("dm-delay", "a delay of dm-delay is in that device, and in none of those above and below",
@@ -318,7 +322,7 @@ def dm_delay(f, out):
            "what is on what")
     f.same({r["name"]: r.get("label") for r in doc["disks"] if r["name"] in ("dm-0", "dm-1")},
            {"dm-0": "slow", "dm-1": "fast"}, "labels")
-    waited(f, doc, 20, SLOW)
+    waited(f, doc, 20, SLOW, "device_ns")
     # who reads a volume is charged for that, and not for what the volume does below as well
     f.same(sorted(o["count"] for o in doc.ops(None, "block", "read") if o["comm"] == "dd"), [20, 50], "reads of dd")
     f.same(doc.acct("block")["lost"], 0, "lost")
@@ -331,7 +335,7 @@ def null_blk(f, out):
     f.same({k: r["count"] for k, r in got.items()}, {"nullb2": 20, "nullb1": 20}, "reads")
     f.check(all_above(got["nullb2"], "device", SLOW), f"the delayed ones took {got['nullb2']}")
     f.check(got["nullb2"]["queue_p50_ns"] < SLOW and got["nullb1"]["device_p50_ns"] < SLOW, f"{got}")
-    waited(f, doc, 20, SLOW)
+    waited(f, doc, 20, SLOW, "device_ns")
     f.same(doc.acct("block")["lost"], 0, "lost")
 
 
@@ -373,7 +377,7 @@ def limited(name, disk, what):
         mine = [o for o in doc.ops(None, "block", "read") if o["comm"] == "dd"]
         f.same([o["count"] for o in mine], [20, 20], "reads of the two")
         f.check(all(o["queue_ns"] > o["device_ns"] for o in mine), f"in the queue and in the device: {mine}")
-        waited(f, doc, 15, 40 * MS)
+        waited(f, doc, 15, 40 * MS, "queue_ns")
         f.same({r["name"]: r.get("below") for r in doc["disks"] if r["name"] == disk},
                {disk: "nullb3" if disk != "nullb3" else None}, "what is on what")
 

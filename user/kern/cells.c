@@ -12,7 +12,7 @@
 struct cell_last {
 	uint64_t count, errors, total;
 	uint64_t state_ns[NR_HL_STATES];
-	uint64_t queue, device, bytes, sequential;
+	uint64_t phase_ns[NR_HL_BLOCK_PHASES], bytes, sequential;
 	uint32_t hist[HL_HIST_CELLS];
 };
 
@@ -88,14 +88,33 @@ static uint64_t add_buckets(struct live *l, const struct hl_cell *c, struct cell
 		(r)->abi = HL_KEY_ABI((c)->key);                                                             \
 	} while (0)
 
+uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was)
+{
+	return take(&c->bytes, &was->bytes);
+}
+
+uint64_t cells_take_phase(const struct hl_cell *c, struct cell_last *was, enum hl_block_phase phase)
+{
+	return take(&c->phase_ns[phase], &was->phase_ns[phase]);
+}
+
+/* Is there more to say of an operation than an OP does? */
+static bool has_io(const struct hl_cell *c, const struct cell_last *was)
+{
+	for (int i = 0; i < NR_HL_BLOCK_PHASES; i++)
+		if (seen(&c->phase_ns[i]) != was->phase_ns[i])
+			return true;
+	return seen(&c->bytes) != was->bytes;
+}
+
 static void send_io(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
 	struct hl_rec_op_io *r = LIVE_BEGIN(l, OP_IO, op_io);
 
 	SET_KEY(l, r, c);
-	r->queue_ns = take(&c->queue, &was->queue);
-	r->device_ns = take(&c->device, &was->device);
-	r->bytes = take(&c->bytes, &was->bytes);
+	r->queue_ns = cells_take_phase(c, was, HL_BLOCK_QUEUE);
+	r->device_ns = cells_take_phase(c, was, HL_BLOCK_DEVICE);
+	r->bytes = cells_take_bytes(c, was);
 	live_emit(l);
 }
 
@@ -110,11 +129,6 @@ uint64_t cells_fill_op(struct live *l, const struct hl_cell *c, struct cell_last
 	return r->count;
 }
 
-uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was)
-{
-	return take(&c->bytes, &was->bytes);
-}
-
 static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
 	struct hl_rec_op *r;
@@ -125,7 +139,7 @@ static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_las
 	n = cells_fill_op(l, c, was, r);
 	SET_KEY(l, r, c);
 	live_emit(l);
-	if (seen(&c->device) != was->device || seen(&c->bytes) != was->bytes)
+	if (has_io(c, was))
 		send_io(l, c, was);
 	return n;
 }

@@ -34,7 +34,8 @@ void files_fini(struct live *l)
 void live_set_files(struct live *l, bool on)
 {
 	l->files.on = on;
-	__atomic_store_n(&l->sh.ctl->files, on, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
+		__atomic_store_n(&l->sh.cpus[i].files, on, __ATOMIC_RELAXED);
 }
 
 static struct hl_rec_file *begin_file(struct live *l, const struct hl_file_entry *f, uint32_t number)
@@ -111,6 +112,8 @@ uint64_t files_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 	r->o.abi = HL_KEY_ABI(c->key);
 	r->file = number;
 	r->bytes = cells_take_bytes(c, was);
+	r->queue_ns = cells_take_phase(c, was, HL_BLOCK_QUEUE);
+	r->device_ns = cells_take_phase(c, was, HL_BLOCK_DEVICE);
 	live_emit(l);
 	return n;
 }

@@ -167,6 +167,7 @@ bool cells_scarce(const struct live *l);
 /* What moved in a cell, into a record; returns how many events it holds. */
 uint64_t cells_fill_op(struct live *l, const struct hl_cell *c, struct cell_last *was, struct hl_rec_op *r);
 uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was);
+uint64_t cells_take_phase(const struct hl_cell *c, struct cell_last *was, enum hl_block_phase phase);
 
 /* ---- files.c ------------------------------------------------------------------- */
 

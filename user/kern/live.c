@@ -129,7 +129,7 @@ static void set_ctl(struct live *l)
 
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
 		l->sh.cpus[i].id = i;
-	ctl->slow_ns = l->cfg.slow_ns;
+	live_set_slow(l, l->cfg.slow_ns);
 	ctl->blocked_ns = l->cfg.blocked_ns;
 	ctl->gate = 2; /* no slot's */
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
@@ -414,6 +414,7 @@ bool live_calls_on(const struct live *l)
 int live_set_slow(struct live *l, uint64_t slow_ns)
 {
 	l->cfg.slow_ns = slow_ns;
-	__atomic_store_n(&l->sh.ctl->slow_ns, slow_ns, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
+		__atomic_store_n(&l->sh.cpus[i].slow_ns, slow_ns, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -259,8 +259,8 @@ int file_op_apply(struct model *m, const struct hl_rec *rec)
 	struct op *o = op_of(m, rec->pid, r->o.proc_start, key, f);
 
 	op_take(o, &r->o, rec_file_buckets(r));
-	io_add(&o->io, 0, 0, r->bytes);
-	io_add(&o->ivl_io, 0, 0, r->bytes);
+	io_add(&o->io, r->queue_ns, r->device_ns, r->bytes);
+	io_add(&o->ivl_io, r->queue_ns, r->device_ns, r->bytes);
 	file_drop(m, f);
 	return 0;
 }

@@ -54,7 +54,8 @@ struct thread_row {
 
 struct heat; /* see snap.h */
 
-/* Of block requests: time queued and in the device, and bytes. */
+/* Of block requests: time queued and in the device, and bytes. Of waits for a disk: the same of the
+ * requests that ended them, as far as the wait saw it. */
 struct op_io {
 	uint64_t queue_ns, device_ns, bytes;
 };
@@ -112,7 +113,8 @@ struct slow_row {
 	uint32_t flags;   /* HL_SLOW_* */
 	int64_t result;   /* meaningful without HL_SLOW_NO_RESULT */
 	uint64_t time[NR_HL_STATES];
-	uint8_t waker; /* enum hl_waker */
+	uint64_t queue_ns, device_ns; /* of time[HL_STATE_DISK], as of struct op_io; both 0: not known */
+	uint8_t waker;                /* enum hl_waker */
 	uint32_t waker_pid, waker_tid;
 	const char *waker_comm;
 	uint8_t detail;          /* enum hl_detail */

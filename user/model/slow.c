@@ -37,6 +37,8 @@ static void slow_fill(struct model *m, struct slow *s, const struct hl_rec_slow 
 		.waker = r->waker,
 		.waker_pid = r->waker_pid,
 		.waker_tid = r->waker_tid,
+		.queue_ns = r->queue_ns,
+		.device_ns = r->device_ns,
 		.in_progress = r->h.kind == HL_KIND_NOW,
 	};
 	for (int i = 0; i < NR_HL_STATES; i++)

@@ -92,6 +92,7 @@ static const struct field file_operation_fields[] = {
 	OP_TIMES
 	OP_ERRORS(field_u64)
 	OP_STATES
+	OP_PHASES
 	{ "container", "CONTAINER", "container or pod of the process", field_str, OP_AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, OP_AT(cgroup),
@@ -170,6 +171,7 @@ static const struct field file_fields[] = {
 	OP_TIMES
 	OP_ERRORS(get_measured)
 	OP_STATES
+	OP_PHASES
 	{ "times_of", "TIMES OF", "operations: calls were counted, times are theirs; waits: they were not, "
 	  "times are those of the waits", get_times_of, .flags = FIELD_ASC, .width = 10, .type = VAL_STR },
 	{ "container", "CONTAINER", "container or pod of the processes, where they share it", field_str,

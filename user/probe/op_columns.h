@@ -21,6 +21,7 @@ void get_op_quantile(const struct field *f, const void *row, struct val *out); /
 void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out);
 /* A request of io_uring has no thread whose states it could have. */
 void get_op_states(const struct field *f, const void *row, struct val *out);
+void get_op_phase(const struct field *f, const void *row, struct val *out);
 bool op_hidden(const void *row); /* most of it is waiting for work */
 
 /* clang-format off */
@@ -81,6 +82,20 @@ bool op_hidden(const void *row); /* most of it is waiting for work */
 	{ "time_ns", "STATES", "where the time went, by state", get_op_states, OP_AT(total),             \
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 12,     \
 	  .type = VAL_STATES },
+
+#define OP_IO(name, title, help, get, member, unit_)                                                     \
+	{ "interval." name, title, help ", in the interval", get, OP_AT(ivl_io.member), .unit = unit_,   \
+	  .flags = FIELD_WIDE | FIELD_IVL, .width = 7, .type = VAL_U64 },                                \
+	{ name, title, help " since start", get, OP_AT(io.member), .unit = unit_,                        \
+	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 7, .type = VAL_U64 },
+
+/* Of requests, or of waits for a disk: what of those was neither was before the request that ended
+ * the wait began. */
+#define OP_PHASES                                                                                        \
+	OP_IO("queue_ns", "QUEUE", "of the time in disk, while the request that ended it was queued",    \
+	      get_op_phase, queue_ns, UNIT_NS)                                                           \
+	OP_IO("device_ns", "DEVICE", "of the time in disk, while that request was in the device",        \
+	      get_op_phase, device_ns, UNIT_NS)
 
 #define OP_HISTOGRAM                                                                                     \
 	{ "histogram", "DURATIONS", "how many took how long", field_hist, OP_AT(hist), .unit = UNIT_NS,  \

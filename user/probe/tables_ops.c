@@ -125,19 +125,25 @@ void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out
 }
 
 /* What only block requests have. */
-static void get_op_io(const struct field *f, const void *row, struct val *out)
+static void get_op_bytes(const struct field *f, const void *row, struct val *out)
 {
 	*out = (struct val){};
 	if (((const ROW *)row)->op == HL_OP_BLOCK)
 		val_set_u64(out, u64_at(f, row));
 }
 
+/* Neither is known of an operation that waited for no disk, or where nobody saw what ended it. */
+void get_op_phase(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+	const struct op_io *io = f->flags & FIELD_IVL ? &r->ivl_io : &r->io;
+
+	*out = (struct val){};
+	if (r->op == HL_OP_BLOCK || io->queue_ns || io->device_ns)
+		val_set_u64(out, u64_at(f, row));
+}
+
 /* clang-format off */
-#define OP_IO(name, title, help, get, member, unit_)                                                    \
-	{ "interval." name, title, help ", in the interval", get, AT(ivl_io.member), .unit = unit_,     \
-	  .flags = FIELD_WIDE | FIELD_IVL, .width = 7, .type = VAL_U64 },                               \
-	{ name, title, help " since start", get, AT(io.member), .unit = unit_,                          \
-	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 7, .type = VAL_U64 },
 
 static const struct field operation_fields[] = {
 	{ "name", "CALL", "what was called; (user): waits outside any call", field_str, AT(name),
@@ -162,9 +168,8 @@ static const struct field operation_fields[] = {
 	OP_TIMES
 	OP_ERRORS(field_u64)
 	OP_STATES
-	OP_IO("queue_ns", "QUEUE", "of it, time that disk requests were queued", get_op_io, queue_ns, UNIT_NS)
-	OP_IO("device_ns", "DEVICE", "of it, time that they were in the device", get_op_io, device_ns, UNIT_NS)
-	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_io, bytes, UNIT_BYTES)
+	OP_PHASES
+	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_bytes, bytes, UNIT_BYTES)
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
@@ -270,6 +275,15 @@ static void get_slow_result(const struct field *f, const void *row, struct val *
 	*out = (struct val){};
 	if (!r->in_progress && !(r->flags & HL_SLOW_NO_RESULT))
 		*out = (struct val){ .type = VAL_I64, .i = r->result };
+}
+
+static void get_slow_phase(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->queue_ns || r->device_ns)
+		val_set_u64(out, u64_at(f, row));
 }
 
 static void get_detail_kind(const struct field *f, const void *row, struct val *out)
@@ -385,6 +399,12 @@ static const struct field slow_fields[] = {
 	  .width = 7, .type = VAL_I64 },
 	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(time), .unit = UNIT_NS,
 	  .flags = FIELD_WIDE, .width = 12 },
+	{ "queue_ns", "QUEUE", "of the time in disk, while the request that ended it was queued",
+	  get_slow_phase, AT(queue_ns), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_RARE, .width = 7,
+	  .type = VAL_U64 },
+	{ "device_ns", "DEVICE", "of the time in disk, while that request was in the device",
+	  get_slow_phase, AT(device_ns), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_RARE, .width = 7,
+	  .type = VAL_U64 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),

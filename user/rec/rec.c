@@ -66,7 +66,6 @@ static const struct field slow_fields[] = {
 	COMM(slow, waker_comm),
 	COMM(slow, comm),
 	PAD(slow, pad),
-	PAD(slow, pad2),
 	END,
 };
 static const struct field acct_fields[] = {
