@@ -190,13 +190,14 @@ enum hl_waker {
 	X(1, FILE, "file") /* path in the tail; dev and ino */                                               \
 	X(2, PEER, "peer") /* family, addresses, ports */                                                    \
 	X(3, LOCK, "lock") /* addr: the futex word */                                                        \
-	X(4, COUNT, "fds") /* addr: how many descriptors were waited on */
+	X(4, COUNT, "fds") /* addr: how many descriptors were waited on */                                   \
+	X(5, DISK, "disk") /* a block request's: dev; addr: sector; its name in the tail, as a path */
 
 enum hl_detail {
 #define X(id, NAME, key) HL_DETAIL_##NAME = id,
 	HL_DETAILS(X)
 #undef X
-		NR_HL_DETAILS = 5,
+		NR_HL_DETAILS = 6,
 };
 
 /* ---- records ------------------------------------------------------------- */
@@ -230,8 +231,8 @@ struct hl_rec {
 	X(5, THREAD_END, thread_end, 176)                                                                    \
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
-	X(8, SLOW, slow, 344)                                                                                \
-	X(9, NOW, slow, 344)                                                                                 \
+	X(8, SLOW, slow, 352)                                                                                \
+	X(9, NOW, slow, 352)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
@@ -388,12 +389,13 @@ struct hl_rec_disk_op {
 	__u64 max_ns; /* since start */
 	__u32 first;
 	__u32 nr_buckets;
-	__u64 pad2;
+	__u64 requeues; /* times that the driver gave one back; of the phase QUEUE */
 };
 
 #define HL_FILE_DELETED  (1u << 0) /* it has no name any more */
 #define HL_FILE_PATH_CUT (1u << 1) /* the path was longer than could be taken: its head is missing */
 #define HL_FILE_GONE     (1u << 2) /* no FILE_OP has this number from now on */
+#define HL_FILE_BY_NAME  (1u << 3) /* it was named, not opened: the path is as the program gave it */
 
 /* A file as one process knows it, by a number that the FILE_OPs after it have. Renamed, or
  * deleted, it is another one. Tail: its path, as in the mount namespace of the process. */
@@ -466,6 +468,7 @@ struct hl_rec_slow {
 	/* of state_ns[DISK]: the part in which the requests whose ends woke it were queued, and were
 	 * in the device. Both 0: not known. What is left was before those requests began. */
 	__u64 queue_ns, device_ns;
+	__u64 bytes; /* of a block request */
 };
 
 /* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then

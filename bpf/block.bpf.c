@@ -33,7 +33,9 @@
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/bio.bpf.h"
+#include "bpf/slow_request.bpf.h"
 
+#define HL_EIO          5
 #define HL_MAX_REQUESTS 16384
 #define HL_MAX_BIOS     8192
 
@@ -81,8 +83,8 @@ static __noinline struct hl_request *request_make(__u64 key)
 }
 
 /* The request's entry: begun now, unless it is one that is queued already. anew: whatever the
- * entry says, for a request that was merged into another has no end. */
-__hot struct hl_request *request_begin(struct request *rq, __u64 now, bool anew)
+ * entry says, for a request that was merged into another has no end. ctx: the program's. */
+__hot struct hl_request *request_begin(void *ctx, struct request *rq, __u64 now, bool anew)
 {
 	__u64 key = (__u64)rq;
 	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
@@ -97,6 +99,10 @@ __hot struct hl_request *request_begin(struct request *rq, __u64 now, bool anew)
 	r->issued = 0;
 	r->nr = request_nr(rq->cmd_flags, rq->__data_len);
 	bio_becomes(rq->bio, r);
+	request_by(r);
+	r->noted = now;
+	if (now < slow_disk_until && rq->bio) /* it is not said yet which partition it is of */
+		submitter_note(ctx, key, bio_dev(rq->bio), now);
 	if (nr_bios && !r->below) {
 		key = (__u64)rq->bio;
 		r->below = bpf_map_lookup_elem(&bios, &key) != NULL; /* handed on as it is */
@@ -108,14 +114,14 @@ __hot struct hl_request *request_begin(struct request *rq, __u64 now, bool anew)
 SEC("?tp_btf/block_io_start")
 int BPF_PROG(block_io_start, struct request *rq)
 {
-	request_begin(rq, bpf_ktime_get_ns(), true);
+	request_begin(ctx, rq, bpf_ktime_get_ns(), true);
 	return 0;
 }
 
 SEC("tp_btf/block_rq_insert")
 int BPF_PROG(block_rq_insert, struct request *rq)
 {
-	request_begin(rq, bpf_ktime_get_ns(), false);
+	request_begin(ctx, rq, bpf_ktime_get_ns(), false);
 	return 0;
 }
 
@@ -127,7 +133,7 @@ int BPF_PROG(block_rq_issue, struct request *rq)
 
 	if (HL_REQ_OP(rq->cmd_flags) == HL_REQ_OP_FLUSH) /* for others, which are counted */
 		return 0;
-	r = request_begin(rq, now, false);
+	r = request_begin(ctx, rq, now, false);
 	if (!r)
 		return 0;
 	/* merging may have made it longer */
@@ -145,8 +151,10 @@ int BPF_PROG(block_rq_requeue, struct request *rq)
 	__u64 key = (__u64)rq;
 	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
 
-	if (r && r->state == REQUEST_ISSUED)
+	if (r && r->state == REQUEST_ISSUED) {
 		r->state = REQUEST_QUEUED;
+		count_requeue(r);
+	}
 	return 0;
 }
 
@@ -162,11 +170,21 @@ int BPF_PROG(block_rq_merge, struct request *rq)
 	return 0;
 }
 
+/* request: its address, or its bio's. */
+static __noinline int request_done(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu,
+				   __u64 request)
+{
+	request_end(r, t, cpu);
+	if (!r->below && t->queue + t->device >= cpu->slow_ns)
+		request_slow(r, t, cpu, &request);
+	return 0;
+}
+
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int bytes)
 {
 	struct hl_cpu *cpu = this_cpu();
-	struct request_times t = { .failed = error != 0 };
+	struct request_times t = { .error = error };
 	__u64 key = (__u64)rq;
 	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
 
@@ -186,7 +204,7 @@ int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int byte
 		return 0;
 	}
 	__sync_fetch_and_add(&cpu->block_seen, 1);
-	return request_end(r, &t, cpu);
+	return request_done(r, &t, cpu, key);
 }
 
 /* The end of the kernel's own account of it, a moment later: for those whose completion no
@@ -202,7 +220,7 @@ int BPF_PROG(block_io_done, struct request *rq)
 	if (!cpu || !r || r->state != REQUEST_ISSUED)
 		return 0;
 	__sync_fetch_and_add(&cpu->block_seen, 1);
-	return request_end(r, &t, cpu);
+	return request_done(r, &t, cpu, key);
 }
 
 /* Does the device take bios as they come, and make no requests of them? */
@@ -212,7 +230,7 @@ __hot bool takes_bios(struct bio *bio)
 }
 
 /* All of it is in the device, for what it does inside with it nobody tells. */
-static __noinline int bio_begin(struct bio *bio)
+static __noinline int bio_begin(void *ctx, struct bio *bio)
 {
 	struct hl_request fresh = { .state = REQUEST_ISSUED }, *was;
 	struct hl_cpu *cpu = this_cpu();
@@ -234,6 +252,10 @@ static __noinline int bio_begin(struct bio *bio)
 	} else {
 		fresh.by = owner_of(bio, fresh.nr);
 	}
+	request_by(&fresh);
+	fresh.noted = fresh.issued;
+	if (fresh.noted < slow_disk_until)
+		submitter_note(ctx, key, fresh.dev, fresh.noted);
 	was = bpf_map_lookup_elem(&bios, &key);
 	if (was) {
 		if (was->state == REQUEST_ISSUED)
@@ -250,7 +272,7 @@ static __noinline int bio_begin(struct bio *bio)
 SEC("tp_btf/block_bio_queue")
 int BPF_PROG(block_bio_queue, struct bio *bio)
 {
-	return takes_bios(bio) ? bio_begin(bio) : bio_comes(bio);
+	return takes_bios(bio) ? bio_begin(ctx, bio) : bio_comes(bio);
 }
 
 /* Before a limit may hold it back. */
@@ -289,7 +311,7 @@ int BPF_PROG(block_bio_frontmerge, struct bio *bio)
 SEC("tp_btf/block_bio_complete")
 int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 {
-	struct request_times t = { .failed = bio->bi_status != 0 };
+	struct request_times t = { .error = bio->bi_status ? -HL_EIO : 0 };
 	struct hl_cpu *cpu = this_cpu();
 	__u64 key = (__u64)bio;
 	struct hl_request *r;
@@ -303,7 +325,7 @@ int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 		return 0;
 	if (r->state == REQUEST_ISSUED) {
 		__sync_fetch_and_add(&cpu->block_seen, 1);
-		request_end(r, &t, cpu);
+		request_done(r, &t, cpu, key);
 	}
 	if (!bpf_map_delete_elem(&bios, &key))
 		__sync_fetch_and_add(&nr_bios, -1);

@@ -91,50 +91,95 @@
 
 /*
  * Calls whose time belongs to a file. X(x86-64, ia32, asm-generic, which): which argument is
- * its descriptor, or whether the result is; ON_BYTES: the result counts bytes.
+ * its descriptor, or whether the result is; BY_*: which argument is its name; ON_BYTES: the result
+ * counts bytes.
  */
 #define HL_FILE_LIST(X)                                                                                      \
-	X(0, 3, 63, ON_FIRST | ON_BYTES)      /* read */                                                     \
-	X(17, 180, 67, ON_FIRST | ON_BYTES)   /* pread64 */                                                  \
-	X(19, 145, 65, ON_FIRST | ON_BYTES)   /* readv */                                                    \
-	X(295, 333, 69, ON_FIRST | ON_BYTES)  /* preadv */                                                   \
-	X(327, 378, 286, ON_FIRST | ON_BYTES) /* preadv2 */                                                  \
-	X(1, 4, 64, ON_FIRST | ON_BYTES)      /* write */                                                    \
-	X(18, 181, 68, ON_FIRST | ON_BYTES)   /* pwrite64 */                                                 \
-	X(20, 146, 66, ON_FIRST | ON_BYTES)   /* writev */                                                   \
-	X(296, 334, 70, ON_FIRST | ON_BYTES)  /* pwritev */                                                  \
-	X(328, 379, 287, ON_FIRST | ON_BYTES) /* pwritev2 */                                                 \
-	X(74, 118, 82, ON_FIRST)              /* fsync */                                                    \
-	X(75, 148, 83, ON_FIRST)              /* fdatasync */                                                \
-	X(277, 314, 84, ON_FIRST)             /* sync_file_range */                                          \
-	X(306, 344, 267, ON_FIRST)            /* syncfs */                                                   \
-	X(285, 324, 47, ON_FIRST)             /* fallocate */                                                \
-	X(77, 93, 46, ON_FIRST)               /* ftruncate */                                                \
-	X(-1, 194, -1, ON_FIRST)              /* ftruncate64 */                                              \
-	X(221, 250, 223, ON_FIRST)            /* fadvise64 */                                                \
-	X(187, 225, 213, ON_FIRST)            /* readahead */                                                \
-	X(78, 141, -1, ON_FIRST | ON_BYTES)   /* getdents */                                                 \
-	X(217, 220, 61, ON_FIRST | ON_BYTES)  /* getdents64 */                                               \
-	X(5, 108, 80, ON_FIRST)               /* fstat */                                                    \
-	X(-1, 197, -1, ON_FIRST)              /* fstat64 */                                                  \
-	X(73, 143, 32, ON_FIRST)              /* flock */                                                    \
-	X(91, 94, 52, ON_FIRST)               /* fchmod */                                                   \
-	X(93, 207, 55, ON_FIRST)              /* fchown */                                                   \
-	X(40, 187, 71, ON_SECOND | ON_BYTES)  /* sendfile: from the second descriptor */                     \
-	X(-1, 239, -1, ON_SECOND | ON_BYTES)  /* sendfile64 */                                               \
-	X(275, 313, 76, ON_EITHER | ON_BYTES) /* splice: the other end is a pipe */                          \
-	X(326, 377, 285, ON_THIRD | ON_BYTES) /* copy_file_range: to the second descriptor */                \
-	X(2, 5, -1, ON_RESULT)                /* open */                                                     \
-	X(85, 8, -1, ON_RESULT)               /* creat */                                                    \
-	X(257, 295, 56, ON_RESULT)            /* openat */                                                   \
-	X(437, 437, 437, ON_RESULT)           /* openat2 */
+	X(0, 3, 63, ON_FIRST | ON_BYTES)         /* read */                                                  \
+	X(17, 180, 67, ON_FIRST | ON_BYTES)      /* pread64 */                                               \
+	X(19, 145, 65, ON_FIRST | ON_BYTES)      /* readv */                                                 \
+	X(295, 333, 69, ON_FIRST | ON_BYTES)     /* preadv */                                                \
+	X(327, 378, 286, ON_FIRST | ON_BYTES)    /* preadv2 */                                               \
+	X(1, 4, 64, ON_FIRST | ON_BYTES)         /* write */                                                 \
+	X(18, 181, 68, ON_FIRST | ON_BYTES)      /* pwrite64 */                                              \
+	X(20, 146, 66, ON_FIRST | ON_BYTES)      /* writev */                                                \
+	X(296, 334, 70, ON_FIRST | ON_BYTES)     /* pwritev */                                               \
+	X(328, 379, 287, ON_FIRST | ON_BYTES)    /* pwritev2 */                                              \
+	X(74, 118, 82, ON_FIRST)                 /* fsync */                                                 \
+	X(75, 148, 83, ON_FIRST)                 /* fdatasync */                                             \
+	X(277, 314, 84, ON_FIRST)                /* sync_file_range */                                       \
+	X(306, 344, 267, ON_FIRST)               /* syncfs */                                                \
+	X(285, 324, 47, ON_FIRST)                /* fallocate */                                             \
+	X(77, 93, 46, ON_FIRST)                  /* ftruncate */                                             \
+	X(-1, 194, -1, ON_FIRST)                 /* ftruncate64 */                                           \
+	X(221, 250, 223, ON_FIRST)               /* fadvise64 */                                             \
+	X(187, 225, 213, ON_FIRST)               /* readahead */                                             \
+	X(78, 141, -1, ON_FIRST | ON_BYTES)      /* getdents */                                              \
+	X(217, 220, 61, ON_FIRST | ON_BYTES)     /* getdents64 */                                            \
+	X(5, 108, 80, ON_FIRST)                  /* fstat */                                                 \
+	X(-1, 197, -1, ON_FIRST)                 /* fstat64 */                                               \
+	X(73, 143, 32, ON_FIRST)                 /* flock */                                                 \
+	X(91, 94, 52, ON_FIRST)                  /* fchmod */                                                \
+	X(93, 207, 55, ON_FIRST)                 /* fchown */                                                \
+	X(40, 187, 71, ON_SECOND | ON_BYTES)     /* sendfile: from the second descriptor */                  \
+	X(-1, 239, -1, ON_SECOND | ON_BYTES)     /* sendfile64 */                                            \
+	X(275, 313, 76, ON_EITHER | ON_BYTES)    /* splice: the other end is a pipe */                       \
+	X(326, 377, 285, ON_THIRD | ON_BYTES)    /* copy_file_range: to the second descriptor */             \
+	X(2, 5, -1, ON_RESULT | BY_NAME)         /* open */                                                  \
+	X(85, 8, -1, ON_RESULT | BY_NAME)        /* creat */                                                 \
+	X(257, 295, 56, ON_RESULT | BY_NAME_AT)  /* openat */                                                \
+	X(437, 437, 437, ON_RESULT | BY_NAME_AT) /* openat2 */                                               \
+	X(4, 106, -1, BY_NAME)                   /* stat */                                                  \
+	X(-1, 195, -1, BY_NAME)                  /* stat64 */                                                \
+	X(6, 107, -1, BY_NAME)                   /* lstat */                                                 \
+	X(-1, 196, -1, BY_NAME)                  /* lstat64 */                                               \
+	X(262, -1, 79, BY_NAME_AT)               /* newfstatat */                                            \
+	X(-1, 300, -1, BY_NAME_AT)               /* fstatat64 */                                             \
+	X(332, 383, 291, BY_NAME_AT)             /* statx */                                                 \
+	X(21, 33, -1, BY_NAME)                   /* access */                                                \
+	X(269, 307, 48, BY_NAME_AT)              /* faccessat */                                             \
+	X(439, 439, 439, BY_NAME_AT)             /* faccessat2 */                                            \
+	X(89, 85, -1, BY_NAME)                   /* readlink */                                              \
+	X(267, 305, 78, BY_NAME_AT)              /* readlinkat */                                            \
+	X(137, 99, 43, BY_NAME)                  /* statfs */                                                \
+	X(87, 10, -1, BY_NAME)                   /* unlink */                                                \
+	X(263, 301, 35, BY_NAME_AT)              /* unlinkat */                                              \
+	X(84, 40, -1, BY_NAME)                   /* rmdir */                                                 \
+	X(82, 38, -1, BY_NAME)                   /* rename: the old name */                                  \
+	X(264, 302, 38, BY_NAME_AT)              /* renameat */                                              \
+	X(316, 353, 276, BY_NAME_AT)             /* renameat2 */                                             \
+	X(83, 39, -1, BY_NAME)                   /* mkdir */                                                 \
+	X(258, 296, 34, BY_NAME_AT)              /* mkdirat */                                               \
+	X(133, 14, -1, BY_NAME)                  /* mknod */                                                 \
+	X(259, 297, 33, BY_NAME_AT)              /* mknodat */                                               \
+	X(86, 9, -1, BY_NAME)                    /* link: the old name */                                    \
+	X(265, 303, 37, BY_NAME_AT)              /* linkat: the old name */                                  \
+	X(88, 83, -1, BY_NEW_NAME)               /* symlink */                                               \
+	X(266, 304, 36, BY_NEW_NAME_AT)          /* symlinkat */                                             \
+	X(76, 92, 45, BY_NAME)                   /* truncate */                                              \
+	X(-1, 193, -1, BY_NAME)                  /* truncate64 */                                            \
+	X(90, 15, -1, BY_NAME)                   /* chmod */                                                 \
+	X(268, 306, 53, BY_NAME_AT)              /* fchmodat */                                              \
+	X(92, 212, -1, BY_NAME)                  /* chown */                                                 \
+	X(94, 198, -1, BY_NAME)                  /* lchown */                                                \
+	X(260, 298, 54, BY_NAME_AT)              /* fchownat */                                              \
+	X(280, 320, 88, BY_NAME_AT)              /* utimensat */                                             \
+	X(-1, 412, -1, BY_NAME_AT)               /* utimensat_time64 */                                      \
+	X(80, 12, 49, BY_NAME)                   /* chdir */
 
 #define ON_FIRST  1
 #define ON_SECOND 2
 #define ON_THIRD  3
 #define ON_EITHER 4 /* the first, or else the third */
 #define ON_RESULT 5
-#define ON_BYTES  8 /* added */
+#define ON_WHICH  7 /* the bits of these */
+/* Added: */
+#define ON_BYTES       8
+#define BY_NAME        16  /* the first argument is its name; of an open: where that fails */
+#define BY_NAME_AT     32  /* the second, from the directory on that the first leads to */
+#define BY_NEW_NAME    64  /* the second */
+#define BY_NEW_NAME_AT 128 /* the third, from the second on */
+#define BY_ANY_NAME    (BY_NAME | BY_NAME_AT | BY_NEW_NAME | BY_NEW_NAME_AT)
 
 #define HL_MAX_NR 512 /* above the highest number of any table */
 

@@ -103,16 +103,16 @@ static __noinline int woken_from_disk(struct hl_slot *s, const struct hl_slot *b
 
 	if (bpf_ktime_get_ns() - cpu->ended_at < ENDED_NS)
 		ns = cpu->ended_ns;
-	else if (by && by->state == HL_STATE_DISK && (__s64)(rq_clock(rq) - by->since) < HANDED_ON_NS)
+	else if (by && waits_for_disk(by) && (__s64)(rq_clock(rq) - by->since) < HANDED_ON_NS)
 		ns = by->ended_ns;
 	for (int i = 0; i < NR_HL_BLOCK_PHASES; i++)
 		s->ended_ns[i] = ns ? ns[i] : 0;
 	return 0;
 }
 
-__hot bool waits_for_disk(const struct hl_slot *s)
+__hot bool sleeps_for_disk(const struct hl_slot *s)
 {
-	return s->state == HL_STATE_DISK && (s->flags & HL_SLOT_WAS_ASLEEP);
+	return waits_for_disk(s) && (s->flags & HL_SLOT_WAS_ASLEEP);
 }
 
 /* The waker is not the thread that sched_switch noted last, or none in its own context. */
@@ -128,7 +128,7 @@ static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, const struc
 	} else {
 		s->waker = HL_WAKER_INTERRUPT;
 	}
-	return waits_for_disk(s) ? woken_from_disk(s, own ? slot_find(cur) : NULL, cpu) : 0;
+	return sleeps_for_disk(s) ? woken_from_disk(s, own ? slot_find(cur) : NULL, cpu) : 0;
 }
 
 /* Leaves who woke it, and what its group was out of quota until now: that is no part of its wait
@@ -150,7 +150,7 @@ int sched_waking(__u64 *ctx)
 	s->waker_tid = by->tid;
 	s->waker_pid = by->pid;
 	s->waker = HL_WAKER_THREAD;
-	return waits_for_disk(s) ? woken_from_disk(s, by, cpu) : 0;
+	return sleeps_for_disk(s) ? woken_from_disk(s, by, cpu) : 0;
 }
 
 /* Of every new thread: sched_process_fork tells nothing of those that io_uring and vhost make. */

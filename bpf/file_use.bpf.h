@@ -6,13 +6,12 @@
  * The descriptor is looked up when the call has ended. While a call sleeps another thread may
  * close it and open something else there: then the file is not the one that was slept on, which
  * sched_switch noted, and what was done goes to "(other)". In a call that does not sleep there is
- * next to no time for that.
+ * next to no time for that. A call that has its file's name and no descriptor is in file_name.bpf.h.
  */
 #ifndef HL_FILE_USE_BPF_H
 #define HL_FILE_USE_BPF_H
 
-#include "bpf/files.bpf.h"
-#include "bpf/slow.bpf.h"
+#include "bpf/file_name.bpf.h"
 
 #define AT(nr) ((nr) < 0 ? HL_MAX_NR : (nr))
 #pragma clang diagnostic push
@@ -48,17 +47,25 @@ __hot __u8 file_call_of(__u16 nr, bool compat)
 
 /* ---- counting ----------------------------------------------------------------------- */
 
-/* Where the entry of a file is that the thread has open; as file_find. */
-__hot int file_of(const __u64 *object, struct hl_slot *s, struct hl_cpu *cpu)
+/* Room for what tells a file, with the thread's process filled in. */
+__hot struct hl_file_id *file_id_room(struct hl_slot *s, struct hl_cpu *cpu)
 {
 	__u32 at = cpu->id;
 	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
 
 	if (!room)
-		return HL_NO_FILE;
+		return NULL;
 	room->file.pid = s->pid;
 	room->file.start = s->proc_start;
-	return file_find(object, &room->file);
+	return &room->file;
+}
+
+/* Where the entry of a file is that the thread has open; as file_find. */
+__hot int file_of(const __u64 *object, struct hl_slot *s, struct hl_cpu *cpu)
+{
+	struct hl_file_id *id = file_id_room(s, cpu);
+
+	return id ? file_find(object, id) : HL_NO_FILE;
 }
 
 /* The cell of what the thread did to a file. */
@@ -80,24 +87,48 @@ __hot bool is_fifo(__u64 file)
 }
 
 /* The open file that the call was on; 0: none, or not known. */
-__hot __u64 file_of_call(struct hl_slot *s, __u8 which, __s64 ret, struct pt_regs *regs, bool compat)
+__hot __u64 file_opened(struct hl_slot *s, __u8 which, __s64 ret, const __u64 *a)
 {
-	struct call_args args;
 	__u64 file;
 
+	if (!which)
+		return 0;
 	if (which == ON_RESULT)
 		return ret < 0 ? 0 : fd_file(s->owner, ret);
-	regs_args(regs, compat, args.a, 3);
-	file = fd_file(s->owner, which == ON_SECOND ? args.a[1] : which == ON_THIRD ? args.a[2] : args.a[0]);
+	file = fd_file(s->owner, which == ON_SECOND ? a[1] : which == ON_THIRD ? a[2] : a[0]);
 	if (which == ON_EITHER && file && is_fifo(file))
-		file = fd_file(s->owner, args.a[2]);
+		file = fd_file(s->owner, a[2]);
 	return file;
+}
+
+/* Where the entry of the file is that the call was on: one that it has open, or one that it named.
+ * *file: the open one; 0: none. */
+__hot int file_of_call(struct hl_slot *s, __u8 how, __s64 ret, const struct call_args *args, __u64 *file,
+		       struct hl_cpu *cpu)
+{
+	struct hl_file_id *id;
+	__u64 name;
+	__s32 dirfd;
+	int at;
+
+	*file = file_opened(s, how & ON_WHICH, ret, args->a);
+	if (*file || !(how & BY_ANY_NAME))
+		return file_of(file, s, cpu);
+	id = file_id_room(s, cpu);
+	if (!id || !name_args(how, args->a, &name, &dirfd))
+		return HL_NO_FILE;
+	at = file_named(s, name, dirfd, id);
+	if (at != HL_NO_FILE || dirfd == HL_AT_FDCWD)
+		return at;
+	*file = fd_file(s->owner, dirfd);
+	return file_of(file, s, cpu);
 }
 
 /* The current thread's call has ended. what: its breakdown; NULL: it never left the CPU. */
 __global int file_call(struct hl_slot *s, const struct slow_what *what, __u64 duration, __s64 ret,
 		       struct hl_cpu *cpu)
 {
+	struct call_args args;
 	struct hl_cell *c;
 	bool compat;
 	__u64 file;
@@ -110,11 +141,11 @@ __global int file_call(struct hl_slot *s, const struct slow_what *what, __u64 du
 	how = file_call_of(s->call_nr, compat);
 	if (!how)
 		return 0;
-	file = file_of_call(s, how & ~ON_BYTES, ret, saved_regs(bpf_get_current_task_btf(), s), compat);
-	at = file_of(&file, s, cpu);
+	regs_args(saved_regs(bpf_get_current_task_btf(), s), compat, args.a, 3);
+	at = file_of_call(s, how, ret, &args, &file, cpu);
 	if (at == HL_NO_FILE)
 		return 0;
-	if (what && s->nr == s->call_nr && s->detail == HL_DETAIL_FILE && s->object != file)
+	if (what && file && s->nr == s->call_nr && s->detail == HL_DETAIL_FILE && s->object != file)
 		at = 0;
 	c = file_count(
 		s, HL_KEY(file_owner(at, s->pid), s->call_nr, 0, s->call_abi, HL_CELL_FILE + HL_OP_SYSCALL),

@@ -87,6 +87,22 @@ __hot bool cells_left(void)
 	return ctl && ctl->pool_next - (ctl->free_tail - ctl->free_head) < cfg.nr_cells / 2;
 }
 
+/* Names cost a program nothing, and some ask for thousands: they take half of the places at most. */
+__hot bool names_left(void)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	return ctl && ctl->names_taken - ctl->names_freed <= cfg.file_mask / 2;
+}
+
+__hot void name_taken(void)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	if (ctl)
+		__sync_fetch_and_add(&ctl->names_taken, 1);
+}
+
 /* Whose a cell is: the file's at `at`, or the process's where there was no room. */
 __hot __u32 file_owner(__u32 at, __u32 pid)
 {
@@ -99,15 +115,37 @@ __hot __u32 file_cell(__u64 key, __u64 start, __u32 cpu)
 	return HL_KEY_PID(key) & HL_FILE_NO_ROOM && !cells_left() ? 0 : cell_find(key, start, cpu);
 }
 
-/* A file met for the first time: its entry, with its path. 0: no room. */
-__global int file_meet(const __u64 *object, const struct hl_file_id *id, __u32 hash)
+/* A name as a program gave it. */
+struct file_name {
+	union {
+		char s[HL_GIVEN_ROOM];
+		__u64 w[HL_GIVEN_ROOM / 8];
+	};
+	__u64 len; /* with its NUL */
+};
+
+/* The name as it was given, and behind it the directory where it begins. */
+__hot void file_path(struct hl_file_entry *f, __u64 path, const struct file_name *name)
 {
 	struct path_walk walk = {};
-	struct hl_file_entry *f;
-	__u32 at;
 
-	if (!object || !id || !cells_left())
+	if (name) {
+		bpf_probe_read_kernel(f->path, sizeof(name->s), name->s);
+		walk.used = name->len;
+	}
+	f->path_len = path ? path_of(path, (struct path_room *)f->path, &walk) : walk.used;
+	f->path_flags = walk.flags;
+}
+
+/* A file met for the first time: its entry, with its path. 0: no room. */
+__global int file_meet(const __u64 *path, const struct hl_file_id *id, const struct file_name *name)
+{
+	struct hl_file_entry *f;
+	__u32 hash, at;
+
+	if (!path || !id || !cells_left() || (name && !names_left()))
 		return 0;
+	hash = file_hash(id);
 	for (int i = 0; i < HL_FILE_PROBES; i++) {
 		at = (hash + i) & cfg.file_mask;
 		f = bpf_map_lookup_elem(&hl_files, &at);
@@ -116,8 +154,9 @@ __global int file_meet(const __u64 *object, const struct hl_file_id *id, __u32 h
 		if (f->state || __sync_val_compare_and_swap(&f->state, HL_FILE_FREE, HL_FILE_BUSY))
 			continue;
 		f->id = *id;
-		f->path_len = path_of(*object, (struct path_room *)f->path, &walk);
-		f->path_flags = walk.flags;
+		if (name)
+			name_taken();
+		file_path(f, *path, name);
 		barrier_compiler();
 		f->state = HL_FILE_KNOWN;
 		return at;
@@ -128,16 +167,15 @@ _Static_assert(HL_FILE_PATH == HL_PATH_ROOM, "an entry has room for a path");
 
 #define HL_NO_FILE (-1)
 
-/* Where the entry of a file is that a process has open; 0: there was no room; HL_NO_FILE: it is a
- * pipe, a socket or the like. The address is handed over in memory, where the verifier takes it
- * for a number. id: room for what tells the file; its process is filled in. */
-__global int file_find(const __u64 *object, struct hl_file_id *id)
+/* Where the entry of such a file is; 0: there was no room. path: its address, or the directory's
+ * that its name begins at; in memory, where the verifier takes it for a number. */
+__hot int file_look_up(const __u64 *path, const struct hl_file_id *id, const struct file_name *name)
 {
 	struct hl_file_entry *f;
 	__u32 hash, at;
 
-	if (!object || !id || !file_identify(object, id))
-		return HL_NO_FILE;
+	if (!path || !id)
+		return 0;
 	hash = file_hash(id);
 	for (int i = 0; i < HL_FILE_PROBES; i++) {
 		at = (hash + i) & cfg.file_mask;
@@ -145,7 +183,20 @@ __global int file_find(const __u64 *object, struct hl_file_id *id)
 		if (f && f->state == HL_FILE_KNOWN && file_same(&f->id, id))
 			return at;
 	}
-	return file_meet(object, id, hash);
+	return file_meet(path, id, name);
+}
+
+/* Where the entry of a file is that a process has open; 0: there was no room; HL_NO_FILE: it is a
+ * pipe, a socket or the like. object: its address, in memory. id: room for what tells the file; its process
+ * is filled in. */
+__global int file_find(const __u64 *object, struct hl_file_id *id)
+{
+	__u64 path;
+
+	if (!object || !id || !file_identify(object, id))
+		return HL_NO_FILE;
+	path = path_at(*object);
+	return file_look_up(&path, id, NULL);
 }
 
 #endif

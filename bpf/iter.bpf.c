@@ -262,7 +262,7 @@ __hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slo
 	raw->r.h.size = sizeof(raw->r) + sizeof(raw->path);
 	raw->r.waker = HL_WAKER_UNKNOWN;
 	if (w->detail == HL_DETAIL_FILE && w->object)
-		raw->r.path_len = path_of(w->object, (struct path_room *)raw->path, &walk);
+		raw->r.path_len = path_of(path_at(w->object), (struct path_room *)raw->path, &walk);
 	raw->r.flags |= walk.flags;
 	raw->stack.fate = HL_STACK_NONE;
 	if (raw->r.flags & HL_SLOW_BLOCKED)

@@ -176,12 +176,18 @@ __hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl
 	t->queued -= t->throttled;
 }
 
+/* A wait that a block request may end. */
+__hot bool waits_for_disk(const struct hl_slot *s)
+{
+	return s->state == HL_STATE_DISK || s->state == HL_STATE_FAULT;
+}
+
 /* A wait for a disk: how much of it the request that ended it was queued, and in the device. */
 __hot void ledger_disk(struct hl_slot *s, const struct hl_split *t, struct hl_cell *c, struct hl_cpu *cpu)
 {
 	phases_fit(s->ended_ns, t->slept);
 	if (has_call(s))
-		call_touch(s, HL_STATE_DISK, cpu); /* before its clocks move */
+		call_touch(s, s->state, cpu); /* before its clocks move */
 	phases_add(s->phase_ns, s->ended_ns);
 	phases_add(c->phase_ns, s->ended_ns);
 }
@@ -209,7 +215,7 @@ __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	w->state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
 	w->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	w->state_ns[HL_STATE_THROTTLED] += t->throttled;
-	if (s->state == HL_STATE_DISK)
+	if (waits_for_disk(s))
 		phases_add(w->phase_ns, s->ended_ns);
 	return slow_emit(s, w, cpu);
 }
@@ -231,7 +237,7 @@ __hot int ledger_file(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	c->state_ns[s->state & (NR_HL_STATES - 1)] += t->slept;
 	c->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	c->state_ns[HL_STATE_THROTTLED] += t->throttled;
-	if (s->state == HL_STATE_DISK)
+	if (waits_for_disk(s))
 		phases_add(c->phase_ns, s->ended_ns);
 	return 0;
 }
@@ -242,7 +248,7 @@ __global int ledger_more(struct hl_slot *s, const struct hl_split *t, struct hl_
 {
 	if (!s || !t || !c || !cpu)
 		return 0;
-	if (s->state == HL_STATE_DISK)
+	if (waits_for_disk(s))
 		ledger_disk(s, t, c, cpu);
 	if (t->off >= cpu->slow_ns)
 		ledger_slow(s, t, cpu);
@@ -269,8 +275,7 @@ __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cp
 		c->state_ns[HL_STATE_THROTTLED] += t->throttled;
 	if (other)
 		cpu->waits_other++;
-	if (t->off >= cpu->slow_ns || s->state == HL_STATE_DISK ||
-	    (cpu->files && s->detail == HL_DETAIL_FILE))
+	if (t->off >= cpu->slow_ns || waits_for_disk(s) || (cpu->files && s->detail == HL_DETAIL_FILE))
 		ledger_more(s, t, c, cpu);
 }
 

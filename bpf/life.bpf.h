@@ -74,7 +74,7 @@ __hot int life_exec(struct task_struct *p, __u32 old_tid)
 	x->r.old_tid = old_tid;
 	file = (__u64)BPF_CORE_READ(p, mm, exe_file);
 	if (file)
-		x->r.name_len = path_of(file, &x->path, &walk);
+		x->r.name_len = path_of(path_at(file), &x->path, &walk);
 	from = BPF_CORE_READ(p, mm, arg_start);
 	len = BPF_CORE_READ(p, mm, arg_end) - from;
 	if (len > HL_ARGS_ROOM - 1)

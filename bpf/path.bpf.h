@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The path of an open file, leaf first: names with a NUL each, up to the root of the
- * last mount. User space turns it round. Right after rename and deletion, for it walks
- * the file's own dentries.
+ * A path of the kernel's, of an open file or a directory, leaf first: names with a NUL each, up to the root
+ * of the last mount. User space turns it round. Right after rename and deletion, for it walks the file's own
+ * dentries.
  */
 #ifndef HL_PATH_BPF_H
 #define HL_PATH_BPF_H
@@ -26,19 +26,24 @@ struct path_walk {
 	volatile __u32 used;
 };
 
-/* Fills room; returns the bytes used. */
-__global int path_of(__u64 file, struct path_room *out, struct path_walk *walk)
+/* Where an open file keeps its path: the address of a struct path. */
+__hot __u64 path_at(__u64 file)
+{
+	return file + bpf_core_field_offset(struct file, f_path);
+}
+
+/* Fills room behind what walk says is used; returns the bytes used. path: address of a struct path. */
+__global int path_of(__u64 path, struct path_room *out, struct path_walk *walk)
 {
 	char *room = out ? out->s : NULL;
-	struct dentry *d = LOAD(struct file, file, f_path.dentry), *up;
-	struct vfsmount *vm = LOAD(struct file, file, f_path.mnt);
+	struct dentry *d = LOAD(struct path, path, dentry), *up;
+	struct vfsmount *vm = LOAD(struct path, path, mnt);
 	struct mount *m = (void *)vm - bpf_core_field_offset(struct mount, mnt), *parent;
 	__u64 at;
 	long n;
 
 	if (!room || !walk)
 		return 0;
-	walk->used = 0;
 	if (!LOAD(struct dentry, d, d_hash.pprev) && LOAD(struct dentry, d, d_parent) != d)
 		walk->flags |= HL_SLOW_DELETED;
 	for (int i = 0; i < HL_PATH_DEPTH; i++) {

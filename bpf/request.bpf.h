@@ -28,6 +28,8 @@ struct hl_request {
 	__u64 queued, issued; /* CLOCK_MONOTONIC */
 	__u64 sector;
 	struct hl_owner by;
+	__u64 noted; /* when it was submitted, where its stack was kept */
+	__u32 tid;   /* who submitted it; its process, where another is charged */
 	__u32 dev;
 	__u32 bytes, left;
 	__u16 nr;
@@ -117,7 +119,8 @@ static __noinline int request_lost(void)
 
 struct request_times {
 	__u64 queue, device;
-	__u32 sequential, failed;
+	__s32 error; /* negative; 0: none */
+	__u32 sequential;
 };
 
 __hot bool is_sequential(const struct hl_request *r)
@@ -156,10 +159,24 @@ __global int count_phase(const struct hl_request *r, const struct request_times 
 		return 0;
 	cell_add_shared(c, phase == HL_BLOCK_QUEUE ? t->queue : t->device);
 	__sync_fetch_and_add(&c->bytes, r->bytes);
-	if (t->failed)
+	if (t->error)
 		__sync_fetch_and_add(&c->errors, 1);
 	if (t->sequential)
 		__sync_fetch_and_add(&c->sequential, 1);
+	return 0;
+}
+
+/* The driver gave it back. */
+static __noinline int count_requeue(const struct hl_request *r)
+{
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_cell *c;
+
+	if (!cpu)
+		return 0;
+	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + HL_BLOCK_QUEUE), 0, cpu);
+	if (c)
+		__sync_fetch_and_add(&c->requeues, 1);
 	return 0;
 }
 
@@ -177,9 +194,17 @@ __global int count_process(const struct hl_request *r, const struct request_time
 	__sync_fetch_and_add(&c->phase_ns[HL_BLOCK_QUEUE], t->queue);
 	__sync_fetch_and_add(&c->phase_ns[HL_BLOCK_DEVICE], t->device);
 	__sync_fetch_and_add(&c->bytes, r->bytes);
-	if (t->failed)
+	if (t->error)
 		__sync_fetch_and_add(&c->errors, 1);
 	return 0;
+}
+
+/* Whose thread submits it. */
+__hot void request_by(struct hl_request *r)
+{
+	struct task_struct *cur = bpf_get_current_task_btf();
+
+	r->tid = (__u32)cur->tgid == r->by.pid ? cur->pid : r->by.pid;
 }
 
 __global int request_end(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)

@@ -101,7 +101,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->ran = p->se.sum_exec_runtime;
 	s->throttled = 0;
 	s->cfs_rq = 0;
-	s->object = s->arg = 0;
+	s->object = s->arg = s->fault = 0;
 	s->nr = HL_NR_NONE;
 	s->call_key = HL_NR_NONE;
 	s->state = HL_STATE_RUNQUEUE;
@@ -133,7 +133,7 @@ static __noinline struct hl_slot *slot_take_place(struct task_struct *p, __u64 n
 }
 
 /* As slot_take_place, else a home in task storage: where allocating is safe. */
-static __noinline struct hl_slot *slot_take(struct task_struct *p, __u64 now)
+static __noinline __attribute__((unused)) struct hl_slot *slot_take(struct task_struct *p, __u64 now)
 {
 	struct hl_slot *s = slot_take_place(p, now);
 

@@ -33,7 +33,7 @@
  * A slot is at tid & mask of hl_slots, or in task storage where that one is taken.
  * Only the hook named writes a member; seq is odd while sched_switch writes, so that a
  * reader sees whole values. Seven cache lines; a call that does not sleep touches the first, and
- * the last is for waits for a disk.
+ * the last is for waits for a disk and a page.
  */
 struct hl_slot {
 	/* who: at claim */
@@ -107,7 +107,9 @@ struct hl_slot {
 	__u64 phase_ns[NR_HL_BLOCK_PHASES];      /* clocks, as state_ns: sched_switch */
 	__u64 open_phase_ns[NR_HL_BLOCK_PHASES]; /* those when the call first did: sched_switch */
 	__u64 ended_ns[NR_HL_BLOCK_PHASES];      /* of the request whose end woke it: sched_waking */
-	__u64 pad[2];
+
+	__u64 fault; /* address of its last page fault, while files are counted */
+	__u64 pad;
 };
 
 #define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
@@ -152,7 +154,8 @@ struct hl_cell {
 	/* of block requests and of waits for a disk, by enum hl_block_phase */
 	__u64 phase_ns[NR_HL_BLOCK_PHASES];
 	__u64 bytes, sequential;
-	__u64 pad2[4];
+	__u64 requeues;
+	__u64 pad2[3];
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
@@ -212,6 +215,7 @@ struct hl_cpu {
 	__u64 missed;       /* switch-outs that no tracepoint told of */
 	__u64 targets_lost; /* children of targets that are none, for want of room */
 	__u64 block_seen, block_full, block_unpaired, block_clock;
+	__u64 slow_requests, slow_requests_lost;
 	__u64 files_seen;
 	__u64 uring_seen, uring_full, uring_unpaired, uring_clock, uring_files;
 	/* sched_switch's: there is no room on its stack */
@@ -219,7 +223,6 @@ struct hl_cpu {
 	struct hl_split split;
 	/* the last block request that ended here, by CLOCK_MONOTONIC */
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
-	__u64 pad2[2];
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -240,7 +243,8 @@ struct hl_file_id {
 enum hl_file_state { HL_FILE_FREE, HL_FILE_BUSY, HL_FILE_KNOWN, HL_FILE_RETIRED };
 
 #define HL_FILE_PATH   512
-#define HL_FILE_PROBES 8
+#define HL_GIVEN_ROOM  256 /* of a name that a program gave */
+#define HL_FILE_PROBES 16
 
 /* Open-addressed in hl_files; the first one is nobody's. Taken by the kernel, given back by user
  * space when the process is gone, or has not used it for long, and its cells were drained. */
@@ -250,7 +254,8 @@ struct hl_file_entry {
 	__u32 path_flags; /* HL_SLOW_*, as path_of leaves them */
 	__u32 path_len;
 	__u32 pad;
-	char path[HL_FILE_PATH]; /* leaf first, as path_of leaves it */
+	char path[HL_FILE_PATH]; /* leaf first, as path_of leaves it; by name: that as it was given, and
+				    then its directory's so */
 };
 
 #define HL_ROOM_BYTES 384 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
@@ -289,6 +294,9 @@ struct hl_ctl {
 	__u32 pool_next; /* first cell that was never handed out */
 	__u32 look;      /* the calls tier only counts how many there are */
 	__u32 found;     /* all threads that were there before have their homes */
+	/* entries of files that were named and not opened: the kernel's count of those taken, and user
+	 * space's of those given back */
+	__u32 names_taken, names_freed;
 	__u64 free_head; /* kernel takes here … */
 	__u64 free_tail; /* … user space gives back there: never to wrap, for the ring's size is no power of
 			    two */

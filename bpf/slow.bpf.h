@@ -162,7 +162,7 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 		slow_fill(&raw->r, s, w, now);
 		raw->r.h.size = sizeof(*raw);
 		raw->r.seq = cpu->slow_seen;
-		raw->r.path_len = path_of(w->object, &raw->path, &walk);
+		raw->r.path_len = path_of(path_at(w->object), &raw->path, &walk);
 		raw->r.flags |= walk.flags;
 		bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
 		return 0;

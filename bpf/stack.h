@@ -34,6 +34,21 @@ struct hl_stack_raw {
 	__u64 ip[HL_STACK_FRAMES]; /* innermost first */
 };
 
+/* Where a block request came from. */
+#define HL_SUBMITTER_FRAMES HL_STACK_FRAMES
+
+struct hl_submitter {
+	__u64 begin; /* when it was submitted, CLOCK_MONOTONIC */
+	__u64 nr;
+	__u64 ip[HL_SUBMITTER_FRAMES]; /* innermost first */
+};
+
+/* From block's hooks: one slow request. */
+struct hl_request_raw {
+	struct hl_rec_slow r; /* its size is of both */
+	struct hl_submitter by;
+};
+
 struct hl_now_raw {
 	struct hl_rec_slow r; /* its size is of itself and the path */
 	char path[HL_NOW_PATH];

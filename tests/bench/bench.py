@@ -8,6 +8,7 @@ import signal
 import sys
 
 import basis
+import disk
 import loops
 import own
 import servers
@@ -19,6 +20,7 @@ TABLES = (
     ("waits", loops.waits, "pipe ping-pong: the ledger, floor, runqlat, offcputime, bpftrace"),
     ("redis", servers.redis, "throughput that a Redis server loses"),
     ("postgres", servers.postgres, "throughput that a PostgreSQL server loses"),
+    ("disk", disk.disk, "reads that fio gets from the disk: biolatency, biosnoop where it can be attached"),
     ("start", own.start, "time to the first complete frame"),
     ("idle", own.idle, "own CPU on an idle host, a frame a second"),
     ("rate", own.rate, "own CPU, losses and memory at 300,000 system calls a second"),

@@ -61,6 +61,7 @@ def wait_for_port(port, process, seconds=20):
 
 class Server:
     """begin(), run(count) -> operations per second, end(). count is what run_seconds take."""
+    watched = WATCHED
 
     def __init__(self, bench):
         self.bench, self.port, self.process = bench, free_port(), None
@@ -106,6 +107,16 @@ class Server:
         # a process for each connection is counted when it is gone
         time.sleep(REAP_SECONDS)
         return speed, 1e6 * (self.cpu_s() - before) / self.count
+
+    def limits(self, bench, repetitions):
+        bounds = [median_bounds(v)[0] for v in losses(repetitions, DEFAULT)]
+        rows = [("hostlat: lower 95 % bound of the loss, worst repetition", max(bounds, default=None), LOSS_LIMIT, " %")]
+        for peer in ("syscount -L", "bpftrace calls"):
+            theirs = total_median(repetitions, peer)
+            if theirs is not None:
+                rows.append((f"hostlat --calls=on: median loss, to that of {peer}",
+                             total_median(repetitions, CALLS), round(theirs, 2), " %"))
+        bench.limits(rows)
 
     def client(self, argv, pattern):
         """Runs the client and returns the numbers that pattern finds in what it says."""
@@ -205,7 +216,7 @@ def pair(bench, server, how):
 def repetition(bench, server, number, gone):
     """(loss, more CPU time) in % by name, each pair printed and kept."""
     todo = []
-    for name, how, full, quick in WATCHED:
+    for name, how, full, quick in server.watched:
         todo += [(name, how)] * bench.rounds(full, quick)
     got = {}
     print(f"   repetition {number + 1}: operations per second and the server's CPU time of one, untraced and traced")
@@ -232,9 +243,9 @@ def losses(repetitions, name):
     return [[loss for loss, _ in r[name]] for r in repetitions if name in r]
 
 
-def show(repetitions):
+def show(watched, repetitions):
     rows = []
-    for name, *_ in WATCHED:
+    for name, *_ in watched:
         each = losses(repetitions, name)
         if not each:
             continue
@@ -252,17 +263,6 @@ def total_median(repetitions, name):
     return median(every) if every else None
 
 
-def limits(bench, repetitions):
-    bounds = [median_bounds(v)[0] for v in losses(repetitions, DEFAULT)]
-    rows = [("hostlat: lower 95 % bound of the loss, worst repetition", max(bounds, default=None), LOSS_LIMIT, " %")]
-    for peer in ("syscount -L", "bpftrace calls"):
-        theirs = total_median(repetitions, peer)
-        if theirs is not None:
-            rows.append((f"hostlat --calls=on: median loss, to that of {peer}",
-                         total_median(repetitions, CALLS), round(theirs, 2), " %"))
-    bench.limits(rows)
-
-
 def measure(bench, kind, title):
     for program in kind.needs:
         if not shutil.which(program):
@@ -272,9 +272,9 @@ def measure(bench, kind, title):
     gone = set()
     with kind(bench) as server:
         repetitions = [repetition(bench, server, n, gone) for n in range(count)]
-    print()
-    show(repetitions)
-    limits(bench, repetitions)
+        print()
+        show(kind.watched, repetitions)
+        server.limits(bench, repetitions)
 
 
 def redis(bench):

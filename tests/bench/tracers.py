@@ -99,6 +99,8 @@ TRACERS = {t.name: t for t in (
     Tracer("runqlat", ["runqlat"]),
     Tracer("bpftrace calls", ["bpftrace", "-f", "json", "-e", CALLS_BT], counted_bpftrace),
     Tracer("bpftrace waits", ["bpftrace", "-f", "json", "-e", WAITS_BT]),
+    Tracer("biolatency", ["biolatency"]),
+    Tracer("biosnoop", ["biosnoop"]),
     Tracer("strace -c -f", ["strace", "-c", "-f", "-o", "{out}"], STRACE_ROW, wraps=True, same_cpu=True),
     Tracer("perf trace -s", ["perf", "trace", "-s", "-o", "{out}", "--"], PERF_ROW, wraps=True),
 )}

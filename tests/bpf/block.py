@@ -302,6 +302,9 @@ def limited():
         f.check(rows[0]["device_ns"] < rows[0]["queue_ns"] / 10, f"in the device: {rows[0]['device_ns']}")
         for o, w in zip(sorted(mine, key=lambda o: o["pid"]), sorted(waits, key=lambda o: o["pid"])):
             f.near(o["queue_ns"] + o["device_ns"], w["total_ns"], f"requests of {o['pid']}, as long as its waits", 10, 20 * MS)
+            slow = [s for s in h.doc["slow"] if s["kind"] == "block" and s["pid"] == o["pid"]]
+            f.check(len(slow) >= 15 and all(s["detail"]["disk"] == os.path.basename(p.part) for s in slow), f"slow: {slow[:2]}")
+            f.near(sum(s["queue_ns"] for s in slow), o["queue_ns"], f"queue of the slow requests of {o['pid']}", 10, 20 * MS)
             f.near(w["queue_ns"], o["queue_ns"], f"in the queue, as waits of {o['pid']} see it", 10, 20 * MS)
 
 

@@ -28,8 +28,8 @@ def row(doc, path, **want):
 
 
 def whole(doc, path):
-    """The row of the file itself."""
-    got = [r for r in doc["files"] if r["path"] == path]
+    """The row of the file itself, as it was opened."""
+    got = [r for r in doc["files"] if r["path"] == path and not r["by_name"]]
     check(len(got) == 1, f"{len(got)} files {path}")
     return got[0]
 
@@ -81,7 +81,7 @@ def fsyncs_once(f, direct):
     agree(f, wrote, job["write"]["clat_ns"], f"pwrite64, direct={direct}")
     # the file itself: all that was done to it
     file = whole(doc, path)
-    calls = rows(doc, path, kind="syscall")
+    calls = rows(doc, path, kind="syscall", by_name=False)
     for key in ("count", "bytes", "total_ns", "errors"):
         f.same(file[key], sum(r[key] for r in calls), f"{key} of the file")
     f.same(file["waits"], sum(r["count"] for r in rows(doc, path, kind="wait")), "waits of the file")
@@ -217,10 +217,90 @@ def renamed():
         after = {g["inode"]: g for g in rows(r.doc, f"{d}/after", name="pwrite64")}
         f.same(sorted(g["count"] for g in after.values()), [19, 30], "writes after it, and to its successor")
         old = row(r.doc, f"{d}/before", name="pwrite64")["inode"]
-        files = [g for g in r.doc["files"] if g["path"] == f"{d}/after"]
+        files = [g for g in r.doc["files"] if g["path"] == f"{d}/after" and not g["by_name"]]
         f.same(len(files), 2, "files of that name")
         f.same(sorted(g["deleted"] for g in files), [False, True], "the first one was deleted, the second is there")
         f.check(any(g["deleted"] and g["inode"] == old for g in files), "it is the renamed one that was deleted")
+
+
+BY_NAME = """
+import os, sys
+d = sys.argv[1]
+def fails(what, *a):
+    try: what(*a)
+    except OSError: return
+    raise SystemExit("it did not fail")
+os.chdir(d)
+for i in range(13): fails(os.open, d + "/none", os.O_RDONLY)
+for i in range(7): fails(os.open, "none", os.O_RDONLY)
+for i in range(5): os.mkdir("sub"); os.rmdir("./sub//")
+os.mkdir("sub")
+at = os.open("sub", os.O_RDONLY)
+for i in range(11):
+    os.close(os.open("file", os.O_RDWR | os.O_CREAT, 0o644, dir_fd=at))
+    os.truncate("sub/file", 100)
+    os.rename("file", "other", src_dir_fd=at, dst_dir_fd=at)
+    os.unlink(d + "/sub/./other")
+for i in range(17): os.stat("/" + d + "/sub")
+for i in range(19): os.stat(at)
+for i in range(3): os.symlink("anything", "link"); os.unlink("link")
+os.chroot(d + "/sub")
+os.chdir("/")
+for i in range(23): fails(os.stat, "/nothing")
+"""
+
+
+@test("calls that name a file and do not open it, by the name that they give, and those that fail")
+def by_name():
+    d = live.folder()
+    r = script(BY_NAME, d)
+
+    def count(path, *names, key="count", named=True):
+        return sum(g[key] for g in rows(r.doc, path, by_name=named) if g["name"] in names)
+
+    stats = ("stat", "newfstatat", "statx")
+    with Facts() as f:
+        f.same((count(f"{d}/none", "openat"), count(f"{d}/none", "openat", key="errors")), (20, 20), "opens of what is not there")
+        f.same((count(f"{d}/sub", "mkdir"), count(f"{d}/sub", "rmdir")), (6, 5), "of a directory")
+        f.same(count(f"{d}/sub/file", "openat", named=False), 11, "opens that do not fail are of the file")
+        f.same(count(f"{d}/sub/file", "truncate"), 11, "truncated")
+        f.same(count(f"{d}/sub/file", "renameat", "renameat2", "rename"), 11, "renamed, under the old name")
+        f.same(count(f"{d}/sub/other", "unlink", "unlinkat"), 11, "unlinked")
+        f.same(count(f"{d}/sub", *stats), 17, "asked for by name")
+        f.same(count(f"{d}/sub", "fstat", *stats, named=False), 19, "asked for by descriptor")
+        f.same((count(f"{d}/link", "symlink"), count(f"{d}/link", "unlink")), (3, 3), "symbolic links")
+        f.same((count(f"{d}/sub/nothing", *stats), count(f"{d}/sub/nothing", *stats, key="errors")), (23, 23), "in a chroot")
+        f.same(r.doc.acct("files")["lost"], 0, "lost")
+
+
+MAPPED = """
+import json, mmap, os, random, resource, sys
+path = sys.argv[1]
+f = os.open(path, os.O_RDWR)
+size = os.fstat(f).st_size
+os.fsync(f)
+os.posix_fadvise(f, 0, 0, os.POSIX_FADV_DONTNEED)
+m = mmap.mmap(f, size, prot=mmap.PROT_READ)
+m.madvise(mmap.MADV_RANDOM)
+pages = list(range(0, size, 4096))[:2000]
+random.shuffle(pages)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+for at in pages: m[at]
+print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_majflt - before))
+"""
+
+
+@test("page faults of a mapped file are waits on that file, as many as the kernel counts")
+def mapped():
+    d = live.folder()
+    lay_out(d)
+    r = script(MAPPED, f"{d}/data")
+    major = json.loads(r.out)
+    got = row(r.doc, f"{d}/data", kind="wait", state="fault")
+    with Facts() as f:
+        f.check(major > 1000, f"major faults: {major}")
+        f.check(major * 0.95 <= got["count"] <= major * 1.05, f"waits on the file: {got['count']}, major faults: {major}")
+        f.check(got["device_ns"] >= 0.5 * got["time_ns"]["fault"], f"of that in the device: {got}")
 
 
 LONG = """
@@ -319,13 +399,13 @@ for i in range(n):
 def other():
     d = live.folder()
     n = 1000
-    r = script(MANY, d, n, opts=("--max-files", "128"))
+    r = script(MANY, d, n, opts=("--max-files", "256"))
     mine = [g for g in r.doc["file_operations"] if g["path"].startswith(d + "/f")]
     rest = [g for g in r.doc["file_operations"] if g["path"] == "(other)"]
     files = {g["path"] for g in mine}
     writes = sum(g["count"] for g in mine if g["name"] == "pwrite64")
     with Facts() as f:
-        f.check(20 <= len(files) <= 127, f"files that had room: {len(files)} of 127 places")
+        f.check(20 <= len(files) <= 255, f"files that had room: {len(files)} of 255 places")
         f.same(writes, 3 * len(files), "writes to them")
         f.check(rest, "there is no (other)")
         # what the process did to the others, call by call
@@ -353,7 +433,7 @@ def reuse():
     d = live.folder()
     path = os.path.join(d, "x.json")
     out = live.folder()
-    cmd = [HOSTLAT, "record", "-i", "0.2", "--files", "--calls=on", "--max-files", "256", "-o", path, "--",
+    cmd = [HOSTLAT, "record", "-i", "0.2", "--files", "--calls=on", "--max-files", "512", "-o", path, "--",
            sys.executable, "-c", SHORT.replace("range(400)", "range(100)").replace("import os, sys",
            "import os, sys, time").replace("    os.wait()", "    os.wait(); time.sleep(0.02)"), out]
     p = subprocess.run(cmd, capture_output=True, text=True, timeout=60)
@@ -383,7 +463,7 @@ for i in range(40): use(f"g{i}")
 def idle():
     d, out = live.folder(), live.folder()
     path = os.path.join(d, "x.json")
-    p = subprocess.run([HOSTLAT, "record", "-i", "0.2", "--files", "--calls=on", "--max-files", "128", "-o", path, "--",
+    p = subprocess.run([HOSTLAT, "record", "-i", "0.2", "--files", "--calls=on", "--max-files", "256", "-o", path, "--",
                         sys.executable, "-c", IDLE, out], capture_output=True, text=True, timeout=60)
     same(p.returncode, 0, f"status: {p.stderr[-300:]}")
     with open(path, encoding="utf-8") as f:

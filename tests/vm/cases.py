@@ -334,6 +334,15 @@ def null_blk(f, out):
     got = reads(doc)
     f.same({k: r["count"] for k, r in got.items()}, {"nullb2": 20, "nullb1": 20}, "reads")
     f.check(all_above(got["nullb2"], "device", SLOW), f"the delayed ones took {got['nullb2']}")
+    whole = [o for o in doc["slow"] if o["kind"] == "block"]
+    f.same({(o["comm"], o["name"], o["detail"]["disk"], o["detail"]["bytes"], o["result"]) for o in whole},
+           {("dd", "read", "nullb2", 4096, 0)}, "slow requests")
+    f.same(len(whole), 20, "how many")
+    f.check(all(o["device_ns"] >= SLOW and o["queue_ns"] < SLOW for o in whole), f"where the time went: {whole[0]}")
+    # the first one found no disk that was known to be slow
+    stacks = {s["id"]: {x.get("function") for x in s["frames"]} for s in doc["stacks"]}
+    seen = [stacks.get(o.get("kernel_stack")) for o in whole]
+    f.check(sum(s is not None and "blk_mq_submit_bio" in s and "ksys_read" in s for s in seen) == 19, f"submitters: {seen[:3]}")
     f.check(got["nullb2"]["queue_p50_ns"] < SLOW and got["nullb1"]["device_p50_ns"] < SLOW, f"{got}")
     waited(f, doc, 20, SLOW, "device_ns")
     f.same(doc.acct("block")["lost"], 0, "lost")

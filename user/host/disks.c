@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -86,6 +87,21 @@ static ssize_t read_of(uint32_t dev, const char *file, char *buf, size_t size)
 
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", dev_major(dev), dev_minor(dev), file);
 	return file_read_line(path, buf, size);
+}
+
+void disk_name(uint32_t dev, char name[DISK_NAME_LEN])
+{
+	char path[PATH_ROOM], target[512], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", dev_major(dev), dev_minor(dev));
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return;
+	target[n] = '\0';
+	slash = strrchr(target, '/');
+	if (slash)
+		snprintf(name, DISK_NAME_LEN, "%.*s", DISK_NAME_LEN - 1, slash + 1);
 }
 
 static uint64_t number_of(uint32_t dev, const char *file)

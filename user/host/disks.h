@@ -26,6 +26,9 @@ int disk_stat_parse(const char **at, struct disk_stat *s);
 /* A number for the devices that the lines are of, and their names: another one when any comes or goes. */
 uint64_t disk_set(const char *stats);
 
+/* The name of a device, from sysfs; as it was where that is not there. */
+void disk_name(uint32_t dev, char name[DISK_NAME_LEN]);
+
 /* What changes seldom: when devices come and go, or are given other parts. */
 struct disk_about {
 	uint32_t whole; /* the disk that a partition is of; its own number for a disk */

@@ -12,7 +12,7 @@
 struct cell_last {
 	uint64_t count, errors, total;
 	uint64_t state_ns[NR_HL_STATES];
-	uint64_t phase_ns[NR_HL_BLOCK_PHASES], bytes, sequential;
+	uint64_t phase_ns[NR_HL_BLOCK_PHASES], bytes, sequential, requeues;
 	uint32_t hist[HL_HIST_CELLS];
 };
 
@@ -159,6 +159,7 @@ static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_l
 	r->total_ns = take(&c->total, &was->total);
 	r->bytes = take(&c->bytes, &was->bytes);
 	r->sequential = take(&c->sequential, &was->sequential);
+	r->requeues = take(&c->requeues, &was->requeues);
 	n = r->count;
 	live_emit(l);
 	return n;

@@ -79,6 +79,15 @@ static void send(struct live *l, const struct disk_stat *s, const struct disk *d
 	live_emit(l);
 }
 
+const char *disks_name(struct live *l, uint32_t dev)
+{
+	struct disk *d = disk_get(l, dev);
+
+	if (d && !d->was.name[0]) /* newer than the last tick */
+		disk_name(dev, d->was.name);
+	return d && d->was.name[0] ? d->was.name : NULL;
+}
+
 void disks_send(struct live *l)
 {
 	__free char *text = xmalloc(STATS_ROOM);

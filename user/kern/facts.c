@@ -227,9 +227,9 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	calls -= MIN(calls, l->tier.skipped + open_calls(l));
 	send_acct(l, HL_CLASS_CALLS, calls, l->cells.counted[HL_OP_SYSCALL], lost);
 	memset(lost, 0, sizeof(lost));
-	lost[HL_LOSS_RING_FULL] = c.slow_lost;
+	lost[HL_LOSS_RING_FULL] = c.slow_lost + c.slow_requests_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;
-	send_acct(l, HL_CLASS_SLOW, c.slow_seen, l->slow_delivered, lost);
+	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests, l->slow_delivered, lost);
 	lost[HL_LOSS_RING_FULL] = c.life_lost;
 	lost[HL_LOSS_RECURSION] = skipped_life(l);
 	lost[HL_LOSS_DAMAGED] = 0;

@@ -34,6 +34,9 @@ void files_fini(struct live *l)
 void live_set_files(struct live *l, bool on)
 {
 	l->files.on = on;
+	l->files.ever |= on;
+	if (l->nr_links) /* else live_start does it */
+		parts_of_files(l, on);
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
 		__atomic_store_n(&l->sh.cpus[i].files, on, __ATOMIC_RELAXED);
 }
@@ -60,7 +63,8 @@ static void send_file(struct live *l, const struct hl_file_entry *f, uint32_t nu
 	struct str path = {};
 
 	begin_file(l, f, number);
-	path_turn(&path, f->path, MIN(f->path_len, HL_FILE_PATH), f->path_flags & HL_SLOW_PATH_CUT);
+	(f->id.flags & HL_FILE_BY_NAME ? path_given : path_turn)(
+		&path, f->path, MIN(f->path_len, HL_FILE_PATH), f->path_flags & HL_SLOW_PATH_CUT);
 	rec_add_str(&l->buf, str_get(&path));
 	str_free(&path);
 	live_emit(l);
@@ -165,8 +169,11 @@ static uint32_t count_used(const struct live *l)
 /* Those that were retired at the last tick may be freed at this one. */
 void files_retire(struct live *l)
 {
-	bool scarce = count_used(l) > l->kcfg.file_mask / 4 * 3;
+	bool scarce;
 
+	if (!l->files.ever)
+		return;
+	scarce = count_used(l) > l->kcfg.file_mask / 4 * 3;
 	l->files.tick++;
 	for (uint32_t at = 1; at <= l->kcfg.file_mask; at++) {
 		struct hl_file_entry *f = &l->sh.files[at];
@@ -184,6 +191,8 @@ void files_retire(struct live *l)
 
 void files_reclaim(struct live *l)
 {
+	if (!l->files.ever)
+		return;
 	for (uint32_t at = 1; at <= l->kcfg.file_mask; at++) {
 		struct hl_file_entry *f = &l->sh.files[at];
 		struct file_sent *sent = &l->files.sent[at];
@@ -195,6 +204,8 @@ void files_reclaim(struct live *l)
 			live_emit(l);
 		}
 		l->files.retired -= sent->retired;
+		if (f->id.flags & HL_FILE_BY_NAME)
+			__atomic_fetch_add(&l->sh.ctl->names_freed, 1, __ATOMIC_RELAXED);
 		*sent = (struct file_sent){};
 		__atomic_store_n(&f->state, HL_FILE_FREE, __ATOMIC_RELEASE);
 	}

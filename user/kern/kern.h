@@ -177,7 +177,7 @@ struct files {
 	uint32_t next;          /* number of the next one */
 	uint32_t tick;          /* how many there were */
 	uint32_t retired;       /* places that are to be freed at the next tick */
-	bool on;
+	bool on, ever;          /* now, and since the start */
 };
 
 void files_init(struct live *l);
@@ -205,6 +205,9 @@ struct stacks {
 
 void kstacks_init(struct stacks *s);
 void kstacks_fini(struct stacks *s);
+void stack_skip_tracing(struct live *l, struct hl_stack_raw *raw);
+/* The number of a stack that was taken: sends it first. 0: there are too many distinct ones. */
+uint32_t stack_number(struct live *l, const struct hl_stack_raw *raw);
 /* The number of the stack of a thread's wait: sends it first. 0: there is none, or not yet. */
 uint32_t stack_id(struct live *l, uint32_t tid, const struct hl_stack_raw *raw);
 /* Where in the kernel a wait that is over was, or one within a call: 0: nobody looked then. */
@@ -253,10 +256,11 @@ struct part {
 	char reason[96]; /* why it is not on, or what is less */
 };
 
-enum { PART_BLOCK, PART_URING, NR_PARTS };
+enum { PART_BLOCK, PART_URING, PART_FAULT, NR_PARTS };
 
 void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
 void parts_attach(struct live *l); /* in the order of their lists */
+void parts_of_files(struct live *l, bool on); /* those that only counting of files needs */
 void parts_detach(struct live *l);
 void parts_close(struct live *l);
 
@@ -264,7 +268,8 @@ void parts_close(struct live *l);
 
 void disks_init(struct live *l);
 void disks_fini(struct live *l);
-void disks_send(struct live *l); /* DISK for each whose figures moved */
+void disks_send(struct live *l);                      /* DISK for each whose figures moved */
+const char *disks_name(struct live *l, uint32_t dev); /* NULL: not known, or not yet */
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 

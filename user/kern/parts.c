@@ -15,6 +15,7 @@ static const struct part_desc {
 	const char *name; /* of the object, and of the collector */
 	const char *gives;
 	uint32_t needs; /* HL_CFG_* of the kernel */
+	bool files;     /* attached only while files are counted */
 	const char *progs[PART_PROGS + 1];
 	struct {
 		uint32_t without; /* bits of progs: all of them missing */
@@ -24,7 +25,7 @@ static const struct part_desc {
 	[PART_BLOCK] = {
 		"block",
 		"every request of every disk: in the queue and in the device, and whose it is",
-		0,
+		0, false,
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
@@ -34,8 +35,15 @@ static const struct part_desc {
 	[PART_URING] = {
 		"uring",
 		"every request of io_uring: from its submission to its completion, whose, on which file",
-		HL_CFG_URING,
+		HL_CFG_URING, false,
 		{ "io_uring_complete", "io_uring_queue_async_work", "io_uring_submit_req", "io_uring_submit_sqe" },
+		{},
+	},
+	[PART_FAULT] = {
+		"fault",
+		"the mapped file that a page fault waits for, while files are counted",
+		0, true,
+		{ "page_fault_user", "sched_switch" },
 		{},
 	},
 };
@@ -70,7 +78,7 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 
 	p->name = d->name;
 	p->gives = d->gives;
-	p->state = HL_COLLECTOR_ON;
+	p->state = d->files ? HL_COLLECTOR_OFF : HL_COLLECTOR_ON;
 	if ((l->kcfg.flags & d->needs) != d->needs) {
 		refuse(p, d->progs[0], "this kernel does not tell of which request");
 		return;
@@ -98,6 +106,12 @@ void parts_open(struct live *l)
 		open_one(l, &l->parts[i], &descs[i]);
 }
 
+static void detach_one(struct part *p)
+{
+	while (p->nr_links)
+		bpf_link__destroy(p->links[--p->nr_links]);
+}
+
 static void attach_one(struct part *p, const struct part_desc *d)
 {
 	for (unsigned int i = 0; p->obj.bpf && d->progs[i]; i++) {
@@ -106,8 +120,7 @@ static void attach_one(struct part *p, const struct part_desc *d)
 		if (!bpf_program__autoload(prog))
 			continue;
 		if (object_attach(&p->obj, d->progs[i], &p->links[p->nr_links])) {
-			while (p->nr_links)
-				bpf_link__destroy(p->links[--p->nr_links]);
+			detach_one(p);
 			refuse(p, d->progs[i], "cannot be attached");
 			return;
 		}
@@ -115,17 +128,34 @@ static void attach_one(struct part *p, const struct part_desc *d)
 	}
 }
 
+void parts_of_files(struct live *l, bool on)
+{
+	for (unsigned int i = 0; i < NR_PARTS; i++) {
+		struct part *p = &l->parts[i];
+
+		if (!descs[i].files || p->state == HL_COLLECTOR_UNAVAILABLE)
+			continue;
+		if (!on)
+			detach_one(p);
+		else if (!p->nr_links)
+			attach_one(p, &descs[i]);
+		if (p->state != HL_COLLECTOR_UNAVAILABLE)
+			p->state = p->nr_links ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF;
+	}
+}
+
 void parts_attach(struct live *l)
 {
 	for (unsigned int i = 0; i < NR_PARTS; i++)
-		attach_one(&l->parts[i], &descs[i]);
+		if (!descs[i].files)
+			attach_one(&l->parts[i], &descs[i]);
+	parts_of_files(l, l->files.on);
 }
 
 void parts_detach(struct live *l)
 {
 	for (unsigned int i = 0; i < NR_PARTS; i++)
-		while (l->parts[i].nr_links)
-			bpf_link__destroy(l->parts[i].links[--l->parts[i].nr_links]);
+		detach_one(&l->parts[i]);
 }
 
 void parts_close(struct live *l)

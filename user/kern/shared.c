@@ -15,7 +15,7 @@
 #define CELLS_CPU  256u /* a key needs one on each CPU that it is seen on */
 #define MIN_CELLS  256u
 #define MIN_KEYS   1024u /* of each CPU: all that is done may be done on a few of many */
-#define MAX_FILES  1024u /* that processes have to do with; the rest is "(other)" */
+#define MAX_FILES  4096u /* that processes have to do with; the rest is "(other)" */
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
 
@@ -53,7 +53,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	z->life = LIFE_BYTES;
 	z->files = pow2_at_least(cfg->files ? cfg->files : MAX_FILES);
 	while (!cfg->files && z->files > 64 &&
-	       (uint64_t)z->files * sizeof(struct hl_file_entry) > budget / 32)
+	       (uint64_t)z->files * sizeof(struct hl_file_entry) > budget / 16)
 		z->files /= 2;
 	while (!cfg->ring_bytes && z->ring > 256 << 10 && z->ring + z->life > budget / 8)
 		z->ring /= 2;

@@ -46,6 +46,15 @@ static void name_file(struct live *l, struct hl_rec_slow *r, const struct hl_rec
 	str_free(&path);
 }
 
+/* The disk of a block request, where it has a name already. */
+static void name_disk(struct live *l, struct hl_rec_slow *r)
+{
+	const char *name = disks_name(l, r->detail_dev);
+
+	r->path_len = name ? (uint16_t)strlen(name) : 0;
+	rec_add_bytes(&l->buf, name, r->path_len);
+}
+
 static void send(struct live *l, const struct hl_rec_slow *raw, size_t n, uint32_t stack)
 {
 	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
@@ -57,7 +66,19 @@ static void send(struct live *l, const struct hl_rec_slow *raw, size_t n, uint32
 	r->path_len = 0;
 	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw))
 		name_file(l, r, raw);
+	else if (r->detail == HL_DETAIL_DISK)
+		name_disk(l, r);
 	live_emit(l);
+}
+
+/* Not of a thread: it has the stack of its submitter with it. */
+static void request(struct live *l, const struct hl_request_raw *raw)
+{
+	struct hl_stack_raw stack = { .nr = (uint32_t)MIN(raw->by.nr, (uint64_t)HL_SUBMITTER_FRAMES) };
+
+	memcpy(stack.ip, raw->by.ip, stack.nr * sizeof(*stack.ip));
+	stack_skip_tracing(l, &stack);
+	send(l, &raw->r, sizeof(raw->r), stack.nr ? stack_number(l, &stack) : 0);
 }
 
 void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n)
@@ -65,7 +86,10 @@ void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n)
 	if (n < sizeof(*raw))
 		return;
 	l->slow_delivered++;
-	send(l, raw, n, stack_of_slow(l, raw));
+	if (raw->op == HL_OP_BLOCK && n >= sizeof(struct hl_request_raw))
+		request(l, (const struct hl_request_raw *)raw);
+	else
+		send(l, raw, n, stack_of_slow(l, raw));
 }
 
 void slow_now(struct live *l, const void *item)

@@ -103,8 +103,34 @@ static void send(struct live *l, const struct hl_stack_raw *raw, uint32_t id)
 	str_free(&text);
 }
 
-/* The number of a stack that was taken; 0: there are too many distinct ones. */
-static uint32_t number(struct live *l, const struct hl_stack_raw *raw)
+/* Of what a stack that a program took of itself begins with: the program, and how it was called. */
+#define TRACING_FRAMES 8
+
+static bool is_tracing(const char *function)
+{
+	static const char *const heads[] = { "bpf_trace_run", "__bpf_trace_", "__traceiter_" };
+
+	for (size_t i = 0; function && i < ARRAY_SIZE(heads); i++)
+		if (!strncmp(function, heads[i], strlen(heads[i])))
+			return true;
+	return false;
+}
+
+void stack_skip_tracing(struct live *l, struct hl_stack_raw *raw)
+{
+	struct ksym sym;
+	uint32_t skip = 0;
+
+	for (uint32_t i = 0; i < MIN(raw->nr, TRACING_FRAMES); i++) {
+		ksyms_find(l->stacks.syms, raw->ip[i], &sym);
+		if (is_tracing(sym.function))
+			skip = i + 1;
+	}
+	raw->nr -= skip;
+	memmove(raw->ip, raw->ip + skip, raw->nr * sizeof(*raw->ip));
+}
+
+uint32_t stack_number(struct live *l, const struct hl_stack_raw *raw)
 {
 	struct stacks *s = &l->stacks;
 	struct stack_key key;
@@ -151,7 +177,7 @@ static void take(struct live *l, struct wait *w, const struct hl_stack_raw *raw)
 	bool taken = raw->fate == HL_STACK_TAKEN && raw->nr && raw->nr <= HL_STACK_FRAMES;
 
 	w->pending = false;
-	w->id = taken ? number(l, raw) : 0;
+	w->id = taken ? stack_number(l, raw) : 0;
 	s->delivered += w->id != 0;
 	s->over += taken && !w->id;
 	s->unreadable += !taken;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* What a slow operation was on, in words: a file, a peer, a lock, descriptors. Called by
+/* What a slow operation was on, in words: a file, a peer, a lock, descriptors, a disk. Called by
  * slow.c. Reads a record only; what a path or an address means on this host is for others. */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -115,10 +115,29 @@ static void detail_count(struct model *m, struct slow *s, const struct hl_rec_sl
 	str_addf(text, "%" PRIu64 " fds", (uint64_t)r->detail_addr);
 }
 
+static void detail_disk(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	size_t len;
+	const char *name = rec_slow_path(r, &len);
+
+	len = strnlen(name, len);
+	if (len)
+		str_addn(text, name, len);
+	else
+		str_addf(text, "%u:%u", dev_major(r->detail_dev), dev_minor(r->detail_dev));
+	intern_set(m->interns, &s->disk, text->s, text->len);
+	s->row.dev = r->detail_dev;
+	s->row.sector = r->detail_addr;
+	s->row.bytes = r->bytes;
+	if (r->bytes)
+		str_addf(text, " sector %" PRIu64 ", %" PRIu64 " bytes", (uint64_t)r->detail_addr,
+			 (uint64_t)r->bytes);
+}
+
 static void (*const details[NR_HL_DETAILS])(struct model *m, struct slow *s, const struct hl_rec_slow *r,
 					    struct str *text) = {
 	[HL_DETAIL_NONE] = NULL,        [HL_DETAIL_FILE] = detail_file,   [HL_DETAIL_PEER] = detail_peer,
-	[HL_DETAIL_LOCK] = detail_lock, [HL_DETAIL_COUNT] = detail_count,
+	[HL_DETAIL_LOCK] = detail_lock, [HL_DETAIL_COUNT] = detail_count, [HL_DETAIL_DISK] = detail_disk,
 };
 
 void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec)

@@ -174,8 +174,10 @@ static void file_fill(struct picture *p, struct op_file *to, const struct op *o)
 		to->path = to->id ? "(other)" : NULL;
 		return;
 	}
-	snprintf(to->device, sizeof(to->device), "%u:%u", f->dev >> 8 & 0xfff,
-		 (f->dev & 0xff) | (f->dev >> 12 & 0xfff00));
+	to->by_name = !f->dev && !f->ino;
+	if (!to->by_name)
+		snprintf(to->device, sizeof(to->device), "%u:%u", f->dev >> 8 & 0xfff,
+			 (f->dev & 0xff) | (f->dev >> 12 & 0xfff00));
 	to->generation = f->generation;
 	to->ino = f->ino;
 	to->path = copy(p, f->path);
@@ -263,6 +265,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->path = copy(p, s->path);
 	r->local = copy(p, s->local);
 	r->remote = copy(p, s->remote);
+	r->disk = copy(p, s->disk);
 	r->name = copy(p, s->name);
 	r->stack = stack_copy(p->m, s->stack, p->a, p->stamp);
 }

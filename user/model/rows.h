@@ -67,7 +67,7 @@ struct op_file {
 	uint64_t ino;
 	char device[24];  /* of its file system, "8:1" */
 	const char *path; /* "(other)": of what had no room; NULL: not known */
-	bool deleted, cut;
+	bool deleted, cut, by_name;
 };
 
 struct op_row {
@@ -119,9 +119,9 @@ struct slow_row {
 	const char *waker_comm;
 	uint8_t detail;          /* enum hl_detail */
 	const char *detail_text; /* "/var/lib/x/wal", "tcp 10.0.0.1:5432", "0x7f…"; NULL: none */
-	const char *path, *local, *remote, *protocol; /* the parts, where they apply */
+	const char *path, *local, *remote, *protocol, *disk; /* the parts, where they apply */
 	bool accepted;
-	uint64_t lock_addr, ino;
+	uint64_t lock_addr, ino, sector, bytes;
 	uint32_t dev;
 	const char *name;               /* of the call; NULL: nobody has a name for it */
 	uint64_t fds;                   /* how many descriptors were waited on, for HL_DETAIL_COUNT */

@@ -12,7 +12,8 @@
 
 static void slow_drop(struct model *m, struct slow *s)
 {
-	struct istr *strings[] = { s->comm, s->waker_comm, s->text, s->path, s->local, s->remote, s->name };
+	struct istr *strings[] = { s->comm,  s->waker_comm, s->text, s->path,
+				   s->local, s->remote,     s->disk, s->name };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);

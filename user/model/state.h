@@ -105,7 +105,7 @@ struct slow {
 	struct slow_row row; /* its strings and its stack are set in the snapshot only */
 	uint32_t stack;
 	struct proc *proc;
-	struct istr *comm, *waker_comm, *text, *path, *local, *remote, *name;
+	struct istr *comm, *waker_comm, *text, *path, *local, *remote, *disk, *name;
 };
 
 struct fact_list {

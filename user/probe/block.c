@@ -19,7 +19,7 @@
 /* ---- what is kept ------------------------------------------------------------------- */
 
 struct sums {
-	uint64_t count, errors, bytes, sequential;
+	uint64_t count, errors, bytes, sequential, requeues;
 	uint64_t ns[NR_HL_BLOCK_PHASES], max_ns[NR_HL_BLOCK_PHASES];
 	struct hist hist[NR_HL_BLOCK_PHASES];
 };
@@ -148,6 +148,7 @@ static void sums_take(struct sums *s, const struct hl_rec_disk_op *r)
 	s->max_ns[r->phase] = MAX(s->max_ns[r->phase], r->max_ns);
 	for (__u32 i = 0; i < r->nr_buckets; i++)
 		hist_add_cell(&s->hist[r->phase], r->first + i, buckets[i]);
+	s->requeues += r->requeues;
 	if (r->phase != HL_BLOCK_DEVICE) /* each request is in both phases */
 		return;
 	s->count += r->count;
@@ -186,7 +187,7 @@ static void sums_clear(struct sums *s)
 		hist_reset(&s->hist[i]);
 		s->ns[i] = s->max_ns[i] = 0;
 	}
-	s->count = s->errors = s->bytes = s->sequential = 0;
+	s->count = s->errors = s->bytes = s->sequential = s->requeues = 0;
 }
 
 static void disks_roll(void *state)
@@ -210,7 +211,7 @@ static void disks_roll(void *state)
 
 /* Half of a row: since start, or of the interval. */
 struct half {
-	uint64_t count, errors, bytes, sequential, reads, writes, merged, busy_ns, weighted_ns;
+	uint64_t count, errors, bytes, sequential, requeues, reads, writes, merged, busy_ns, weighted_ns;
 	uint64_t ns[NR_HL_BLOCK_PHASES], max_ns[NR_HL_BLOCK_PHASES], wall_ns;
 	struct hist hist[NR_HL_BLOCK_PHASES];
 };
@@ -257,6 +258,7 @@ static void half_add(struct half *h, const struct sums *s, unsigned int index)
 	h->errors += s->errors;
 	h->bytes += s->bytes;
 	h->sequential += s->sequential;
+	h->requeues += s->requeues;
 	h->reads += (index & 0x7) == HL_BLOCK_READ ? s->count : 0;
 	h->writes += is_write(index) ? s->count : 0;
 	for (int i = 0; i < NR_HL_BLOCK_PHASES; i++) {
@@ -493,7 +495,9 @@ QUANTILE_OF(device, DEVICE, p999, 0.999)
 	BOTH_HALVES("errors", "ERR", "requests that failed", field_u64, errors, UNIT_COUNT,                  \
 		    METRIC_COUNTER, FIELD_WIDE, 4, VAL_U64)                                                  \
 	BOTH_HALVES("sequential_pct", "SEQ%", "share that began where the one before it on the disk ended",  \
-		    get_sequential, sequential, UNIT_PCT, METRIC_NONE, FIELD_WIDE, 5, VAL_F64)
+		    get_sequential, sequential, UNIT_PCT, METRIC_NONE, FIELD_WIDE, 5, VAL_F64)                   \
+	BOTH_HALVES("requeues", "REQUE", "times that the driver gave a request back, for it had no room",    \
+		    field_u64, requeues, UNIT_COUNT, METRIC_COUNTER, FIELD_WIDE | FIELD_RARE, 5, VAL_U64)
 
 #define PHASES                                                                                                \
 	PHASE_FIELDS(queue, QUEUE, "Q", "in the queue")                                                      \

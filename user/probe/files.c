@@ -12,7 +12,14 @@
 
 static void get_device(const struct field *f, const void *row, struct val *out)
 {
-	val_set_str(out, ((const struct op_row *)row)->file.device);
+	const char *device = ((const struct op_row *)row)->file.device;
+
+	val_set_str(out, *device ? device : NULL);
+}
+
+static void get_by_name(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_BOOL, .b = ((const struct op_row *)row)->file.by_name };
 }
 
 static void get_generation(const struct field *f, const void *row, struct val *out)
@@ -53,6 +60,9 @@ static void get_op_bytes(const struct field *f, const void *row, struct val *out
 	  OP_AT(file.deleted), .flags = FIELD_DIM, .width = 7, .type = VAL_BOOL },                       \
 	{ "path_cut", "CUT", "the head of the path is missing", get_flag, OP_AT(file.cut), .width = 3,   \
 	  .type = VAL_BOOL },                                                                            \
+	{ "by_name", "NAMED", "calls named it and did not open it (stat, unlink, an open that failed): " \
+	  "path is the name as it was given, whatever that led to", get_by_name, .flags = FIELD_KEY,     \
+	  .width = 5, .type = VAL_BOOL },                                                                \
 	{ "device", "DEVICE", "of its file system, major:minor", get_device, .flags = FIELD_KEY,         \
 	  .width = 7, .type = VAL_STR },                                                                 \
 	{ "inode", "INODE", "its number in the file system", field_u64_opt, OP_AT(file.ino),             \

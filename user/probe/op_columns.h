@@ -92,9 +92,9 @@ bool op_hidden(const void *row); /* most of it is waiting for work */
 /* Of requests, or of waits for a disk: what of those was neither was before the request that ended
  * the wait began. */
 #define OP_PHASES                                                                                        \
-	OP_IO("queue_ns", "QUEUE", "of the time in disk, while the request that ended it was queued",    \
+	OP_IO("queue_ns", "QUEUE", "of the time in disk and fault, while the request that ended it was queued",    \
 	      get_op_phase, queue_ns, UNIT_NS)                                                           \
-	OP_IO("device_ns", "DEVICE", "of the time in disk, while that request was in the device",        \
+	OP_IO("device_ns", "DEVICE", "of the time in disk and fault, while that request was in the device",        \
 	      get_op_phase, device_ns, UNIT_NS)
 
 #define OP_HISTOGRAM                                                                                     \

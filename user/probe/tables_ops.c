@@ -286,6 +286,14 @@ static void get_slow_phase(const struct field *f, const void *row, struct val *o
 		val_set_u64(out, u64_at(f, row));
 }
 
+/* What only block requests have. */
+static void get_request(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const ROW *)row)->detail == HL_DETAIL_DISK)
+		val_set_u64(out, u64_at(f, row));
+}
+
 static void get_detail_kind(const struct field *f, const void *row, struct val *out)
 {
 	val_set_str(out, details[((const ROW *)row)->detail]);
@@ -339,7 +347,8 @@ static const struct field slow_fields[] = {
 	  .flags = FIELD_NARROW, .width = 7, .type = VAL_U64 },
 	{ "name", "CALL", "what was called; (user): a wait outside any call", field_str, AT(name),
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
-	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call", get_slow_kind,
+	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's "
+	  "request", get_slow_kind,
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 7, .type = VAL_STR },
 	{ "main_state", "STATE", "the state that most of the time went to", get_slow_main_state,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
@@ -353,11 +362,11 @@ static const struct field slow_fields[] = {
 	{ "tid", "TID", "thread id", field_u32, AT(tid), .flags = FIELD_KEY | FIELD_NARROW, .width = 7 },
 	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
 	  .unit = UNIT_BOOT, .width = 6 },
-	{ "detail.text", "ON", "file, peer, lock or descriptors", field_str, AT(detail_text),
+	{ "detail.text", "ON", "file, peer, lock, descriptors or disk", field_str, AT(detail_text),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 14 },
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it is in, innermost first, once it is "
-	  "blocked", field_stack, AT(stack), .width = 24 },
-	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds", get_detail_kind, .flags = FIELD_ASC,
+	  "blocked; of a block request those of its submitter, where the disk was slow just before", field_stack, AT(stack), .width = 24 },
+	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds, disk", get_detail_kind, .flags = FIELD_ASC,
 	  .width = 6,
 	  .type = VAL_STR },
 	{ "detail.path", "PATH", "path of the file", field_str, AT(path), .flags = FIELD_TAIL | FIELD_ASC,
@@ -379,6 +388,12 @@ static const struct field slow_fields[] = {
 	  .width = 14 },
 	{ "detail.fds", "FDS", "how many descriptors were waited on", field_u64_opt, AT(fds),
 	  .unit = UNIT_COUNT, .width = 5 },
+	{ "detail.disk", "DISK", "the disk or partition of a request", field_str, AT(disk), .flags = FIELD_ASC,
+	  .width = 10 },
+	{ "detail.sector", "SECTOR", "where on it the request begins, in units of 512 bytes", get_request,
+	  AT(sector), .width = 10, .type = VAL_U64 },
+	{ "detail.bytes", "BYTES", "how many the request was of", get_request, AT(bytes), .unit = UNIT_BYTES,
+	  .width = 6, .type = VAL_U64 },
 	{ "detail.inode", "INODE", "inode of the file or socket", field_u64_opt, AT(ino), .width = 8 },
 	{ "woken_by", "WOKEN BY", "who ended the wait", get_waker,
 	  .flags = FIELD_WIDE | FIELD_SCREEN | FIELD_ASC,
@@ -399,10 +414,10 @@ static const struct field slow_fields[] = {
 	  .width = 7, .type = VAL_I64 },
 	{ "time_ns", "STATES", "where the time went, by state", field_states, AT(time), .unit = UNIT_NS,
 	  .flags = FIELD_WIDE, .width = 12 },
-	{ "queue_ns", "QUEUE", "of the time in disk, while the request that ended it was queued",
+	{ "queue_ns", "QUEUE", "of the time in disk and fault, while the request that ended it was queued",
 	  get_slow_phase, AT(queue_ns), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_RARE, .width = 7,
 	  .type = VAL_U64 },
-	{ "device_ns", "DEVICE", "of the time in disk, while that request was in the device",
+	{ "device_ns", "DEVICE", "of the time in disk and fault, while that request was in the device",
 	  get_slow_phase, AT(device_ns), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_RARE, .width = 7,
 	  .type = VAL_U64 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),

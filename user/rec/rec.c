@@ -92,7 +92,6 @@ static const struct field disk_fields[] = { PAD(disk, pad), END };
 static const struct field disk_op_fields[] = {
 	BELOW(disk_op, phase, NR_HL_BLOCK_PHASES),
 	PAD(disk_op, pad),
-	PAD(disk_op, pad2),
 	END,
 };
 static const struct field file_fields[] = { PAD(file, pad), END };
