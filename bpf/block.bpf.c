@@ -13,7 +13,9 @@
  *   block_io_start     a request was made of it, in the context of who submits it (v6.5,
  *                      5a80bd075f3b; before that it is first seen when inserted or issued, and
  *                      its time from before that is not known if another bio became its first)
- *   block_rq_insert    given to the scheduler
+ *   block_rq_insert    given to the scheduler: used where there is no block_io_start. Where there is,
+ *                      of requests that no bio makes (SCSI pass-through) the time before they are
+ *                      issued is not known
  *   block_rq_issue     given to the driver
  *   block_rq_requeue   given back by it
  *   block_rq_merge     made a part of another request
@@ -25,25 +27,24 @@
  * for it, and not every driver tells of its end. What is counted is the one that was asked for,
  * from where it was made to its end, all of it in the device.
  *
- * A request is told by its address, of which a disk has a fixed number. Writeback belongs to
+ * A request is told by its address. Writeback belongs to
  * who made the page dirty: the last one that did so to the first page's file. Completions
  * come in interrupts and may interrupt each other on a CPU: their cells are added to
  * atomically.
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
+#include "bpf/addr.bpf.h"
 #include "bpf/bio.bpf.h"
 #include "bpf/slow_request.bpf.h"
 
-#define HL_EIO          5
-#define HL_MAX_REQUESTS 16384
-#define HL_MAX_BIOS     8192
+#define HL_EIO      5
+#define HL_MAX_BIOS 8192
 
-/* Entries stay and serve again: a disk has so many requests and no more. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, HL_MAX_REQUESTS);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HL_ADDR_PLACES);
+	__type(key, __u32);
 	__type(value, struct hl_request);
 } requests SEC(".maps");
 
@@ -72,75 +73,93 @@ __hot __u32 request_dev(struct request *rq)
 	return disk ? disk->major << 20 | disk->first_minor : 0;
 }
 
-static __noinline struct hl_request *request_make(__u64 key)
+static __noinline int request_full(void)
 {
-	struct hl_request fresh = {};
 	struct hl_cpu *cpu = this_cpu();
 
-	if (bpf_map_update_elem(&requests, &key, &fresh, BPF_ANY) && cpu)
+	if (cpu)
 		__sync_fetch_and_add(&cpu->block_full, 1);
-	return bpf_map_lookup_elem(&requests, &key);
+	return 0;
+}
+
+/* It is over, or no more told of: the next one at its address is another. */
+__hot void request_forget(struct hl_request *r)
+{
+	r->state = REQUEST_FREE;
+	barrier_compiler();
+	r->key = 0;
+}
+
+/* A request that is queued from now on, or from where its bio was. ctx: the program's. */
+static __noinline int request_queued(void *ctx, struct request *rq, struct hl_request *r)
+{
+	__u64 key = (__u64)rq->bio;
+
+	r->issued = r->queued = 0;
+	r->nr = request_nr(rq->cmd_flags, rq->__data_len);
+	bio_becomes(rq->bio, r);
+	if (!r->queued)
+		r->queued = bpf_ktime_get_ns();
+	request_by(r);
+	r->noted = r->queued;
+	if (r->queued < slow_disk_until && rq->bio) /* it is not said yet which partition it is of */
+		submitter_note(ctx, r->key, bio_dev(rq->bio), r->queued);
+	if (nr_bios && !r->below)
+		r->below = bpf_map_lookup_elem(&bios, &key) != NULL; /* handed on as it is */
+	r->state = REQUEST_QUEUED;
+	return 0;
 }
 
 /* The request's entry: begun now, unless it is one that is queued already. anew: whatever the
  * entry says, for a request that was merged into another has no end. ctx: the program's. */
-__hot struct hl_request *request_begin(void *ctx, struct request *rq, __u64 now, bool anew)
+__hot struct hl_request *request_begin(void *ctx, struct request *rq, bool anew)
 {
-	__u64 key = (__u64)rq;
-	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
+	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
-	if (!r)
-		r = request_make(key);
-	if (!r || (!anew && r->state == REQUEST_QUEUED))
+	if (!r) {
+		r = addr_take(&requests, (__u64)rq);
+		if (!r) {
+			request_full();
+			return NULL;
+		}
+	} else if (!anew && r->state == REQUEST_QUEUED) {
 		return r;
-	if (r->state == REQUEST_ISSUED)
+	} else if (r->state == REQUEST_ISSUED) {
 		request_lost();
-	r->queued = now;
-	r->issued = 0;
-	r->nr = request_nr(rq->cmd_flags, rq->__data_len);
-	bio_becomes(rq->bio, r);
-	request_by(r);
-	r->noted = now;
-	if (now < slow_disk_until && rq->bio) /* it is not said yet which partition it is of */
-		submitter_note(ctx, key, bio_dev(rq->bio), now);
-	if (nr_bios && !r->below) {
-		key = (__u64)rq->bio;
-		r->below = bpf_map_lookup_elem(&bios, &key) != NULL; /* handed on as it is */
 	}
-	r->state = REQUEST_QUEUED;
+	request_queued(ctx, rq, r);
 	return r;
 }
 
 SEC("?tp_btf/block_io_start")
 int BPF_PROG(block_io_start, struct request *rq)
 {
-	request_begin(ctx, rq, bpf_ktime_get_ns(), true);
+	request_begin(ctx, rq, true);
 	return 0;
 }
 
 SEC("tp_btf/block_rq_insert")
 int BPF_PROG(block_rq_insert, struct request *rq)
 {
-	request_begin(ctx, rq, bpf_ktime_get_ns(), false);
+	request_begin(ctx, rq, false);
 	return 0;
 }
 
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(block_rq_issue, struct request *rq)
 {
-	__u64 now = bpf_ktime_get_ns();
 	struct hl_request *r;
 
 	if (HL_REQ_OP(rq->cmd_flags) == HL_REQ_OP_FLUSH) /* for others, which are counted */
 		return 0;
-	r = request_begin(ctx, rq, now, false);
+	r = request_begin(ctx, rq, false);
 	if (!r)
 		return 0;
 	/* merging may have made it longer */
 	r->bytes = r->left = rq->__data_len;
 	r->sector = rq->__sector;
 	r->dev = request_dev(rq);
-	r->issued = now;
+	r->issued = bpf_ktime_get_ns();
 	r->state = REQUEST_ISSUED;
 	return 0;
 }
@@ -148,8 +167,7 @@ int BPF_PROG(block_rq_issue, struct request *rq)
 SEC("tp_btf/block_rq_requeue")
 int BPF_PROG(block_rq_requeue, struct request *rq)
 {
-	__u64 key = (__u64)rq;
-	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
+	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
 	if (r && r->state == REQUEST_ISSUED) {
 		r->state = REQUEST_QUEUED;
@@ -162,21 +180,18 @@ int BPF_PROG(block_rq_requeue, struct request *rq)
 SEC("?tp_btf/block_rq_merge")
 int BPF_PROG(block_rq_merge, struct request *rq)
 {
-	__u64 key = (__u64)rq;
-	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
+	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
 	if (r && r->state == REQUEST_QUEUED)
-		r->state = REQUEST_FREE;
+		request_forget(r);
 	return 0;
 }
 
-/* request: its address, or its bio's. */
-static __noinline int request_done(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu,
-				   __u64 request)
+static __noinline int request_done(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)
 {
 	request_end(r, t, cpu);
 	if (!r->below && t->queue + t->device >= cpu->slow_ns)
-		request_slow(r, t, cpu, &request);
+		request_slow(r, t, cpu);
 	return 0;
 }
 
@@ -185,8 +200,7 @@ int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int byte
 {
 	struct hl_cpu *cpu = this_cpu();
 	struct request_times t = { .error = error };
-	__u64 key = (__u64)rq;
-	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
+	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
 	if (!cpu || !r) /* it began before hostlat, or had no room, which was counted */
 		return 0;
@@ -204,7 +218,9 @@ int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int byte
 		return 0;
 	}
 	__sync_fetch_and_add(&cpu->block_seen, 1);
-	return request_done(r, &t, cpu, key);
+	request_done(r, &t, cpu);
+	request_forget(r);
+	return 0;
 }
 
 /* The end of the kernel's own account of it, a moment later: for those whose completion no
@@ -214,13 +230,14 @@ int BPF_PROG(block_io_done, struct request *rq)
 {
 	struct hl_cpu *cpu = this_cpu();
 	struct request_times t = {};
-	__u64 key = (__u64)rq;
-	struct hl_request *r = bpf_map_lookup_elem(&requests, &key);
+	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
 	if (!cpu || !r || r->state != REQUEST_ISSUED)
 		return 0;
 	__sync_fetch_and_add(&cpu->block_seen, 1);
-	return request_done(r, &t, cpu, key);
+	request_done(r, &t, cpu);
+	request_forget(r);
+	return 0;
 }
 
 /* Does the device take bios as they come, and make no requests of them? */
@@ -232,7 +249,7 @@ __hot bool takes_bios(struct bio *bio)
 /* All of it is in the device, for what it does inside with it nobody tells. */
 static __noinline int bio_begin(void *ctx, struct bio *bio)
 {
-	struct hl_request fresh = { .state = REQUEST_ISSUED }, *was;
+	struct hl_request fresh = { .key = (__u64)bio, .state = REQUEST_ISSUED }, *was;
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_coming *held = held_get(bio);
 	__u64 key = (__u64)bio;
@@ -325,7 +342,7 @@ int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 		return 0;
 	if (r->state == REQUEST_ISSUED) {
 		__sync_fetch_and_add(&cpu->block_seen, 1);
-		request_done(r, &t, cpu, key);
+		request_done(r, &t, cpu);
 	}
 	if (!bpf_map_delete_elem(&bios, &key))
 		__sync_fetch_and_add(&nr_bios, -1);

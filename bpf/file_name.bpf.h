@@ -89,7 +89,7 @@ __hot bool is_made_up_dir(__u64 path)
  * The entry of the file that a call names, as file_find; HL_NO_FILE: it has no name that can be
  * read. An empty name stands for what the descriptor leads to.
  */
-__hot int file_named(struct hl_slot *s, __u64 user, __s32 dirfd, struct hl_file_id *id)
+__global int file_named(__u64 task, __u64 user, __s32 dirfd, struct hl_file_id *id)
 {
 	struct file_name *name;
 	__u32 zero = 0;
@@ -97,14 +97,14 @@ __hot int file_named(struct hl_slot *s, __u64 user, __s32 dirfd, struct hl_file_
 	long n;
 
 	name = bpf_map_lookup_elem(&hl_names, &zero);
-	if (!name || !user)
+	if (!id || !name || !user)
 		return HL_NO_FILE;
 	__builtin_memset(name, 0, sizeof(*name));
 	n = bpf_probe_read_user_str(name->s, sizeof(name->s), (void *)user);
 	if (n <= 1 || is_made_up_name(name->s))
 		return HL_NO_FILE;
 	name->len = n;
-	base = name_base(s->owner, dirfd, name->s[0] == '/');
+	base = name_base(task, dirfd, name->s[0] == '/');
 	if (base && is_made_up_dir(base))
 		return HL_NO_FILE;
 	id->inode = 0;

@@ -117,7 +117,7 @@ __hot int file_of_call(struct hl_slot *s, __u8 how, __s64 ret, const struct call
 	id = file_id_room(s, cpu);
 	if (!id || !name_args(how, args->a, &name, &dirfd))
 		return HL_NO_FILE;
-	at = file_named(s, name, dirfd, id);
+	at = file_named(s->owner, name, dirfd, id);
 	if (at != HL_NO_FILE || dirfd == HL_AT_FDCWD)
 		return at;
 	*file = fd_file(s->owner, dirfd);

@@ -25,6 +25,7 @@ struct hl_owner {
 enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_ISSUED };
 
 struct hl_request {
+	__u64 key;            /* its address, or its bio's */
 	__u64 queued, issued; /* CLOCK_MONOTONIC */
 	__u64 sector;
 	struct hl_owner by;
@@ -139,11 +140,12 @@ __hot bool is_sequential(const struct hl_request *r)
 	return follows;
 }
 
-__hot struct hl_cell *block_cell(__u64 key, __u64 start, struct hl_cpu *cpu)
+/* hint: which of the CPU's hints is of such cells. */
+__hot struct hl_cell *block_cell(__u64 key, __u64 start, struct hl_cpu *cpu, __u32 hint)
 {
 	bool other;
 
-	return cell_get(key, start, cpu->id, &other);
+	return cell_again(key, start, cpu->id, &cpu->block_hint[hint], &other);
 }
 
 /* One phase of it, in the disk's cell. */
@@ -154,7 +156,8 @@ __global int count_phase(const struct hl_request *r, const struct request_times 
 
 	if (!r || !t || !cpu)
 		return 0;
-	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu);
+	phase &= NR_HL_BLOCK_PHASES - 1;
+	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu, phase);
 	if (!c)
 		return 0;
 	cell_add_shared(c, phase == HL_BLOCK_QUEUE ? t->queue : t->device);
@@ -174,7 +177,7 @@ static __noinline int count_requeue(const struct hl_request *r)
 
 	if (!cpu)
 		return 0;
-	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + HL_BLOCK_QUEUE), 0, cpu);
+	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + HL_BLOCK_QUEUE), 0, cpu, HL_BLOCK_QUEUE);
 	if (c)
 		__sync_fetch_and_add(&c->requeues, 1);
 	return 0;
@@ -186,7 +189,8 @@ __global int count_process(const struct hl_request *r, const struct request_time
 
 	if (!r || !t || !cpu)
 		return 0;
-	c = block_cell(HL_KEY(r->by.pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->by.start, cpu);
+	c = block_cell(HL_KEY(r->by.pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->by.start, cpu,
+		       NR_HL_BLOCK_PHASES);
 	if (!c)
 		return 0;
 	cell_add_shared(c, t->queue + t->device);

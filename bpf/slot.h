@@ -216,6 +216,10 @@ struct hl_cpu {
 	__u64 targets_lost; /* children of targets that are none, for want of room */
 	__u64 block_seen, block_full, block_unpaired, block_clock;
 	__u64 slow_requests, slow_requests_lost;
+	__u64 stack_at;                           /* when the stack of a request's submitter was taken last */
+	__u16 block_hint[NR_HL_BLOCK_PHASES + 1]; /* where the cells of the last request are: its phases,
+						     its process */
+	__u16 uring_hint;
 	__u64 files_seen;
 	__u64 uring_seen, uring_full, uring_unpaired, uring_clock, uring_files;
 	/* sched_switch's: there is no room on its stack */
@@ -223,6 +227,7 @@ struct hl_cpu {
 	struct hl_split split;
 	/* the last block request that ended here, by CLOCK_MONOTONIC */
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
+	__u64 pad[6];
 };
 
 /* ---- files --------------------------------------------------------------- */

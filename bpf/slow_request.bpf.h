@@ -2,7 +2,8 @@
 /*
  * Block requests that took long, whole, with the kernel stack of who submitted them. A stack at
  * every request would cost as much as the rest of it. Only a disk that had a slow one pays: for
- * ten seconds from then on its requests bring their stacks along.
+ * ten seconds from then on its requests bring their stacks along, not more than so many a second
+ * that a CPU spends a hundredth of its time on them.
  */
 #ifndef HL_SLOW_REQUEST_BPF_H
 #define HL_SLOW_REQUEST_BPF_H
@@ -11,6 +12,7 @@
 #include "bpf/stack.h"
 
 #define HL_SLOW_DISK_NS (10ull * 1000 * 1000 * 1000)
+#define HL_STACK_EVERY  (500 * 1000) /* ns, on one CPU: a stack takes 5 us */
 #define HL_SUBMITTERS   512
 
 /* Disks that had a slow request, until when. */
@@ -36,12 +38,17 @@ static const struct hl_submitter nobody;
 /* A request begins, in the context of who submits it. ctx: the program's. */
 static __noinline int submitter_note(void *ctx, __u64 request, __u32 dev, __u64 now)
 {
-	__u64 *until = bpf_map_lookup_elem(&slow_disks, &dev);
+	struct hl_cpu *cpu = this_cpu();
 	struct hl_submitter *by;
+	__u64 *until;
 	long n;
 
+	if (!cpu || now - cpu->stack_at < HL_STACK_EVERY)
+		return 0;
+	until = bpf_map_lookup_elem(&slow_disks, &dev);
 	if (!until || now > *until)
 		return 0;
+	cpu->stack_at = now;
 	if (bpf_map_update_elem(&submitters, &request, &nobody, BPF_ANY))
 		return 0;
 	by = bpf_map_lookup_elem(&submitters, &request);
@@ -90,15 +97,14 @@ __hot void request_fill(struct hl_rec_slow *r, const struct hl_request *rq, cons
 	r->detail_addr = rq->sector;
 }
 
-/* It is done. request: what submitter_note knows it by, in memory, where it is a number. */
-__global int request_slow(const struct hl_request *rq, const struct request_times *t, struct hl_cpu *cpu,
-			  const __u64 *request)
+/* It is done. */
+__global int request_slow(const struct hl_request *rq, const struct request_times *t, struct hl_cpu *cpu)
 {
 	struct hl_request_raw *raw;
 	struct hl_submitter *by;
 	__u64 key;
 
-	if (!rq || !t || !cpu || !request)
+	if (!rq || !t || !cpu)
 		return 0;
 	disk_was_slow(rq->dev, bpf_ktime_get_ns());
 	__sync_fetch_and_add(&cpu->slow_requests, 1);
@@ -110,7 +116,7 @@ __global int request_slow(const struct hl_request *rq, const struct request_time
 	request_fill(&raw->r, rq, t);
 	raw->r.h.size = sizeof(*raw);
 	raw->by.nr = 0;
-	key = *request; /* v6.1 takes no key from there */
+	key = rq->key; /* v6.1 takes no key from there */
 	by = bpf_map_lookup_elem(&submitters, &key);
 	if (by && by->begin == rq->noted)
 		raw->by = *by;

@@ -114,13 +114,16 @@ __hot void call_phases(struct hl_slot *s, struct slow_what *w)
  * are on the run queue's clock, which may lag where the scheduler skipped its update: what
  * they have too much is taken from the longest. Of an interrupted call only the longest wait
  * of each part is known; the rest, with the handler's time, is `other`. */
-static __noinline int call_breakdown(struct hl_slot *s, __u64 duration, struct slow_what *w)
+__global int call_breakdown(struct hl_slot *s, __u64 duration, struct slow_what *w)
 {
-	__u64 *ns = w->state_ns;
-	bool gapped = !s->restart_begin && (s->call_flags & HL_CALL_GAPPED);
-	__u64 waited = 0, most = 0, d;
+	__u64 waited = 0, most = 0, d, *ns;
 	__u8 longest = 0, st;
+	bool gapped;
 
+	if (!s || !w)
+		return 0;
+	ns = w->state_ns;
+	gapped = !s->restart_begin && (s->call_flags & HL_CALL_GAPPED);
 	if (gapped) {
 		longest = s->restart_state & (NR_HL_STATES - 1);
 		ns[longest] = most = waited = s->restart_ns;

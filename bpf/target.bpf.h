@@ -10,29 +10,50 @@
 
 #define HL_CGROUP_DEPTH 32 /* containers within containers have a dozen */
 
+struct comm_word {
+	__u64 w[HL_COMM_LEN / 8];
+};
+
+__global int is_comm(const struct hl_ctl *ctl, const struct comm_word *comm)
+{
+	if (!ctl || !comm)
+		return 0;
+	for (__u32 i = 0; i < HL_MAX_COMMS && i < ctl->nr_comms; i++)
+		if (*(__u64 *)ctl->comms[i] == comm->w[0] && *(__u64 *)(ctl->comms[i] + 8) == comm->w[1])
+			return 1;
+	return 0;
+}
+
+__global int is_cgroup(const struct hl_ctl *ctl, __u64 id)
+{
+	if (!ctl)
+		return 0;
+	for (__u32 i = 0; i < HL_MAX_CGROUPS && i < ctl->nr_cgroups; i++)
+		if (ctl->cgroups[i] == id)
+			return 1;
+	return 0;
+}
+
 static __noinline bool target_matches(struct task_struct *p, struct hl_ctl *ctl)
 {
 	__u32 pid = p->tgid;
-	char comm[HL_COMM_LEN] = {};
+	struct comm_word comm = {};
 	struct cgroup *cg;
 	__u64 id, *start;
 
 	start = bpf_map_lookup_elem(&hl_targets, &pid);
 	if (start && (!*start || *start == TASK_PTR(p, group_leader)->start_boottime))
 		return true;
-	bpf_probe_read_kernel_str(comm, sizeof(comm), TASK_PTR(p, group_leader)->comm);
-	for (__u32 i = 0; i < HL_MAX_COMMS && i < ctl->nr_comms; i++)
-		if (*(__u64 *)ctl->comms[i] == *(__u64 *)comm &&
-		    *(__u64 *)(ctl->comms[i] + 8) == *(__u64 *)(comm + 8))
-			return true;
+	bpf_probe_read_kernel_str(&comm, sizeof(comm), TASK_PTR(p, group_leader)->comm);
+	if (is_comm(ctl, &comm))
+		return true;
 	if (!ctl->nr_cgroups)
 		return false;
 	cg = BPF_CORE_READ(p, cgroups, dfl_cgrp);
 	for (int depth = 0; depth < HL_CGROUP_DEPTH && cg; depth++) {
 		id = BPF_CORE_READ(cg, kn, id);
-		for (__u32 i = 0; i < HL_MAX_CGROUPS && i < ctl->nr_cgroups; i++)
-			if (ctl->cgroups[i] == id)
-				return true;
+		if (is_cgroup(ctl, id))
+			return true;
 		cg = (struct cgroup *)BPF_CORE_READ(cg, self.parent);
 		/* struct cgroup begins with its own css, so that a parent's css is the parent */
 	}

@@ -16,13 +16,13 @@
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
+#include "bpf/addr.bpf.h"
 #include "bpf/cell.bpf.h"
 #include "bpf/files.bpf.h"
 #include "bpf/uring.h"
 
-#define HL_MAX_URING 8192 /* in flight */
-
 struct hl_uring {
+	__u64 key;   /* its address */
 	__u64 begin; /* CLOCK_MONOTONIC */
 	__u64 start; /* of the process */
 	__u32 pid;
@@ -31,9 +31,9 @@ struct hl_uring {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, HL_MAX_URING);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HL_ADDR_PLACES);
+	__type(key, __u32);
 	__type(value, struct hl_uring);
 } inflight SEC(".maps");
 
@@ -53,24 +53,29 @@ __hot __u64 request_of(__u64 *ctx)
 	return cfg.flags & HL_CFG_URING_REQ ? ctx[0] : ctx[1];
 }
 
-static __noinline int submitted(__u64 key)
+__hot int submitted(__u64 key)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_uring r = {};
+	struct hl_uring *r;
 
 	if (!cpu)
 		return 0;
-	r.begin = bpf_ktime_get_ns();
-	r.pid = cur->tgid;
-	r.start = cur->group_leader->start_boottime;
-	r.nr = BPF_CORE_READ((struct io_kiocb *)key, opcode);
-	if (bpf_map_lookup_elem(&inflight, &key)) { /* its end was not told */
+	r = addr_find(&inflight, key);
+	if (r) { /* its end was not told */
 		__sync_fetch_and_add(&cpu->uring_seen, 1);
 		__sync_fetch_and_add(&cpu->uring_unpaired, 1);
+	} else {
+		r = addr_take(&inflight, key);
 	}
-	if (bpf_map_update_elem(&inflight, &key, &r, BPF_ANY))
+	if (!r) {
 		__sync_fetch_and_add(&cpu->uring_full, 1);
+		return 0;
+	}
+	r->pid = cur->tgid;
+	r->start = TASK_PTR(cur, group_leader)->start_boottime;
+	r->nr = LOAD(struct io_kiocb, key, opcode);
+	r->begin = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -90,7 +95,7 @@ SEC("tp_btf/io_uring_queue_async_work")
 int io_uring_queue_async_work(__u64 *ctx)
 {
 	__u64 key = request_of(ctx);
-	struct hl_uring *r = bpf_map_lookup_elem(&inflight, &key);
+	struct hl_uring *r = addr_find(&inflight, key);
 
 	if (r)
 		r->nr |= HL_URING_PUNTED;
@@ -151,8 +156,8 @@ __global int uring_count(const struct hl_uring *r, const struct uring_end *e, st
 
 	if (!r || !e || !cpu)
 		return 0;
-	c = cell_get(HL_KEY(r->pid, r->nr, idle_state(r->nr, &e->file), 0, HL_OP_URING), r->start, cpu->id,
-		     &other);
+	c = cell_again(HL_KEY(r->pid, r->nr, idle_state(r->nr, &e->file), 0, HL_OP_URING), r->start, cpu->id,
+		       &cpu->uring_hint, &other);
 	add_to(c, e);
 	return 0;
 }
@@ -187,7 +192,7 @@ __global int uring_count_file(const struct hl_uring *r, const struct uring_end *
 __hot __s64 result_of(__u64 *ctx)
 {
 	if (cfg.flags & HL_CFG_URING_CQE)
-		return BPF_CORE_READ((struct io_uring_cqe *)ctx[2], res);
+		return LOAD(struct io_uring_cqe, ctx[2], res);
 	return (__s32)ctx[3];
 }
 
@@ -196,14 +201,15 @@ int io_uring_complete(__u64 *ctx)
 {
 	__u64 key = ctx[1], now;
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_uring *r = bpf_map_lookup_elem(&inflight, &key), was;
+	struct hl_uring *r = addr_find(&inflight, key), was;
 	struct uring_end e = {};
 
 	if (!cpu || !r) /* it began before hostlat, or had no room, which was counted */
 		return 0;
 	was = *r;
 	now = bpf_ktime_get_ns();
-	bpf_map_delete_elem(&inflight, &key);
+	barrier_compiler();
+	r->key = 0;
 	__sync_fetch_and_add(&cpu->uring_seen, 1);
 	if (now < was.begin) {
 		__sync_fetch_and_add(&cpu->uring_clock, 1);
@@ -211,7 +217,7 @@ int io_uring_complete(__u64 *ctx)
 	}
 	e.duration = now - was.begin;
 	e.res = result_of(ctx);
-	e.file = (__u64)BPF_CORE_READ((struct io_kiocb *)key, file);
+	e.file = (__u64)LOAD(struct io_kiocb, key, file);
 	uring_count(&was, &e, cpu);
 	uring_count_file(&was, &e, cpu);
 	return 0;

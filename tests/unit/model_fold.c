@@ -114,6 +114,39 @@ void test_model_ended_are_few(void)
 	feed_free(f);
 }
 
+/* What ended processes did has a quarter of the room, and who lives keeps what it did. */
+void test_model_operations_of_ended_are_few(void)
+{
+	struct feed *f = feed_new(&(struct model_limits){ .max_ops = 64 }, NULL);
+	const struct snap_table *t;
+	const struct snap *s;
+	uint64_t count = 0;
+
+	feed_process(f, 1, "init", 0);
+	for (uint16_t nr = 0; nr < 20; nr++)
+		feed_op(f, (struct feed_op){
+				   .pid = 1, .nr = nr, .state = HL_STATE_DISK, .count = 1, .ns_each = 1 });
+	for (uint32_t pid = 10; pid < 50; pid++) {
+		feed_process(f, pid, "job", 0);
+		feed_end(f, pid, pid, BEGIN, CLOCKS([HL_STATE_CPU] = pid));
+		feed_op(f, (struct feed_op){ .pid = pid,
+					     .nr = 3,
+					     .state = HL_STATE_DISK,
+					     .count = 2,
+					     .ns_each = pid * MS });
+	}
+	s = feed_tick(f, 0);
+	ASSERT_EQ(snap_table(s, "operations")->n, 60);
+	s = feed_tick(f, SEC);
+	t = snap_table(s, "operations");
+	ASSERT_EQ(t->n, 20 + 12 + 1);
+	for (size_t i = 0; i < t->n; i++)
+		count += ((const struct op_row *)snap_row(t, i))->count;
+	ASSERT_EQ(count, 20 + 80);
+	ASSERT(find_op(s, 1, 19) && find_op(s, 49, 3) && find_op(s, 38, 3) && !find_op(s, 37, 3));
+	feed_free(f);
+}
+
 void test_model_other_kernel_threads(void)
 {
 	struct feed *f = feed_new(&(struct model_limits){ .max_processes = 2 }, NULL);

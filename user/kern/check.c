@@ -208,6 +208,7 @@ static void collectors(struct checks *c)
 	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC,
 				.blocked_ns = NSEC_PER_SEC,
 				.memory_bytes = 64 << 20,
+				.want_files = true,
 				.calls = CALLS_OFF };
 	struct live *l;
 	int status, err = -1, calls = -1;

@@ -18,6 +18,10 @@ static const struct part_desc {
 	bool files;     /* attached only while files are counted */
 	const char *progs[PART_PROGS + 1];
 	struct {
+		uint32_t have,
+			drop; /* bits of progs: where the first is there, the second tells nothing new */
+	} spare;
+	struct {
 		uint32_t without; /* bits of progs: all of them missing */
 		const char *less; /* what is missing then */
 	} less[2];
@@ -30,6 +34,7 @@ static const struct part_desc {
 		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
 		  "block_rq_merge", "__blk_throtl_bio" },
+		{ 1u << 4, 1u << 2 },
 		{ { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
 	},
 	[PART_URING] = {
@@ -38,12 +43,14 @@ static const struct part_desc {
 		HL_CFG_URING, false,
 		{ "io_uring_complete", "io_uring_queue_async_work", "io_uring_submit_req", "io_uring_submit_sqe" },
 		{},
+		{},
 	},
 	[PART_FAULT] = {
 		"fault",
 		"the mapped file that a page fault waits for, while files are counted",
 		0, true,
 		{ "page_fault_user", "sched_switch" },
+		{},
 		{},
 	},
 };
@@ -62,6 +69,10 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 		struct bpf_program *prog = bpf_object__find_program_by_name(p->obj.bpf, d->progs[i]);
 		bool is_there = have >> i & 1;
 
+		if (prog && d->spare.drop >> i & 1 && have & d->spare.have) {
+			bpf_program__set_autoload(prog, false);
+			continue;
+		}
 		if (!prog || (!is_there && bpf_program__autoload(prog))) {
 			refuse(p, d->progs[i], "this kernel has no such tracepoint");
 			return false;
@@ -76,7 +87,6 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	uint32_t have = feat_hooks(d->progs);
 	int err;
 
-	p->name = d->name;
 	p->gives = d->gives;
 	p->state = d->files ? HL_COLLECTOR_OFF : HL_COLLECTOR_ON;
 	if ((l->kcfg.flags & d->needs) != d->needs) {
@@ -100,10 +110,16 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	l->sh.bytes += object_map_bytes(&p->obj);
 }
 
+/* What only files need is loaded when they are asked for first. */
 void parts_open(struct live *l)
 {
-	for (unsigned int i = 0; i < NR_PARTS; i++)
-		open_one(l, &l->parts[i], &descs[i]);
+	for (unsigned int i = 0; i < NR_PARTS; i++) {
+		l->parts[i].name = descs[i].name;
+		if (!descs[i].files)
+			open_one(l, &l->parts[i], &descs[i]);
+		else
+			l->parts[i].state = HL_COLLECTOR_OFF;
+	}
 }
 
 static void detach_one(struct part *p)
@@ -135,6 +151,8 @@ void parts_of_files(struct live *l, bool on)
 
 		if (!descs[i].files || p->state == HL_COLLECTOR_UNAVAILABLE)
 			continue;
+		if (on && !p->obj.bpf)
+			open_one(l, p, &descs[i]);
 		if (!on)
 			detach_one(p);
 		else if (!p->nr_links)

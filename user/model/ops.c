@@ -179,14 +179,14 @@ static bool is_any(const struct op *o)
 	return !is_last_resort(&o->key);
 }
 
-/* Fold a sixteenth, so that a full table is not gone through at every new operation. */
-static void make_room(struct model *m)
+/* The least used ones of those that are marked go into "(other)". */
+static void fold_least(struct model *m, bool (*marked)(const struct op *o), size_t fold)
 {
-	size_t n, fold;
-	struct op **out = take_out(m, is_any, &n);
+	size_t n;
+	struct op **out = take_out(m, marked, &n);
 
 	qsort(out, n, sizeof(*out), cmp_use);
-	fold = MIN(n, m->limits.max_ops / 16 + 1);
+	fold = MIN(n, fold);
 	for (size_t i = 0; i < fold; i++) {
 		op_add(last_resort(m, out[i]), out[i]);
 		op_free(m, out[i]);
@@ -196,6 +196,28 @@ static void make_room(struct model *m)
 		*vec_add(&m->ops) = out[i];
 	}
 	free(out);
+}
+
+/* A sixteenth, so that a full table is not gone through at every new operation. */
+static void make_room(struct model *m)
+{
+	fold_least(m, is_any, m->limits.max_ops / 16 + 1);
+}
+
+static bool of_ended(const struct op *o)
+{
+	return o->proc->gone && is_any(o);
+}
+
+/* Where processes come and go by the hundred, what they did takes no more than so much memory. */
+static void fold_ended(struct model *m)
+{
+	size_t most = m->limits.max_ops / 4, ended = 0;
+
+	for (size_t i = 0; i < m->ops.n; i++)
+		ended += of_ended(m->ops.v[i]);
+	if (ended > most)
+		fold_least(m, of_ended, ended - most / 4 * 3);
 }
 
 static struct op *op_get(struct model *m, const struct op_key *key, struct proc *p, struct file *f)
@@ -279,6 +301,7 @@ int op_io_apply(struct model *m, const struct hl_rec *rec)
 
 void ops_roll(struct model *m)
 {
+	fold_ended(m);
 	for (size_t i = 0; i < m->ops.n; i++) {
 		struct op *o = m->ops.v[i];
 
