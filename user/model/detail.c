@@ -115,6 +115,14 @@ static void detail_count(struct model *m, struct slow *s, const struct hl_rec_sl
 	str_addf(text, "%" PRIu64 " fds", (uint64_t)r->detail_addr);
 }
 
+static void set_dev(struct model *m, struct istr **slot, uint32_t dev)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%u:%u", dev_major(dev), dev_minor(dev));
+	set(m, slot, text);
+}
+
 static void detail_disk(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
 {
 	size_t len;
@@ -122,16 +130,17 @@ static void detail_disk(struct model *m, struct slow *s, const struct hl_rec_slo
 
 	len = strnlen(name, len);
 	if (len)
-		str_addn(text, name, len);
+		intern_set(m->interns, &s->disk, name, len);
 	else
-		str_addf(text, "%u:%u", dev_major(r->detail_dev), dev_minor(r->detail_dev));
-	intern_set(m->interns, &s->disk, text->s, text->len);
+		set_dev(m, &s->disk, r->detail_dev);
 	s->row.dev = r->detail_dev;
 	s->row.sector = r->detail_addr;
 	s->row.bytes = r->bytes;
+	/* where there is little room the end is seen */
 	if (r->bytes)
-		str_addf(text, " sector %" PRIu64 ", %" PRIu64 " bytes", (uint64_t)r->detail_addr,
+		str_addf(text, "sector %" PRIu64 ", %" PRIu64 " B of ", (uint64_t)r->detail_addr,
 			 (uint64_t)r->bytes);
+	str_add(text, s->disk->s);
 }
 
 static void (*const details[NR_HL_DETAILS])(struct model *m, struct slow *s, const struct hl_rec_slow *r,
