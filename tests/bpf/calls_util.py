@@ -27,22 +27,34 @@ def longest(doc, pids, name):
     return max((o["max_ns"] for o in doc.ops(pids, "syscall", name)), default=0)
 
 
+def may_skip(doc):
+    """Kernels that run their plain hooks preemptible skip one while a preempted thread is inside of a
+    bpf() call on a map. They count how often, and hostlat says so: those calls are lost by name."""
+    return int(doc["host"]["kernel"].split(".")[0]) >= 7
+
+
 def same_calls(f, r, names, pids=None):
-    """The named calls: as many as returned, and as many errors."""
+    """The named calls: as many as returned, less what is said to be lost, and as many errors."""
     pids = pids or r.truth.pids
+    lost = r.doc.acct("calls")["lost"] if may_skip(r.doc) else 0
     for name in names:
         want = sum(t["returned"].get(name, 0) for t in r.truth.threads if t["pid"] in pids)
         bad = sum(t["errors_by"].get(name, 0) for t in r.truth.threads if t["pid"] in pids)
         f.check(want > 0, f"the generator made no {name}")
-        f.same(r.doc.count(pids, "syscall", name), want, f"calls of {name}")
-        f.same(errors(r.doc, pids, name), bad, f"errors of {name}")
+        got, failed = r.doc.count(pids, "syscall", name), errors(r.doc, pids, name)
+        f.check(want - lost <= got <= want, f"calls of {name}: {got}, made {want}, lost {lost}")
+        f.check(bad - lost <= failed <= bad, f"errors of {name}: {failed}, made {bad}, lost {lost}")
 
 
 def law(f, doc):
     """Every call that was entered and left is in a row of the document, and none is twice."""
     row = doc.acct("calls")
     f.same(row["unaccounted"], 0, "unaccounted calls")
-    f.same(row["lost_by"], {}, "lost calls")
+    lost = dict(row["lost_by"])
+    if may_skip(doc):
+        skipped = lost.pop("recursion", 0)
+        f.check(skipped <= row["seen"] / 1000, f"skipped: {skipped} of {row['seen']}")
+    f.same(lost, {}, "lost calls")
     f.same(sum(o["count"] for o in doc.ops(None, "syscall")), row["delivered"], "calls of all rows")
     for o in doc.ops(None, "syscall"):
         f.check(o["name"] not in ("exit", "exit_group"), f"a latency of {o['name']}, which never returns")

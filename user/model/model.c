@@ -303,7 +303,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_ops = or_default(l->max_ops, 16384);
 	m->limits.max_disks = or_default(l->max_disks, 1024);
 	m->limits.max_files = or_default(l->max_files, 8192);
-	m->limits.max_slow = or_default(l->max_slow, 10000);
+	m->limits.max_slow = or_default(l->max_slow, 4096);
 	m->limits.max_stacks = or_default(l->max_stacks, 8192);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
