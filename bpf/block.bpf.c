@@ -190,8 +190,10 @@ int BPF_PROG(block_rq_merge, struct request *rq)
 static __noinline int request_done(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)
 {
 	request_end(r, t, cpu);
-	if (!r->below && t->queue + t->device >= cpu->slow_ns)
+	if (!r->below && t->queue + t->device >= cpu->slow_ns) {
 		request_slow(r, t, cpu);
+		cpu->ended_at = bpf_ktime_get_ns(); /* that took its time */
+	}
 	return 0;
 }
 

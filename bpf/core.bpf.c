@@ -93,7 +93,7 @@ int sched_switch(__u64 *ctx)
  * interrupt or in the thread that wakes; or that thread, as a journal's, waited for one itself until
  * a moment ago.
  */
-#define ENDED_NS     (100 * 1000)
+#define ENDED_NS     (200 * 1000)
 #define HANDED_ON_NS (1000 * 1000)
 
 static __noinline int woken_from_disk(struct hl_slot *s, const struct hl_slot *by, const struct hl_cpu *cpu)

@@ -227,7 +227,7 @@ __global int request_end(struct hl_request *r, struct request_times *t, struct h
 	t->sequential = r->bytes && is_sequential(r);
 	cpu->ended_ns[HL_BLOCK_QUEUE] = t->queue;
 	cpu->ended_ns[HL_BLOCK_DEVICE] = t->device;
-	cpu->ended_at = now; /* who is woken next on this CPU waited for it: see woken_by_disk */
+	cpu->ended_at = now; /* who is woken next on this CPU waited for it: see woken_from_disk */
 	count_phase(r, t, cpu, HL_BLOCK_QUEUE);
 	count_phase(r, t, cpu, HL_BLOCK_DEVICE);
 	if (!r->below)
