@@ -15,6 +15,7 @@
 #define CELLS_CPU  256u /* a key needs one on each CPU that it is seen on */
 #define MIN_CELLS  256u
 #define MIN_KEYS   1024u /* of each CPU: all that is done may be done on a few of many */
+#define PARTS      (4u << 20) /* for the maps that only one object has: requests in flight and the like */
 #define MAX_FILES  4096u /* that processes have to do with; the rest is "(other)" */
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
@@ -47,6 +48,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	struct system_info sys;
 	uint64_t budget = cfg->memory_bytes, cells, rest;
 
+	budget -= MIN(PARTS, budget / 8);
 	system_info(&sys);
 	z->cpus = sys.cpus_possible;
 	z->ring = cfg->ring_bytes ? cfg->ring_bytes : RING_BYTES;
