@@ -20,7 +20,6 @@
  *   block_rq_requeue   given back by it
  *   block_rq_merge     made a part of another request
  *   block_rq_complete  done, or a part of it
- *   block_io_done      done, as the kernel accounts for it (v6.5)
  *   block_bio_complete a bio is done; of bios that became requests nobody asks here
  *
  * A flush is a request that is never issued: one of the queue's own does it for all that wait
@@ -219,23 +218,6 @@ int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int byte
 			request_lost();
 		return 0;
 	}
-	__sync_fetch_and_add(&cpu->block_seen, 1);
-	request_done(r, &t, cpu);
-	request_forget(r);
-	return 0;
-}
-
-/* The end of the kernel's own account of it, a moment later: for those whose completion no
- * tracepoint told of (some virtual machines' kernels leave out a few). */
-SEC("?tp_btf/block_io_done")
-int BPF_PROG(block_io_done, struct request *rq)
-{
-	struct hl_cpu *cpu = this_cpu();
-	struct request_times t = {};
-	struct hl_request *r = addr_find(&requests, (__u64)rq);
-
-	if (!cpu || !r || r->state != REQUEST_ISSUED)
-		return 0;
 	__sync_fetch_and_add(&cpu->block_seen, 1);
 	request_done(r, &t, cpu);
 	request_forget(r);

@@ -31,11 +31,11 @@ static const struct part_desc {
 		"every request of every disk: in the queue and in the device, and whose it is",
 		0, false,
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
-		  "block_io_done", "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
+		  "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
 		  "block_rq_merge", "__blk_throtl_bio" },
 		{ 1u << 4, 1u << 2 },
-		{ { 3u << 6, "no writeback_dirty_folio: writeback is charged to the kernel" } },
+		{ { 3u << 5, "no writeback_dirty_folio: writeback is charged to the kernel" } },
 	},
 	[PART_URING] = {
 		"uring",

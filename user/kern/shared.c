@@ -14,9 +14,9 @@
 #define MAX_CELLS  (8u << 10)
 #define CELLS_CPU  256u /* a key needs one on each CPU that it is seen on */
 #define MIN_CELLS  256u
-#define MIN_KEYS   1024u /* of each CPU: all that is done may be done on a few of many */
+#define MIN_KEYS   1024u      /* of each CPU: all that is done may be done on a few of many */
 #define PARTS      (4u << 20) /* for the maps that only one object has: requests in flight and the like */
-#define MAX_FILES  4096u /* that processes have to do with; the rest is "(other)" */
+#define MAX_FILES  4096u      /* that processes have to do with; the rest is "(other)" */
 #define RING_BYTES (4u << 20)
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
 
