@@ -37,7 +37,6 @@
 #include "bpf/bio.bpf.h"
 #include "bpf/slow_request.bpf.h"
 
-#define HL_EIO      5
 #define HL_MAX_BIOS 8192
 
 struct {
@@ -200,7 +199,7 @@ SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int bytes)
 {
 	struct hl_cpu *cpu = this_cpu();
-	struct request_times t = { .error = error };
+	struct request_times t = { .error = error_of(error) };
 	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
 	if (!cpu || !r) /* it began before hostlat, or had no room, which was counted */
@@ -312,7 +311,7 @@ int BPF_PROG(block_bio_frontmerge, struct bio *bio)
 SEC("tp_btf/block_bio_complete")
 int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 {
-	struct request_times t = { .error = bio->bi_status ? -HL_EIO : 0 };
+	struct request_times t = { .error = error_of(bio->bi_status) };
 	struct hl_cpu *cpu = this_cpu();
 	__u64 key = (__u64)bio;
 	struct hl_request *r;

@@ -164,8 +164,21 @@
 	X(94, 198, -1, BY_NAME)                  /* lchown */                                                \
 	X(260, 298, 54, BY_NAME_AT)              /* fchownat */                                              \
 	X(280, 320, 88, BY_NAME_AT)              /* utimensat */                                             \
-	X(-1, 412, -1, BY_NAME_AT)               /* utimensat_time64 */                                      \
-	X(80, 12, 49, BY_NAME)                   /* chdir */
+	X(132, 30, -1, BY_NAME)                  /* utime */                                                 \
+	X(235, 271, -1, BY_NAME)                 /* utimes */                                                \
+	X(261, 299, -1, BY_NAME_AT)              /* futimesat */                                             \
+	X(188, 226, 5, BY_NAME)                  /* setxattr */                                              \
+	X(189, 227, 6, BY_NAME)                  /* lsetxattr */                                             \
+	X(191, 229, 8, BY_NAME)                  /* getxattr */                                              \
+	X(192, 230, 9, BY_NAME)                  /* lgetxattr */                                             \
+	X(194, 232, 11, BY_NAME)                 /* listxattr */                                             \
+	X(195, 233, 12, BY_NAME)                 /* llistxattr */                                            \
+	X(197, 235, 14, BY_NAME)                 /* removexattr */                                           \
+	X(198, 236, 15, BY_NAME)                 /* lremovexattr */                                          \
+	X(-1, 268, -1, BY_NAME)                  /* statfs64 */                                              \
+	X(138, 100, 44, ON_FIRST)                /* fstatfs */                                               \
+	X(-1, 269, -1, ON_FIRST)                 /* fstatfs64 */                                             \
+	X(-1, 412, -1, BY_NAME_AT)               /* utimensat_time64 */
 
 #define ON_FIRST  1
 #define ON_SECOND 2

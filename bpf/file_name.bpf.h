@@ -21,17 +21,19 @@ struct {
 	__type(value, struct file_name);
 } hl_names SEC(".maps");
 
-/* The directory that a name begins at, as the address of a struct path; 0: not known. */
-__hot __u64 name_base(__u64 task, __s32 dirfd, bool absolute)
+/* The directory that the name begins at, as the address of a struct path; 0: not known. */
+__hot __u64 name_base(struct file_name *name, __u64 task, __s32 dirfd)
 {
-	__u64 fs = (__u64)LOAD(struct task_struct, task, fs), file;
+	__u64 file;
 
-	if (!fs)
+	name->fs = (__u64)LOAD(struct task_struct, task, fs); /* in and out of memory it is a number */
+	barrier_compiler();
+	if (!name->fs)
 		return 0;
-	if (absolute)
-		return fs + bpf_core_field_offset(struct fs_struct, root);
+	if (name->s[0] == '/')
+		return name->fs + bpf_core_field_offset(struct fs_struct, root);
 	if (dirfd == HL_AT_FDCWD)
-		return fs + bpf_core_field_offset(struct fs_struct, pwd);
+		return name->fs + bpf_core_field_offset(struct fs_struct, pwd);
 	file = fd_file(task, dirfd);
 	return file ? path_at(file) : 0;
 }
@@ -85,9 +87,11 @@ __hot bool is_made_up_dir(__u64 path)
 	return is_made_up(LOAD(struct super_block, sb, s_magic));
 }
 
+#define HL_EMPTY_NAME (-2)
+
 /*
- * The entry of the file that a call names, as file_find; HL_NO_FILE: it has no name that can be
- * read. An empty name stands for what the descriptor leads to.
+ * The entry of the file that a call names, as file_find, or HL_EMPTY_NAME. 0, as if there was no
+ * room: the name cannot be read, is too long, or begins nobody knows where.
  */
 __global int file_named(__u64 task, __u64 user, __s32 dirfd, struct hl_file_id *id)
 {
@@ -98,23 +102,30 @@ __global int file_named(__u64 task, __u64 user, __s32 dirfd, struct hl_file_id *
 
 	name = bpf_map_lookup_elem(&hl_names, &zero);
 	if (!id || !name || !user)
-		return HL_NO_FILE;
+		return 0;
 	__builtin_memset(name, 0, sizeof(*name));
 	n = bpf_probe_read_user_str(name->s, sizeof(name->s), (void *)user);
-	if (n <= 1 || is_made_up_name(name->s))
+	if (n == 1)
+		return HL_EMPTY_NAME;
+	if (n <= 0 || n >= HL_GIVEN_ROOM)
+		return 0;
+	if (is_made_up_name(name->s))
 		return HL_NO_FILE;
 	name->len = n;
-	base = name_base(task, dirfd, name->s[0] == '/');
-	if (base && is_made_up_dir(base))
+	base = name_base(name, task, dirfd);
+	if (!base)
+		return 0;
+	if (is_made_up_dir(base) && name->s[0] != '/')
 		return HL_NO_FILE;
 	id->inode = 0;
-	id->dentry = base ? (__u64)LOAD(struct path, base, dentry) : 0;
+	id->dentry = (__u64)LOAD(struct path, base, dentry);
 	id->name = name_hash(name);
 	id->parent = 0;
 	id->ino = 0;
 	id->generation = 0;
 	id->dev = 0;
 	id->flags = HL_FILE_BY_NAME;
+	barrier_compiler(); /* what was a pointer is a number when it is hashed */
 	return file_look_up(&base, id, name);
 }
 

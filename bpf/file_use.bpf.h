@@ -118,10 +118,11 @@ __hot int file_of_call(struct hl_slot *s, __u8 how, __s64 ret, const struct call
 	if (!id || !name_args(how, args->a, &name, &dirfd))
 		return HL_NO_FILE;
 	at = file_named(s->owner, name, dirfd, id);
-	if (at != HL_NO_FILE || dirfd == HL_AT_FDCWD)
+	if (at != HL_EMPTY_NAME)
 		return at;
-	*file = fd_file(s->owner, dirfd);
-	return file_of(file, s, cpu);
+	/* what the descriptor leads to, where one is given */
+	*file = dirfd == HL_AT_FDCWD ? 0 : fd_file(s->owner, dirfd);
+	return *file ? file_of(file, s, cpu) : 0;
 }
 
 /* The current thread's call has ended. what: its breakdown; NULL: it never left the CPU. */

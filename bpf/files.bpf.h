@@ -74,7 +74,7 @@ __hot bool file_same(const struct hl_file_id *a, const struct hl_file_id *b)
 
 __hot __u32 file_hash(const struct hl_file_id *id)
 {
-	__u64 h = (id->ino ^ id->name ^ id->start ^ id->pid) * 0x9e3779b97f4a7c15ull;
+	__u64 h = (id->ino ^ id->name ^ id->dentry ^ id->start ^ id->pid) * 0x9e3779b97f4a7c15ull;
 
 	return h >> 40;
 }
@@ -122,6 +122,7 @@ struct file_name {
 		__u64 w[HL_GIVEN_ROOM / 8];
 	};
 	__u64 len; /* with its NUL */
+	__u64 fs;
 };
 
 /* The name as it was given, and behind it the directory where it begins. */
@@ -196,6 +197,7 @@ __global int file_find(const __u64 *object, struct hl_file_id *id)
 	if (!object || !id || !file_identify(object, id))
 		return HL_NO_FILE;
 	path = path_at(*object);
+	barrier_compiler(); /* what was a pointer is a number when it is hashed */
 	return file_look_up(&path, id, NULL);
 }
 

@@ -60,6 +60,21 @@ static const __u8 block_ops[40] = {
 	[5] = HL_BLOCK_DISCARD, [7] = HL_BLOCK_WRITE, [9] = HL_BLOCK_WRITE,
 };
 
+/* Errors by blk_status_t; EIO where nothing is here. */
+static const __u8 block_errors[33] = {
+	/* 32 would go to a section that BTF cannot describe */
+	[1] = 95, [2] = 110, [3] = 28, [4] = 67,  [5] = 121, [6] = 52,  [7] = 61,
+	[8] = 84, [9] = 12,  [10] = 5, [12] = 11, [13] = 16, [16] = 19, [17] = 62,
+};
+
+/* block_rq_complete has a blk_status_t since v5.16 (8a7d267b4a2c), an error before. */
+__hot __s32 error_of(__s32 status)
+{
+	if (status <= 0)
+		return status;
+	return -(__s32)(block_errors[status & 31] ?: 5);
+}
+
 __hot __u16 request_nr(__u32 flags, __u32 bytes)
 {
 	__u32 op = HL_REQ_OP(flags);

@@ -244,6 +244,11 @@ for i in range(11):
 for i in range(17): os.stat("/" + d + "/sub")
 for i in range(19): os.stat(at)
 for i in range(3): os.symlink("anything", "link"); os.unlink("link")
+for i in range(40):
+    os.mkdir(f"many{i}")
+    each = os.open(f"many{i}", os.O_RDONLY)
+    fails(lambda: os.stat("same", dir_fd=each))
+    os.close(each)
 os.chroot(d + "/sub")
 os.chdir("/")
 for i in range(23): fails(os.stat, "/nothing")
@@ -269,6 +274,7 @@ def by_name():
         f.same(count(f"{d}/sub", *stats), 17, "asked for by name")
         f.same(count(f"{d}/sub", "fstat", *stats, named=False), 19, "asked for by descriptor")
         f.same((count(f"{d}/link", "symlink"), count(f"{d}/link", "unlink")), (3, 3), "symbolic links")
+        f.same([count(f"{d}/many{i}/same", *stats) for i in range(40)], [1] * 40, "one name in many directories")
         f.same((count(f"{d}/sub/nothing", *stats), count(f"{d}/sub/nothing", *stats, key="errors")), (23, 23), "in a chroot")
         f.same(r.doc.acct("files")["lost"], 0, "lost")
 
@@ -301,6 +307,7 @@ def mapped():
         f.check(major > 1000, f"major faults: {major}")
         f.check(major * 0.95 <= got["count"] <= major * 1.05, f"waits on the file: {got['count']}, major faults: {major}")
         f.check(got["device_ns"] >= 0.5 * got["time_ns"]["fault"], f"of that in the device: {got}")
+        f.same(whole(r.doc, f"{d}/data")["time_ns"].get("fault"), got["time_ns"]["fault"], "of the file, beside its calls")
 
 
 LONG = """

@@ -169,11 +169,14 @@ static uint32_t count_used(const struct live *l)
 /* Those that were retired at the last tick may be freed at this one. */
 void files_retire(struct live *l)
 {
-	bool scarce;
+	const struct hl_ctl *ctl = l->sh.ctl;
+	bool scarce, names_scarce;
 
 	if (!l->files.ever)
 		return;
 	scarce = count_used(l) > l->kcfg.file_mask / 4 * 3;
+	/* they have half of the places */
+	names_scarce = ctl->names_taken - ctl->names_freed > l->kcfg.file_mask / 8 * 3;
 	l->files.tick++;
 	for (uint32_t at = 1; at <= l->kcfg.file_mask; at++) {
 		struct hl_file_entry *f = &l->sh.files[at];
@@ -181,7 +184,8 @@ void files_retire(struct live *l)
 
 		if (state_of(f) == HL_FILE_RETIRED) {
 			sent->retired = true;
-		} else if (scarce && state_of(f) == HL_FILE_KNOWN && sent->number &&
+		} else if ((scarce || (names_scarce && f->id.flags & HL_FILE_BY_NAME)) &&
+			   state_of(f) == HL_FILE_KNOWN && sent->number &&
 			   l->files.tick - sent->used > IDLE_TICKS) {
 			__atomic_store_n(&f->state, HL_FILE_RETIRED, __ATOMIC_RELEASE);
 			l->files.retired++;

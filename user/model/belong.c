@@ -13,6 +13,11 @@ static bool restricts_processes(const struct model_filter *f)
 	return f->target_only || f->nr_pids || f->comms || f->cgroups || f->containers;
 }
 
+bool restricts(const struct model *m)
+{
+	return m->filter && restricts_processes(m->filter);
+}
+
 static bool pid_wanted(const struct model_filter *f, const struct proc *p)
 {
 	for (size_t i = 0; i < f->nr_pids; i++)
@@ -52,7 +57,7 @@ bool belongs(const struct model *m, const struct proc *p)
 {
 	const struct model_filter *f = m->filter;
 
-	if (!f || !restricts_processes(f))
+	if (!restricts(m))
 		return true;
 	if (proc_is_other(p))
 		return false;

@@ -125,22 +125,30 @@ static bool same_proc(const struct op_row *a, const struct op_row *b)
 	return a->pid == b->pid && a->proc_start_ns == b->proc_start_ns;
 }
 
-/* Which of n operations are to be added: calls and requests, or else the waits. They come first. */
+/* Waits are parts of the calls; but a page fault, which is in none. */
+static bool is_in_call(const struct op_row *o)
+{
+	return o->op == HL_OP_WAIT && o->state != HL_STATE_FAULT;
+}
+
+/* Which of n operations are to be added: calls, requests and page faults, or where none of the first
+ * two was counted the waits. They come first. */
 static size_t choose(const struct op_row **ops, size_t n, bool (*counts)(const struct op_row *o),
 		     bool *measured)
 {
 	size_t chosen = 0;
 
+	*measured = false;
 	for (size_t i = 0; i < n; i++) {
 		const struct op_row *o = ops[i];
 
-		if (o->op == HL_OP_WAIT || !counts(o))
+		if (is_in_call(o) || !counts(o))
 			continue;
+		*measured |= o->op != HL_OP_WAIT;
 		ops[i] = ops[chosen];
 		ops[chosen++] = o;
 	}
-	*measured = chosen;
-	return chosen ? chosen : n;
+	return *measured ? chosen : n;
 }
 
 static bool ever(const struct op_row *o)

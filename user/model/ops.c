@@ -209,15 +209,22 @@ static bool of_ended(const struct op *o)
 	return o->proc->gone && is_any(o);
 }
 
-/* Where processes come and go by the hundred, what they did takes no more than so much memory. */
+static bool of_ended_others(const struct op *o)
+{
+	return of_ended(o) && !o->proc->belongs;
+}
+
+/* Where processes come and go by the hundred, what they did takes no more than so much memory.
+ * Those that were asked for are not folded: their rows would be nobody's. */
 static void fold_ended(struct model *m)
 {
+	bool (*marked)(const struct op *o) = restricts(m) ? of_ended_others : of_ended;
 	size_t most = m->limits.max_ops / 4, ended = 0;
 
 	for (size_t i = 0; i < m->ops.n; i++)
-		ended += of_ended(m->ops.v[i]);
+		ended += marked(m->ops.v[i]);
 	if (ended > most)
-		fold_least(m, of_ended, ended - most / 4 * 3);
+		fold_least(m, marked, ended - most / 4 * 3);
 }
 
 static struct op *op_get(struct model *m, const struct op_key *key, struct proc *p, struct file *f)

@@ -182,6 +182,7 @@ struct model {
 };
 
 /* belong.c */
+bool restricts(const struct model *m); /* to some processes */
 bool belongs(const struct model *m, const struct proc *p);
 bool nr_belongs(const struct model *m, unsigned int op, unsigned int abi, unsigned int nr);
 

@@ -36,9 +36,18 @@ static void get_flag(const struct field *f, const void *row, struct val *out)
 		*out = (struct val){ .type = VAL_BOOL, .b = *(const bool *)((const char *)row + f->offset) };
 }
 
+static void get_cut(const struct field *f, const void *row, struct val *out)
+{
+	get_flag(f, row, out);
+	if (((const struct op_row *)row)->file.by_name)
+		*out = (struct val){ .type = VAL_BOOL, .b = ((const struct op_row *)row)->file.cut };
+}
+
 static void get_mark(const struct field *f, const void *row, struct val *out)
 {
-	val_set_str(out, ((const struct op_row *)row)->file.deleted ? "x" : NULL);
+	const struct op_file *file = &((const struct op_row *)row)->file;
+
+	val_set_str(out, file->deleted ? "x" : file->by_name ? "n" : NULL);
 }
 
 /* A wait knows of no bytes. */
@@ -54,11 +63,11 @@ static void get_op_bytes(const struct field *f, const void *row, struct val *out
 	{ "path", "PATH", "path of the file, as in the mount namespace of who uses it", field_str,       \
 	  OP_AT(file.path), .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC,     \
 	  .width = 20 },                                                                                 \
-	{ "mark", "", "x: the file was deleted", get_mark, .width = 1,                                   \
+	{ "mark", "", "x: the file was deleted; n: it was named, and not opened", get_mark, .width = 1,                                   \
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_RARE, .type = VAL_STR },                          \
 	{ "deleted", "DELETED", "it has no name any more: path is the last one", get_flag,               \
 	  OP_AT(file.deleted), .flags = FIELD_DIM, .width = 7, .type = VAL_BOOL },                       \
-	{ "path_cut", "CUT", "the head of the path is missing", get_flag, OP_AT(file.cut), .width = 3,   \
+	{ "path_cut", "CUT", "the head of the path is missing", get_cut, OP_AT(file.cut), .width = 3,   \
 	  .type = VAL_BOOL },                                                                            \
 	{ "by_name", "NAMED", "calls named it and did not open it (stat, unlink, an open that failed): " \
 	  "path is the name as it was given, whatever that led to", get_by_name, .flags = FIELD_KEY,     \
