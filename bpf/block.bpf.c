@@ -99,7 +99,6 @@ static __noinline int request_queued(void *ctx, struct request *rq, struct hl_re
 	if (!r->queued)
 		r->queued = bpf_ktime_get_ns();
 	request_by(r);
-	r->noted = r->queued;
 	if (r->queued < slow_disk_until && rq->bio) /* it is not said yet which partition it is of */
 		submitter_note(ctx, r->key, bio_dev(rq->bio), r->queued);
 	if (nr_bios && !r->below)
@@ -253,9 +252,8 @@ static __noinline int bio_begin(void *ctx, struct bio *bio)
 		fresh.by = owner_of(bio, fresh.nr);
 	}
 	request_by(&fresh);
-	fresh.noted = fresh.issued;
-	if (fresh.noted < slow_disk_until)
-		submitter_note(ctx, key, fresh.dev, fresh.noted);
+	if (fresh.issued < slow_disk_until)
+		submitter_note(ctx, key, fresh.dev, fresh.queued);
 	was = bpf_map_lookup_elem(&bios, &key);
 	if (was) {
 		if (was->state == REQUEST_ISSUED)

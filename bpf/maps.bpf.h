@@ -80,4 +80,15 @@ static __always_inline __u64 wake_flag(void *ring, __u32 added)
 	return held >= mark && held < mark + 4 * added ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+/* The members that every slow operation has, whoever's it is; the others are zero. */
+__hot void slow_begin(struct hl_rec_slow *r, __u64 now_boot, __u64 duration)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->h.kind = HL_KIND_SLOW;
+	r->h.cpu = bpf_get_smp_processor_id();
+	r->h.ts = now_boot;
+	r->duration_ns = duration;
+	r->begin_ns = now_boot - duration;
+}
+
 #endif

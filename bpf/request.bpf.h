@@ -29,8 +29,7 @@ struct hl_request {
 	__u64 queued, issued; /* CLOCK_MONOTONIC */
 	__u64 sector;
 	struct hl_owner by;
-	__u64 noted; /* when it was submitted, where its stack was kept */
-	__u32 tid;   /* who submitted it; its process, where another is charged */
+	__u32 tid; /* who submitted it; its process, where another is charged */
 	__u32 dev;
 	__u32 bytes, left;
 	__u16 nr;

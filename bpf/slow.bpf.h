@@ -66,16 +66,11 @@ __hot void slow_waker(struct hl_rec_slow *r, struct hl_slot *s, __u8 state)
 /* The members that every slow operation of a thread has. */
 __hot void slow_common(struct hl_rec_slow *r, struct hl_slot *s, __u64 now_boot, __u64 duration)
 {
-	__builtin_memset(r, 0, sizeof(*r));
-	r->h.kind = HL_KIND_SLOW;
-	r->h.cpu = bpf_get_smp_processor_id();
-	r->h.ts = now_boot;
+	slow_begin(r, now_boot, duration);
 	r->h.pid = s->pid;
 	r->h.tid = s->tid;
 	r->start = s->start;
 	r->proc_start = s->proc_start;
-	r->duration_ns = duration;
-	r->begin_ns = now_boot - duration;
 }
 
 /* One slow operation, as its caller knows it. */

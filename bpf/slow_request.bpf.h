@@ -35,12 +35,13 @@ struct {
 
 static const struct hl_submitter nobody;
 
-/* A request begins, in the context of who submits it. ctx: the program's. */
-static __noinline int submitter_note(void *ctx, __u64 request, __u32 dev, __u64 now)
+/* A request begins, in the context of who submits it. ctx: the program's. queued: since when it is,
+ * which may be long ago. */
+static __noinline int submitter_note(void *ctx, __u64 request, __u32 dev, __u64 queued)
 {
+	__u64 now = bpf_ktime_get_ns(), *until;
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_submitter *by;
-	__u64 *until;
 	long n;
 
 	if (!cpu || now - cpu->stack_at < HL_STACK_EVERY)
@@ -58,7 +59,7 @@ static __noinline int submitter_note(void *ctx, __u64 request, __u32 dev, __u64 
 	if (n <= 0)
 		return 0;
 	by->nr = n / sizeof(by->ip[0]);
-	by->begin = now;
+	by->queued = queued;
 	return 0;
 }
 
@@ -73,17 +74,10 @@ static __noinline int disk_was_slow(__u32 dev, __u64 now)
 
 __hot void request_fill(struct hl_rec_slow *r, const struct hl_request *rq, const struct request_times *t)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
-
-	__builtin_memset(r, 0, sizeof(*r));
-	r->h.kind = HL_KIND_SLOW;
-	r->h.cpu = bpf_get_smp_processor_id();
-	r->h.ts = now;
+	slow_begin(r, bpf_ktime_get_boot_ns(), t->queue + t->device);
 	r->h.pid = rq->by.pid;
 	r->h.tid = rq->tid;
 	r->proc_start = rq->by.start;
-	r->duration_ns = t->queue + t->device;
-	r->begin_ns = now - r->duration_ns;
 	r->op = HL_OP_BLOCK;
 	r->nr = rq->nr;
 	r->state = HL_STATE_DISK;
@@ -118,7 +112,7 @@ __global int request_slow(const struct hl_request *rq, const struct request_time
 	raw->by.nr = 0;
 	key = rq->key; /* v6.1 takes no key from there */
 	by = bpf_map_lookup_elem(&submitters, &key);
-	if (by && by->begin == rq->noted)
+	if (by && by->queued == rq->queued)
 		raw->by = *by;
 	bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
 	return 0;

@@ -38,7 +38,7 @@ struct hl_stack_raw {
 #define HL_SUBMITTER_FRAMES HL_STACK_FRAMES
 
 struct hl_submitter {
-	__u64 begin; /* when it was submitted, CLOCK_MONOTONIC */
+	__u64 queued; /* since when it is, CLOCK_MONOTONIC: tells it from others at its address */
 	__u64 nr;
 	__u64 ip[HL_SUBMITTER_FRAMES]; /* innermost first */
 };
