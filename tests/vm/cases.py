@@ -87,7 +87,8 @@ def only_in(f, r, call, *states):
 def in_order(f, r, call):
     """Who is let go by another that sleeps before each time: no wait ends before as many of the other's
     sleeps have ended. (One may end after more of them: who is woken may have to wait for a CPU.)"""
-    rows = r.doc.slow(r.truth.pids, "wait")
+    # who was only preempted inside of the call was let go by nobody
+    rows = [s for s in r.doc.slow(r.truth.pids, "wait") if s["state"] != "runqueue"]
     ends = {}
     for s in rows:
         if s["name"] in (call, "nanosleep"):
