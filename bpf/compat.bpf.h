@@ -293,22 +293,32 @@ __hot bool is_interrupts(struct task_struct *p)
 	       (c[0] == 'i' && c[1] == 'r' && c[2] == 'q' && c[3] == '/');
 }
 
-/*
- * Does this program run in the context of the current task itself? Interrupts that hit
- * kernel mode, and all softirqs, run on a stack of their own; those that hit user mode
- * run on the task's, with no call in progress. ctx lies on the real kernel stack even
- * where programs have a private one. A fault that wakes somebody counts as an interrupt.
- * The saved registers stand at the stack's end, whatever its size is.
- */
-__hot bool in_own_context(void *ctx, struct task_struct *cur)
+/* Whether a hook's ctx lies there, on the real kernel stack even where programs have a private one.
+ * The verifier compares ctx, but does not subtract from it. */
+__hot bool is_between(void *ctx, __u64 low, __u64 high)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(cur);
-	__u64 low = (__u64)TASK_PTR(cur, stack), high = (__u64)regs;
+	asm volatile("" : "+r"(low), "+r"(high));
+	return (__u64)ctx >= low && (__u64)ctx < high;
+}
 
-	asm volatile("" : "+r"(high)); /* the verifier compares ctx, but does not subtract from it */
-	if ((__u64)ctx < low || (__u64)ctx >= high)
-		return false;
-	return cur->flags & HL_PF_KTHREAD ? !is_interrupts(cur) : regs_nr(regs) >= 0;
+/*
+ * Does this program run on the current task's own stack? Interrupts that hit kernel mode, and all
+ * softirqs, have a stack of their own. The saved registers stand at the stack's end, whatever its
+ * size is.
+ */
+__hot bool on_own_stack(void *ctx, struct task_struct *cur)
+{
+	return is_between(ctx, (__u64)TASK_PTR(cur, stack), (__u64)bpf_task_pt_regs(cur));
+}
+
+/*
+ * And in the context of that task itself? Interrupts that hit user mode run on its stack, with no
+ * call in progress. A fault that wakes somebody counts as an interrupt.
+ */
+__hot bool in_own_context(struct task_struct *cur)
+{
+	return cur->flags & HL_PF_KTHREAD ? !is_interrupts(cur)
+					  : regs_nr((struct pt_regs *)bpf_task_pt_regs(cur)) >= 0;
 }
 
 /* The same of the current thread, by its address alone. */

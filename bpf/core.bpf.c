@@ -110,17 +110,27 @@ static __noinline int woken_from_disk(struct hl_slot *s, const struct hl_slot *b
 	return 0;
 }
 
-__hot bool sleeps_for_disk(const struct hl_slot *s)
+/*
+ * A wake-up that comes not from the running task's own stack comes from an interrupt's: no third one
+ * is in use on a CPU. That stack is there for good, and what is less than a page from an address on
+ * it is on it too, or no stack at all.
+ */
+#define STACK_GUARD 4096
+
+__hot bool in_interrupt(void *ctx, const struct hl_cpu *cpu)
 {
-	return waits_for_disk(s) && (s->flags & HL_SLOT_WAS_ASLEEP);
+	return is_between(ctx, cpu->interrupt_at - STACK_GUARD, cpu->interrupt_at + STACK_GUARD);
 }
 
 /* The waker is not the thread that sched_switch noted last, or none in its own context. */
-static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, const struct hl_cpu *cpu)
+static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, struct hl_cpu *cpu)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
-	bool own = in_own_context(ctx, cur);
+	bool own = on_own_stack(ctx, cur);
 
+	if (!own)
+		cpu->interrupt_at = (__u64)ctx;
+	own = own && in_own_context(cur);
 	if (own) {
 		s->waker_tid = cur->pid;
 		s->waker_pid = cur->tgid;
@@ -128,7 +138,7 @@ static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, const struc
 	} else {
 		s->waker = HL_WAKER_INTERRUPT;
 	}
-	return sleeps_for_disk(s) ? woken_from_disk(s, own ? slot_find(cur) : NULL, cpu) : 0;
+	return s->for_disk ? woken_from_disk(s, own ? slot_find(cur) : NULL, cpu) : 0;
 }
 
 /* Leaves who woke it, and what its group was out of quota until now: that is no part of its wait
@@ -137,20 +147,24 @@ SEC("tp_btf/sched_waking")
 int sched_waking(__u64 *ctx)
 {
 	struct task_struct *p = (void *)ctx[0];
-	struct hl_slot *s = slot_find(p), *by;
+	struct hl_slot *s = slot_woken(p), *by;
 	struct hl_cpu *cpu = this_cpu();
 
 	if (!s || !cpu)
 		return 0;
-	if (s->flags & HL_SLOT_WAS_ASLEEP)
-		s->throttled = throttled_total(cfs_rq_first(p));
-	by = slot_in_context(ctx, cpu);
-	if (!by)
-		return woken_otherwise(ctx, s, cpu);
-	s->waker_tid = by->tid;
-	s->waker_pid = by->pid;
-	s->waker = HL_WAKER_THREAD;
-	return sleeps_for_disk(s) ? woken_from_disk(s, by, cpu) : 0;
+	s->woken_throttled = throttled_total(cfs_rq_first(p));
+	if (in_interrupt(ctx, cpu)) {
+		by = NULL;
+		s->waker = HL_WAKER_INTERRUPT;
+	} else {
+		by = slot_in_context(ctx, cpu);
+		if (!by)
+			return woken_otherwise(ctx, s, cpu);
+		s->waker_tid = by->tid;
+		s->waker_pid = by->pid;
+		s->waker = HL_WAKER_THREAD;
+	}
+	return s->for_disk ? woken_from_disk(s, by, cpu) : 0;
 }
 
 /* Of every new thread: sched_process_fork tells nothing of those that io_uring and vhost make. */

@@ -19,7 +19,7 @@ static inline long unreadable(__u64 task, void *dst, __u64 src)
 	asm volatile("" ::"r"(task), "r"(dst), "r"(src));
 	return -1;
 }
-#define HL_READ_USER(task, dst, src) unreadable(task, dst, src)
+#define HL_READ_USER(task, dst, bytes, src) unreadable(task, dst, src)
 #include "bpf/ledger.bpf.h"
 #include "bpf/life.bpf.h"
 #include "bpf/stack.h"
@@ -80,15 +80,15 @@ __hot void found_state(struct task_struct *p, struct hl_slot *s, __u64 now)
 	w.f.frozen = w.f.asleep && is_frozen(p, w.f.task_state);
 	wait_gather(p, s, &w);
 	s->since = s->begin = now;
-	s->throttled = throttled_total(cfs_rq_of(p));
+	s->throttled = s->woken_throttled = throttled_total(cfs_rq_of(p));
 	s->cfs_rq = cfs_rq_id(p, cfs_rq_of(p));
 	s->object = w.object;
-	s->arg = w.arg;
 	s->nr = w.nr;
 	s->abi = w.abi;
 	s->detail = w.detail;
 	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
+	s->for_disk = w.f.asleep && waits_for_disk(s);
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
 	if (!is_on_cpu(p) && p->nvcsw + p->nivcsw == switches)
@@ -249,7 +249,6 @@ __hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slo
 	struct path_walk walk = {};
 
 	w->object = s->object;
-	w->arg = s->arg;
 	w->nr = s->nr;
 	w->op = HL_OP_WAIT;
 	w->abi = s->abi;

@@ -149,6 +149,15 @@ __hot __u64 queued_since(const struct hl_slot *s, const struct hl_arrival *a)
 	return queued;
 }
 
+/* How long its group was out of quota, of the time that it was runnable: one that slept is so since
+ * it was woken. */
+__hot __u64 throttled_since(const struct hl_slot *s, const struct hl_arrival *a)
+{
+	__u64 then = s->flags & HL_SLOT_WAS_ASLEEP ? s->woken_throttled : s->throttled;
+
+	return a->throttled > then ? a->throttled - then : 0;
+}
+
 __hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl_split *t)
 {
 	t->off = a->now - s->since;
@@ -167,8 +176,8 @@ __hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl
 		}
 	}
 	t->throttled = 0;
-	if (s->cfs_rq == a->cfs_rq && a->throttled > s->throttled)
-		t->throttled = a->throttled - s->throttled;
+	if (s->cfs_rq == a->cfs_rq && a->throttled != s->throttled)
+		t->throttled = throttled_since(s, a);
 	else if (s->state == HL_STATE_THROTTLED)
 		t->throttled = t->queued;
 	if (t->throttled > t->queued)
@@ -176,15 +185,10 @@ __hot void ledger_split(struct hl_slot *s, const struct hl_arrival *a, struct hl
 	t->queued -= t->throttled;
 }
 
-/* A wait that a block request may end. */
-__hot bool waits_for_disk(const struct hl_slot *s)
-{
-	return s->state == HL_STATE_DISK || s->state == HL_STATE_FAULT;
-}
-
 /* A wait for a disk: how much of it the request that ended it was queued, and in the device. */
 __hot void ledger_disk(struct hl_slot *s, const struct hl_split *t, struct hl_cell *c, struct hl_cpu *cpu)
 {
+	s->for_disk = 0;
 	phases_fit(s->ended_ns, t->slept);
 	if (has_call(s))
 		call_touch(s, s->state, cpu); /* before its clocks move */
@@ -204,7 +208,6 @@ __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	w = &room->what;
 	w->duration = t->off;
 	w->object = s->object;
-	w->arg = s->arg;
 	w->nr = s->nr;
 	w->op = HL_OP_WAIT;
 	w->state = s->state;
@@ -317,7 +320,8 @@ __hot void ledger_runs(struct hl_slot *s, const struct hl_arrival *a, __u64 dela
 	s->run_delay += delay;
 	s->ran = a->ran;
 	s->switches++;
-	s->flags &= ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY);
+	s->flags = (s->flags & ~(HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY)) |
+		   (s->flags & HL_SLOT_WAS_ASLEEP ? HL_SLOT_WOKEN : 0);
 }
 
 /* Back on a CPU: what it was off is counted and booked. */
@@ -407,9 +411,6 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 	return ledger_lost(s, &a, cpu);
 }
 
-/* Until its waking says from when on being throttled counts. */
-#define HL_NEVER_THROTTLED (~0ull)
-
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
 __hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *s, __u64 now, bool preempt,
 		      __u32 state, struct hl_cpu *cpu)
@@ -432,21 +433,22 @@ __hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *
 	s->since = now;
 	s->run_delay = p->sched_info.run_delay;
 	s->ran = p->se.sum_exec_runtime;
-	s->throttled = w.f.asleep ? HL_NEVER_THROTTLED : throttled_total(rq);
+	s->throttled = throttled_total(rq);
 	s->cfs_rq = cfs_rq_id(p, rq);
 	s->object = w.object;
-	s->arg = w.arg;
 	s->nr = w.nr;
 	s->abi = w.abi;
 	s->detail = w.detail;
 	s->file = w.f.file;
 	s->state = hl_classify(&w.f);
-	s->flags = (s->flags & ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY | HL_SLOT_LOWER_BOUND)) |
+	s->flags = (s->flags &
+		    ~(HL_SLOT_WAS_ASLEEP | HL_SLOT_ON_ITS_WAY | HL_SLOT_LOWER_BOUND | HL_SLOT_WOKEN)) |
 		   HL_SLOT_OFF_CPU |
 		   (w.f.asleep         ? HL_SLOT_WAS_ASLEEP
 		    : preempt && state ? HL_SLOT_ON_ITS_WAY
 				       : 0);
-	s->waker = HL_WAKER_UNKNOWN;
+	if (w.f.asleep && waits_for_disk(s))
+		s->for_disk = 1;
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
 	slot_unlock(s);

@@ -33,6 +33,22 @@ __hot struct hl_slot *slot_find(struct task_struct *p)
 	return s && s->owner == owner_of(p) ? s : NULL;
 }
 
+/* The same for who wakes p: all that it reads and writes is in one line of the slot. */
+__hot struct hl_slot *slot_woken(struct task_struct *p)
+{
+	struct hl_slot *s = slot_place(p->pid);
+
+	if (s && s->wake_tid == (__u32)p->pid)
+		return s;
+	return bpf_task_storage_get(&hl_homes, p, NULL, 0);
+}
+
+/* A wait that a block request may end. */
+__hot bool waits_for_disk(const struct hl_slot *s)
+{
+	return s->state == HL_STATE_DISK || s->state == HL_STATE_FAULT;
+}
+
 /* What p's registers were when it entered the kernel. */
 __hot struct pt_regs *saved_regs(struct task_struct *p, struct hl_slot *s)
 {
@@ -65,15 +81,8 @@ __hot struct hl_slot *slot_in_context(void *ctx, struct hl_cpu *cpu)
 {
 	__u32 at = cpu->running;
 	struct hl_slot *s = bpf_map_lookup_elem(&hl_slots, &at);
-	__u64 low, high;
 
-	if (!s)
-		return NULL;
-	high = s->regs;
-	low = high - HL_STACK_DEPTH;
-	asm volatile(""
-		     : "+r"(high), "+r"(low)); /* the verifier compares ctx, but does not subtract from it */
-	if ((__u64)ctx < low || (__u64)ctx >= high)
+	if (!s || !is_between(ctx, s->regs - HL_STACK_DEPTH, s->regs))
 		return NULL;
 	if ((s->flags & HL_SLOT_KTHREAD) || !(cfg.flags & HL_CFG_CAST))
 		return NULL;
@@ -93,7 +102,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->start = p->start_boottime;
 	s->proc_start = leader->start_boottime;
 	s->regs = (__u64)bpf_task_pt_regs(p);
-	s->tid = p->pid;
+	s->tid = s->wake_tid = p->pid;
 	s->pid = p->tgid;
 	s->switches = 0;
 	s->since = s->begin = now;
@@ -101,7 +110,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->ran = p->se.sum_exec_runtime;
 	s->throttled = 0;
 	s->cfs_rq = 0;
-	s->object = s->arg = s->fault = 0;
+	s->object = s->fault = 0;
 	s->nr = HL_NR_NONE;
 	s->call_key = HL_NR_NONE;
 	s->state = HL_STATE_RUNQUEUE;
@@ -109,7 +118,8 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->detail = HL_DETAIL_NONE;
 	s->file = 0;
 	s->flags = has_no_calls(p) ? HL_SLOT_KTHREAD : 0;
-	s->waker = s->waker_tid = s->waker_pid = 0;
+	s->waker = s->waker_tid = s->waker_pid = s->for_disk = 0;
+	s->woken_throttled = 0;
 	s->call_begin = s->restart_begin = s->restart_ns = 0;
 	s->restarts = s->call_gen = s->gate = 0;
 	s->open_states = s->call_flags = 0;

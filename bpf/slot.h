@@ -22,6 +22,8 @@
 #define HL_SLOT_KTHREAD     (1u << 2)
 #define HL_SLOT_WAS_ASLEEP  (1u << 3) /* the time off the CPU began as a sleep */
 #define HL_SLOT_ON_ITS_WAY  (1u << 4) /* … with a preemption on the way to a sleep */
+#define HL_SLOT_WOKEN       (1u << 5) /* it was asleep when it was off the CPU last: `waker` says who ended that \
+				       */
 
 #define HL_BUSY 1 /* owner while a slot is being filled; 0: it is free */
 
@@ -32,8 +34,9 @@
 /*
  * A slot is at tid & mask of hl_slots, or in task storage where that one is taken.
  * Only the hook named writes a member; seq is odd while sched_switch writes, so that a
- * reader sees whole values. Seven cache lines; a call that does not sleep touches the first, and
- * the last is for waits for a disk and a page.
+ * reader sees whole values. Seven cache lines; a call that does not sleep touches the first, a
+ * switch the first two and the clocks. The last is for who wakes the thread, most often on another
+ * CPU: a switch leaves it there, but for waits for a disk, and where the group was throttled.
  */
 struct hl_slot {
 	/* who: at claim */
@@ -64,52 +67,52 @@ struct hl_slot {
 
 	/* sched_switch */
 	__u64 since;     /* clock at the last switch */
-	__u64 begin;     /* clock when the ledger began */
 	__u64 run_delay; /* the scheduler's count of queued time at the last switch … */
 	__u64 ran;       /* … and of time on a CPU at the last switch-out */
+	__u64 throttled; /* how long the run queue that it left had been throttled */
+	__u64 object;    /* what is waited on, by `detail`; valid while off the CPU in a call */
 	__u32 switches;  /* switch-ins */
-	__u32 cfs_rq;    /* which run queue it left, and … */
+	__u32 cfs_rq;    /* which run queue it left */
 	__u16 seq;
 	__u16 nr;   /* call in progress at switch-out, or HL_NR_* */
 	__u8 state; /* while off the CPU */
 	__u8 abi;
 	__u16 wait_hint; /* where the cell of its last wait is */
-	__u64 start;     /* at claim: start_boottime of the thread */
-	__u32 tid;       /* at claim */
-	__u32 call_gen;  /* calls: which attachment of the tier saw it last */
-
-	__u64 state_ns[NR_HL_STATES];
-
-	__u64 throttled; /* … how long that had been throttled, then or at sched_waking */
-	__u64 object;    /* file or socket that is waited on; valid while off the CPU in a call */
-	__u64 arg;       /* futex word, or number of descriptors */
 	__u16 call_key;  /* kind of call that the wait is booked under: see restart_syscall */
 	__u8 detail;     /* enum hl_detail */
 	__u8 file;       /* enum hl_file */
-	/* sched_waking */
-	__u32 waker_tid;
-	__u32 waker_pid;
-	__u8 waker; /* enum hl_waker */
+	__u32 tid;       /* at claim */
+
+	__u64 state_ns[NR_HL_STATES];
+
+	__u64 begin;    /* clock when the ledger began: sched_switch */
+	__u64 start;    /* at claim: start_boottime of the thread */
+	__u32 call_gen; /* calls: which attachment of the tier saw it last */
 
 	/* sched_switch, while a call is open */
 	__u8 open_state[HL_CALL_STATES];
 	/* calls: one that was interrupted and is to be restarted */
+	__u16 restart_nr;
+	__u16 restarts;         /* no more are counted than it holds */
 	__u8 restart_state : 4; /* of restart_ns */
 	__u8 restart_abi : 4;
-	__u16 restart_nr;
-	__u16 restarts;                   /* no more are counted than it holds */
+	__u8 pad;
 	__u32 restart_ip, restart_sp;     /* their low halves */
-	__u64 open_ns[HL_CALL_STATES];    /* the clock of that state when the call first touched it */
 	__u64 restart_begin, restart_end; /* monotonic; begin 0: none */
 	__u64 restart_ns; /* waited in its parts before a signal handler's calls came between */
+	/* sched_switch, while a call is open */
+	__u64 open_ns[HL_CALL_STATES];           /* the clock of that state when the call first touched it */
+	__u64 open_phase_ns[NR_HL_BLOCK_PHASES]; /* phase_ns when it first waited for a disk */
 
-	/* what it waited for a disk, by enum hl_block_phase */
-	__u64 phase_ns[NR_HL_BLOCK_PHASES];      /* clocks, as state_ns: sched_switch */
-	__u64 open_phase_ns[NR_HL_BLOCK_PHASES]; /* those when the call first did: sched_switch */
-	__u64 ended_ns[NR_HL_BLOCK_PHASES];      /* of the request whose end woke it: sched_waking */
-
-	__u64 fault; /* address of its last page fault, while files are counted */
-	__u64 pad;
+	/* sched_waking */
+	__u32 wake_tid; /* at claim: whose slot this is, once more */
+	__u32 waker_tid, waker_pid;
+	__u8 waker;                         /* enum hl_waker */
+	__u8 for_disk;                      /* sched_switch: it may be a request's end that wakes it */
+	__u64 woken_throttled;              /* how long its run queue had been throttled by then */
+	__u64 ended_ns[NR_HL_BLOCK_PHASES]; /* of the request whose end woke it */
+	__u64 phase_ns[NR_HL_BLOCK_PHASES]; /* what it waited for a disk; clocks, as state_ns: sched_switch */
+	__u64 fault;                        /* address of its last page fault, while files are counted */
 };
 
 #define HL_CALL_CHILD    (1u << 1) /* forked, and has not come out of its fork yet */
@@ -194,10 +197,11 @@ struct hl_split {
 /* What user space sets stands here for each CPU: a hook has its CPU's at hand anyway. Counters only
  * grow. Each is written by its CPU. */
 struct hl_cpu {
-	__u64 id;      /* which CPU this is; set by user space */
-	__u32 running; /* where in hl_slots the thread is that came last, if it is there at all */
-	__u32 files;   /* what is done to files is counted file by file; set by user space */
-	__u64 slow_ns; /* from what duration on an operation is slow; set by user space */
+	__u64 id;           /* which CPU this is; set by user space */
+	__u32 running;      /* where in hl_slots the thread is that came last, if it is there at all */
+	__u32 files;        /* what is done to files is counted file by file; set by user space */
+	__u64 slow_ns;      /* from what duration on an operation is slow; set by user space */
+	__u64 interrupt_at; /* an address on its stack for interrupts; 0: not known */
 	__u64 call_enter;
 	__u64 waits_seen;
 	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
@@ -227,7 +231,7 @@ struct hl_cpu {
 	struct hl_split split;
 	/* the last block request that ended here, by CLOCK_MONOTONIC */
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
-	__u64 pad[6];
+	__u64 pad[5];
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -312,6 +316,8 @@ struct hl_ctl {
 
 _Static_assert(sizeof(struct hl_slot) == 448, "128 Ki slots are 56 MiB");
 _Static_assert(__builtin_offsetof(struct hl_slot, since) == 64, "a slot's first line is the calls'");
+_Static_assert(__builtin_offsetof(struct hl_slot, state_ns) == 128, "the second is a switch's");
+_Static_assert(__builtin_offsetof(struct hl_slot, wake_tid) == 384, "the last is the waker's");
 _Static_assert(sizeof(struct hl_cell) % 64 == 0, "cell is whole cache lines");
 _Static_assert(sizeof(struct hl_cpu) % 64 == 0, "per-CPU counters do not share lines");
 

@@ -38,13 +38,13 @@ __hot void slow_peer(struct hl_rec_slow *r, __u64 sk)
 }
 
 /* What the wait was on: from the object kept at switch-out, never from the descriptor. */
-__hot void slow_detail(struct hl_rec_slow *r, __u8 detail, __u64 object, __u64 arg)
+__hot void slow_detail(struct hl_rec_slow *r, __u8 detail, __u64 object)
 {
 	struct inode *inode;
 
 	r->detail = detail;
 	if (detail == HL_DETAIL_LOCK || detail == HL_DETAIL_COUNT)
-		r->detail_addr = arg;
+		r->detail_addr = object;
 	if (detail == HL_DETAIL_PEER && object)
 		slow_peer(r, object);
 	if (detail != HL_DETAIL_FILE || !object)
@@ -75,7 +75,7 @@ __hot void slow_common(struct hl_rec_slow *r, struct hl_slot *s, __u64 now_boot,
 
 /* One slow operation, as its caller knows it. */
 struct slow_what {
-	__u64 duration, object, arg;
+	__u64 duration, object;
 	__u64 ago; /* it ended so long ago */
 	__s64 result;
 	__u64 state_ns[NR_HL_STATES];       /* the breakdown */
@@ -132,8 +132,8 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 		r->state_ns[i] = w->state_ns[i];
 	r->queue_ns = w->phase_ns[HL_BLOCK_QUEUE];
 	r->device_ns = w->phase_ns[HL_BLOCK_DEVICE];
-	slow_detail(r, w->detail, w->object, w->arg);
-	if (!w->awake)
+	slow_detail(r, w->detail, w->object);
+	if (!w->awake && (s->flags & (HL_SLOT_WAS_ASLEEP | HL_SLOT_WOKEN)))
 		slow_waker(r, s, w->state);
 }
 

@@ -161,7 +161,7 @@ __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_roo
 		return;
 	if (s->detail == HL_DETAIL_LOCK || s->detail == HL_DETAIL_COUNT) {
 		w->detail = s->detail;
-		w->arg = s->arg;
+		w->object = s->object;
 		return;
 	}
 	now->task = s->owner;

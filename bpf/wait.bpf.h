@@ -57,7 +57,7 @@ struct hl_pollfd {
 
 /* User memory of the thread that waits: the current one, but for the task iterator. */
 #ifndef HL_READ_USER
-#define HL_READ_USER(p, dst, src) bpf_probe_read_user(dst, sizeof(*(dst)), (void *)(src))
+#define HL_READ_USER(p, dst, bytes, src) bpf_probe_read_user(dst, bytes, (void *)(src))
 #endif
 
 /* Numbers beyond any table are kept as they are, up to here. */
@@ -66,8 +66,8 @@ struct hl_pollfd {
 /* What is learned about a wait beside its state. */
 struct hl_wait {
 	struct hl_facts f;
-	__u64 task; /* whose wait it is: its address */
-	__u64 object, arg;
+	__u64 task;   /* whose wait it is: its address */
+	__u64 object; /* file or socket, futex word, or number of descriptors: by detail */
 	__u16 nr;
 	__u8 abi, detail;
 };
@@ -99,57 +99,54 @@ struct poll_seen {
 	__u32 used, opened, own;
 };
 
+/* Whether it is one of those. */
 __global int poll_one(__u64 task, struct hl_wait *w, struct poll_seen *seen, const struct hl_pollfd *pfd)
 {
 	__u64 object = 0;
 	__u8 kind;
 
-	if (!w || !seen || !pfd || pfd->fd < 0)
+	if (!w || !seen || !pfd)
 		return 0;
-	seen->used++;
 	kind = fd_kind(task, pfd->fd, &object);
 	if (fd_wakes_self(task, pfd->fd, kind, object)) {
 		seen->own++;
 		if (seen->opened)
-			return 0;
+			return 1;
 	}
 	seen->opened += kind == FILE_OPENED;
 	w->f.file = kind;
 	w->object = object;
 	w->f.sending = (pfd->events & (HL_POLL_IN | HL_POLL_OUT)) == HL_POLL_OUT;
-	return 0;
+	return seen->own || seen->opened;
 }
 
 /* poll on one descriptor is a wait on that; on a few, a wait for peers if all are but those by
  * which the program wakes itself. */
 __global int wait_poll(__u64 task, struct hl_wait *w, __u64 fds, __u64 nr)
 {
+	struct hl_pollfd pfd[HL_MAX_FEW];
 	struct poll_seen seen = {};
-	struct hl_pollfd pfd;
 
 	if (!w)
 		return 0;
-	w->arg = nr;
+	w->object = nr;
 	w->detail = HL_DETAIL_COUNT;
 	w->f.fds = FDS_MANY;
-	if (nr > HL_MAX_FEW)
+	if (nr > HL_MAX_FEW || HL_READ_USER(task, pfd, nr * sizeof(pfd[0]), fds))
 		return 0;
-	for (__u32 i = 0; i < HL_MAX_FEW; i++) {
-		if (i >= nr)
+	for (__u32 i = 0; i < HL_MAX_FEW && i < nr; i++)
+		seen.used += pfd[i].fd >= 0;
+	for (__u32 i = 0; i < HL_MAX_FEW && i < nr; i++)
+		if (pfd[i].fd >= 0 && !poll_one(task, w, &seen, &pfd[i]) && seen.used > 1)
 			break;
-		if (HL_READ_USER(task, &pfd, fds + i * sizeof(pfd)))
-			return 0;
-		poll_one(task, w, &seen, &pfd);
-	}
-	w->arg = seen.used;
 	if (seen.used <= 1 || (seen.opened == 1 && seen.own == seen.used - 1)) {
 		w->f.fds = seen.used ? FDS_ONE : FDS_NONE;
 		w->detail = detail_of(w->f.file);
-	} else {
-		w->object = 0;
-		if (seen.opened && seen.opened + seen.own == seen.used)
-			w->f.fds = FDS_FEW_OPENED;
+		return 0;
 	}
+	w->object = seen.used;
+	if (seen.opened && seen.opened + seen.own == seen.used)
+		w->f.fds = FDS_FEW_OPENED;
 	return 0;
 }
 
@@ -174,7 +171,7 @@ __global int wait_select(__u64 task, struct hl_wait *w, const struct call_args *
 		bits = 0;
 		for (int j = 1; j < 4; j++) {
 			one = 0;
-			if (args->a[j] && HL_READ_USER(task, &one, args->a[j] + i * 8))
+			if (args->a[j] && HL_READ_USER(task, &one, sizeof(one), args->a[j] + i * 8))
 				return 0;
 			bits |= one;
 			if (j != 2)
@@ -211,7 +208,7 @@ __global int wait_socketcall(__u64 task, struct hl_wait *w, __u32 what, __u64 ar
 	if (!w)
 		return 0;
 	w->f.call = socket_calls[what & 31] ?: CALL_PLAIN;
-	if (w->f.call != CALL_PLAIN && !HL_READ_USER(task, &fd, args)) {
+	if (w->f.call != CALL_PLAIN && !HL_READ_USER(task, &fd, sizeof(fd), args)) {
 		w->f.file = fd_kind(task, fd, &w->object);
 		w->detail = detail_of(w->f.file);
 	}
@@ -226,7 +223,7 @@ __global int wait_clone3(__u64 task, struct hl_wait *w, __u64 args)
 
 	if (!w)
 		return 0;
-	if (HL_READ_USER(task, &flags, args))
+	if (HL_READ_USER(task, &flags, sizeof(flags), args))
 		flags = w->f.task_state & HL_TASK_WAKEKILL ? HL_CLONE_VFORK : 0;
 	if (!(flags & HL_CLONE_VFORK))
 		w->f.call = CALL_PLAIN;
@@ -260,12 +257,12 @@ __hot void wait_args(__u64 task, struct hl_wait *w, struct pt_regs *regs, bool c
 		wait_socketcall(task, w, a[0], a[1]);
 		return;
 	case CALL_FUTEX:
-		w->arg = a[0];
+		w->object = a[0];
 		w->detail = HL_DETAIL_LOCK;
 		w->f.mutex = hl_futex_is_mutex(a[1], a[2], a[0], regs_sp(regs));
 		return;
 	case CALL_FUTEX2:
-		w->arg = a[0];
+		w->object = a[0];
 		w->detail = HL_DETAIL_LOCK;
 		w->f.mutex = w->nr == 455 && a[1] == 2;
 		return;
