@@ -88,8 +88,13 @@ __global int ledger_end(struct hl_slot *s, struct hl_cpu *cpu)
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_rec_thread_end *r;
+	__u64 owner;
 
 	if (!s || !cpu)
+		return 0;
+	owner = s->owner;
+	/* a leader that gives its number away may end on two CPUs at once */
+	if (owner <= HL_BUSY || __sync_val_compare_and_swap(&s->owner, owner, HL_BUSY) != owner)
 		return 0;
 	if (ctl && s->call_begin) {
 		if (s->call_gen == ctl->calls_gen)
