@@ -2,8 +2,7 @@
 /*
  * Bios on their way to become requests. From where a bio is given to a disk (block_bio_queue) to
  * where a request is made of it, its thread may sleep: for a free request, or because the disk's
- * I/O controller (io.latency, io.cost, the writeback throttle) holds it back. A thread has one
- * such bio, rarely some; that one stands in its own storage, where no other CPU looks.
+ * I/O controller (io.latency, io.cost, the writeback throttle) holds it back.
  *
  * A limit of io.max holds bios back before block_bio_queue, and a kernel worker hands them on
  * later. Their begin is the tracepoint before that, where there is one: a partition's bio is
@@ -14,42 +13,26 @@
 #ifndef HL_BIO_BPF_H
 #define HL_BIO_BPF_H
 
+#include "bpf/addr.bpf.h"
 #include "bpf/request.bpf.h"
 
-#define HL_MAX_COMING 8192
-
-/* A bio that is to become a request, and did not at once. */
+/* A bio that is to become a request. */
 struct hl_coming {
+	__u64 bio; /* its address */
 	__u64 since;
 	struct hl_owner by;
-	__u32 dev;
+	__u32 dev; /* of one that is held back */
 	__u8 held; /* it came by before block_bio_queue */
 	__u8 below;
 	__u8 pad[2];
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, HL_MAX_COMING);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HL_ADDR_PLACES);
+	__type(key, __u32);
 	__type(value, struct hl_coming);
 } coming SEC(".maps");
-
-/* How many there are: mostly none, and nobody need look for one. */
-__u64 nr_coming;
-
-/* The last bio that a thread gave to a disk, until it is a request. */
-struct hl_making {
-	__u64 bio, since;
-	__u64 below;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct hl_making);
-} making SEC(".maps");
 
 /* Is the current thread giving this bio to a device while it is inside of another one, of which
  * the bio is a part? Who asked for that other one is charged for it, and not twice. */
@@ -63,76 +46,54 @@ __hot __u32 bio_dev(struct bio *bio)
 	return bio->bi_bdev->bd_dev;
 }
 
-/* Without room, the request's time begins where it is made. */
-static __noinline int coming_add(struct bio *bio, __u64 since, bool below, bool held)
+__hot void coming_begins(struct hl_coming *c, struct bio *bio)
 {
-	struct hl_coming c = { .since = since, .below = below, .held = held };
-	__u64 key = (__u64)bio;
-
-	c.dev = BPF_CORE_READ(bio, bi_bdev, bd_dev);
-	c.by = owner_of(bio, request_nr(BPF_CORE_READ(bio, bi_opf), BPF_CORE_READ(bio, bi_iter.bi_size)));
-	if (!bpf_map_update_elem(&coming, &key, &c, BPF_NOEXIST))
-		__sync_fetch_and_add(&nr_coming, 1);
-	else
-		bpf_map_update_elem(&coming, &key, &c, BPF_EXIST);
-	return 0;
+	c->since = bpf_ktime_get_ns();
+	c->by = owner_of(bio, request_nr(bio->bi_opf, bio->bi_iter.bi_size));
+	c->below = is_below();
 }
 
-static __noinline int coming_del(__u64 key)
+/* It may be held back from here on. Without room, the request's time begins where it is made. */
+static __noinline int bio_held(struct bio *bio)
 {
-	if (!bpf_map_delete_elem(&coming, &key))
-		__sync_fetch_and_add(&nr_coming, -1);
-	return 0;
-}
+	bool is_new;
+	struct hl_coming *c = addr_get(&coming, (__u64)bio, &is_new);
 
-/*
- * A bio that was held back, where it is handed on by a kernel thread: its begin. Another's may be
- * left of one that was never handed on, at the same address.
- */
-static __noinline struct hl_coming *held_get(struct bio *bio)
-{
-	struct task_struct *cur = bpf_get_current_task_btf();
-	__u64 key = (__u64)bio;
-	struct hl_coming *c;
-
-	if (!nr_coming)
-		return NULL;
-	c = bpf_map_lookup_elem(&coming, &key);
 	if (!c)
-		return NULL;
-	if (c->held && cur->flags & HL_PF_KTHREAD && c->dev == BPF_CORE_READ(bio, bi_bdev, bd_dev))
-		return c;
-	coming_del(key);
-	return NULL;
+		return 0;
+	coming_begins(c, bio);
+	c->dev = bio_dev(bio);
+	c->held = true;
+	return 0;
+}
+
+/* Is that a bio which was held back, where it is handed on by a kernel thread? Another's entry may be
+ * left of one that was never handed on, at the same address. */
+__hot bool was_held(const struct hl_coming *c, struct bio *bio)
+{
+	return c->held && bpf_get_current_task_btf()->flags & HL_PF_KTHREAD && c->dev == bio_dev(bio);
 }
 
 /* It was given to a disk. */
 static __noinline int bio_comes(struct bio *bio)
 {
-	struct hl_making *m;
+	bool is_new;
+	struct hl_coming *c = addr_get(&coming, (__u64)bio, &is_new);
 
-	if (held_get(bio))
+	if (!c || (!is_new && was_held(c, bio)))
 		return 0;
-	m = bpf_task_storage_get(&making, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!m)
-		return 0;
-	if (m->bio)
-		coming_add((struct bio *)m->bio, m->since, m->below, false);
-	m->bio = (__u64)bio;
-	m->since = bpf_ktime_get_ns();
-	m->below = is_below();
+	coming_begins(c, bio);
+	c->held = false;
 	return 0;
 }
 
 /* It will be no request of its own. */
 static __noinline int bio_gone(__u64 key)
 {
-	struct hl_making *m = bpf_task_storage_get(&making, bpf_get_current_task_btf(), NULL, 0);
+	struct hl_coming *c = addr_find(&coming, key);
 
-	if (m && m->bio == key)
-		m->bio = 0;
-	if (nr_coming)
-		coming_del(key);
+	if (c)
+		addr_leave(&c->bio);
 	return 0;
 }
 
@@ -142,29 +103,21 @@ static __noinline int bio_gone(__u64 key)
  */
 static __noinline int bio_becomes(struct bio *bio, struct hl_request *r)
 {
-	__u64 key = (__u64)bio, whole = bio ? (__u64)bio->bi_private : 0;
-	struct hl_making *m = bpf_task_storage_get(&making, bpf_get_current_task_btf(), NULL, 0);
-	struct hl_coming *c = NULL;
+	struct hl_coming *c = addr_find(&coming, (__u64)bio);
 
 	r->below = false;
-	if (m && m->bio && (m->bio == key || m->bio == whole)) {
-		r->queued = m->since;
-		r->below = m->below;
-		if (m->bio == key)
-			m->bio = 0;
-	} else if (nr_coming && bio) {
-		c = bpf_map_lookup_elem(&coming, &key);
-		if (!c)
-			c = bpf_map_lookup_elem(&coming, &whole);
-	}
-	if (!c) {
-		r->by = owner_of(bio, r->nr);
-		return 0;
+	if (c) {
+		addr_leave(&c->bio);
+	} else {
+		c = bio ? addr_find(&coming, (__u64)bio->bi_private) : NULL;
+		if (!c) {
+			r->by = owner_of(bio, r->nr);
+			return 0;
+		}
 	}
 	r->queued = c->since;
 	r->below = c->below;
 	r->by = c->by;
-	coming_del(key);
 	return 0;
 }
 

@@ -33,7 +33,6 @@
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
-#include "bpf/addr.bpf.h"
 #include "bpf/bio.bpf.h"
 #include "bpf/slow_request.bpf.h"
 
@@ -84,8 +83,7 @@ static __noinline int request_full(void)
 __hot void request_forget(struct hl_request *r)
 {
 	r->state = REQUEST_FREE;
-	barrier_compiler();
-	r->key = 0;
+	addr_leave(&r->key);
 }
 
 /* A request that is queued from now on, or from where its bio was. ctx: the program's. */
@@ -111,19 +109,17 @@ static __noinline int request_queued(void *ctx, struct request *rq, struct hl_re
  * entry says, for a request that was merged into another has no end. ctx: the program's. */
 __hot struct hl_request *request_begin(void *ctx, struct request *rq, bool anew)
 {
-	struct hl_request *r = addr_find(&requests, (__u64)rq);
+	bool is_new;
+	struct hl_request *r = addr_get(&requests, (__u64)rq, &is_new);
 
 	if (!r) {
-		r = addr_take(&requests, (__u64)rq);
-		if (!r) {
-			request_full();
-			return NULL;
-		}
-	} else if (!anew && r->state == REQUEST_QUEUED) {
-		return r;
-	} else if (r->state == REQUEST_ISSUED) {
-		request_lost();
+		request_full();
+		return NULL;
 	}
+	if (!is_new && !anew && r->state == REQUEST_QUEUED)
+		return r;
+	if (!is_new && r->state == REQUEST_ISSUED)
+		request_lost();
 	request_queued(ctx, rq, r);
 	return r;
 }
@@ -233,7 +229,7 @@ static __noinline int bio_begin(void *ctx, struct bio *bio)
 {
 	struct hl_request fresh = { .key = (__u64)bio, .state = REQUEST_ISSUED }, *was;
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_coming *held = held_get(bio);
+	struct hl_coming *held = addr_find(&coming, (__u64)bio);
 	__u64 key = (__u64)bio;
 
 	if (!cpu)
@@ -244,12 +240,13 @@ static __noinline int bio_begin(void *ctx, struct bio *bio)
 	fresh.dev = bio_dev(bio);
 	fresh.nr = request_nr(bio->bi_opf, fresh.bytes);
 	fresh.below = is_below();
+	fresh.by = owner_of(bio, fresh.nr);
 	if (held) {
-		fresh.queued = held->since;
-		fresh.by = held->by;
-		coming_del(key);
-	} else {
-		fresh.by = owner_of(bio, fresh.nr);
+		if (was_held(held, bio)) {
+			fresh.queued = held->since;
+			fresh.by = held->by;
+		}
+		addr_leave(&held->bio);
 	}
 	request_by(&fresh);
 	if (fresh.issued < slow_disk_until)
@@ -277,9 +274,7 @@ int BPF_PROG(block_bio_queue, struct bio *bio)
 SEC("?tp_btf/block_bio_remap")
 int BPF_PROG(block_bio_remap, struct bio *bio, dev_t dev, sector_t from)
 {
-	if (is_limited(bio))
-		coming_add(bio, bpf_ktime_get_ns(), is_below(), true);
-	return 0;
+	return is_limited(bio) ? bio_held(bio) : 0;
 }
 
 /* The same of any device, where the kernel lets programs hang on its functions: only bios that
@@ -287,9 +282,9 @@ int BPF_PROG(block_bio_remap, struct bio *bio, dev_t dev, sector_t from)
 SEC("?fentry/__blk_throtl_bio")
 int BPF_PROG(__blk_throtl_bio, struct bio *bio)
 {
-	if (!held_get(bio))
-		coming_add(bio, bpf_ktime_get_ns(), is_below(), true);
-	return 0;
+	struct hl_coming *c = addr_find(&coming, (__u64)bio);
+
+	return c && was_held(c, bio) ? 0 : bio_held(bio);
 }
 
 /* Part of a request that is there already. */
@@ -314,7 +309,7 @@ int BPF_PROG(block_bio_complete, struct request_queue *q, struct bio *bio)
 	__u64 key = (__u64)bio;
 	struct hl_request *r;
 
-	if (bio->bi_status || nr_coming) /* mostly it has been a request long since */
+	if (bio->bi_status) /* else it has been a request long since */
 		bio_gone(key);
 	if (!cpu || !nr_bios)
 		return 0;

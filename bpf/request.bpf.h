@@ -45,12 +45,18 @@ struct {
 	__type(value, struct hl_owner);
 } dirtiers SEC(".maps");
 
-/* Where the last request of a disk ended. */
+/* Where the last request of a disk ended; by a hash of the disk's number. */
+struct hl_disk_end {
+	__u64 sector;
+	__u32 dev, pad;
+};
+#define HL_DISK_ENDS 1024
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HL_DISK_ENDS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct hl_disk_end);
 } ends SEC(".maps");
 
 /* By enum req_op, whose numbers have not changed since v4.10; what is not here is HL_BLOCK_ELSE. */
@@ -140,17 +146,16 @@ struct request_times {
 
 __hot bool is_sequential(const struct hl_request *r)
 {
-	__u64 end = r->sector + (r->bytes >> 9), *last;
+	__u32 at = (r->dev * 0x9e3779b1u >> 16) & (HL_DISK_ENDS - 1);
+	struct hl_disk_end *last = bpf_map_lookup_elem(&ends, &at);
 	bool follows;
-	__u32 dev = r->dev;
 
-	last = bpf_map_lookup_elem(&ends, &dev);
-	if (!last) {
-		bpf_map_update_elem(&ends, &dev, &end, BPF_ANY);
+	if (!last)
 		return false;
-	}
-	follows = *last == r->sector;
-	*last = end;
+	/* two disks in one place: neither has a request that follows its last */
+	follows = last->sector == r->sector && last->dev == r->dev;
+	last->sector = r->sector + (r->bytes >> 9);
+	last->dev = r->dev;
 	return follows;
 }
 

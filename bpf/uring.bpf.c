@@ -58,19 +58,18 @@ __hot int submitted(__u64 key)
 	struct task_struct *cur = bpf_get_current_task_btf();
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_uring *r;
+	bool is_new;
 
 	if (!cpu)
 		return 0;
-	r = addr_find(&inflight, key);
-	if (r) { /* its end was not told */
-		__sync_fetch_and_add(&cpu->uring_seen, 1);
-		__sync_fetch_and_add(&cpu->uring_unpaired, 1);
-	} else {
-		r = addr_take(&inflight, key);
-	}
+	r = addr_get(&inflight, key, &is_new);
 	if (!r) {
 		__sync_fetch_and_add(&cpu->uring_full, 1);
 		return 0;
+	}
+	if (!is_new) { /* its end was not told */
+		__sync_fetch_and_add(&cpu->uring_seen, 1);
+		__sync_fetch_and_add(&cpu->uring_unpaired, 1);
 	}
 	r->pid = cur->tgid;
 	r->start = TASK_PTR(cur, group_leader)->start_boottime;
@@ -208,8 +207,7 @@ int io_uring_complete(__u64 *ctx)
 		return 0;
 	was = *r;
 	now = bpf_ktime_get_ns();
-	barrier_compiler();
-	r->key = 0;
+	addr_leave(&r->key);
 	__sync_fetch_and_add(&cpu->uring_seen, 1);
 	if (now < was.begin) {
 		__sync_fetch_and_add(&cpu->uring_clock, 1);

@@ -106,6 +106,15 @@ static bool may_hang_on(const struct btf *btf, const char *name)
 	return link >= 0;
 }
 
+bool feat_has(const char *func)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && has_func(btf, func);
+
+	btf__free(btf);
+	return has;
+}
+
 uint32_t feat_hooks(const char *const *names)
 {
 	struct btf *btf = btf__load_vmlinux_btf();

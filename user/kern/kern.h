@@ -279,6 +279,7 @@ int feat_flags(uint32_t *flags);            /* 0; -EOPNOTSUPP: too old; -errno: 
 /* Which of these this kernel has, tracepoints or functions that programs may hang on: bit i is of
  * names[i] (NULL-ended, at most 32). */
 uint32_t feat_hooks(const char *const *names);
+bool feat_has(const char *func); /* whether the kernel has a function of that name, as its BTF says */
 
 /* ---- live.c -------------------------------------------------------------------- */
 
