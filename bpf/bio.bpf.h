@@ -20,11 +20,11 @@
 struct hl_coming {
 	__u64 bio; /* its address */
 	__u64 since;
-	struct hl_owner by;
-	__u32 dev; /* of one that is held back */
-	__u8 held; /* it came by before block_bio_queue */
 	__u8 below;
+	__u8 held; /* it came by before block_bio_queue, and may be handed on by another thread: */
 	__u8 pad[2];
+	__u32 dev;
+	struct hl_owner by;
 };
 
 struct {
@@ -46,13 +46,6 @@ __hot __u32 bio_dev(struct bio *bio)
 	return bio->bi_bdev->bd_dev;
 }
 
-__hot void coming_begins(struct hl_coming *c, struct bio *bio)
-{
-	c->since = bpf_ktime_get_ns();
-	c->by = owner_of(bio, request_nr(bio->bi_opf, bio->bi_iter.bi_size));
-	c->below = is_below();
-}
-
 /* It may be held back from here on. Without room, the request's time begins where it is made. */
 static __noinline int bio_held(struct bio *bio)
 {
@@ -61,7 +54,9 @@ static __noinline int bio_held(struct bio *bio)
 
 	if (!c)
 		return 0;
-	coming_begins(c, bio);
+	c->since = bpf_ktime_get_ns();
+	c->by = owner_of(bpf_get_current_task_btf(), bio, request_nr(bio->bi_opf, bio->bi_iter.bi_size));
+	c->below = is_below();
 	c->dev = bio_dev(bio);
 	c->held = true;
 	return 0;
@@ -75,14 +70,15 @@ __hot bool was_held(const struct hl_coming *c, struct bio *bio)
 }
 
 /* It was given to a disk. */
-static __noinline int bio_comes(struct bio *bio)
+__hot int bio_comes(struct bio *bio)
 {
 	bool is_new;
 	struct hl_coming *c = addr_get(&coming, (__u64)bio, &is_new);
 
 	if (!c || (!is_new && was_held(c, bio)))
 		return 0;
-	coming_begins(c, bio);
+	c->since = bpf_ktime_get_ns();
+	c->below = is_below();
 	c->held = false;
 	return 0;
 }
@@ -101,24 +97,25 @@ static __noinline int bio_gone(__u64 key)
  * A request is made of a bio: since when that waited, and whose it is. A bio that was split
  * leads to what is left of it, which is the one that was given to the disk.
  */
-static __noinline int bio_becomes(struct bio *bio, struct hl_request *r)
+__hot void bio_becomes(struct task_struct *cur, struct bio *bio, struct hl_request *r)
 {
 	struct hl_coming *c = addr_find(&coming, (__u64)bio);
+	bool held = false;
 
 	r->below = false;
-	if (c) {
+	if (c)
 		addr_leave(&c->bio);
-	} else {
-		c = bio ? addr_find(&coming, (__u64)bio->bi_private) : NULL;
-		if (!c) {
-			r->by = owner_of(bio, r->nr);
-			return 0;
-		}
+	else if (bio)
+		c = addr_find(&coming, (__u64)bio->bi_private);
+	if (c) {
+		r->queued = c->since;
+		r->below = c->below;
+		held = c->held;
 	}
-	r->queued = c->since;
-	r->below = c->below;
-	r->by = c->by;
-	return 0;
+	if (held)
+		r->by = c->by;
+	else
+		r->by = owner_of(cur, bio, r->nr);
 }
 
 /* ---- limits -------------------------------------------------------------------------- */

@@ -89,14 +89,15 @@ __hot void request_forget(struct hl_request *r)
 /* A request that is queued from now on, or from where its bio was. ctx: the program's. */
 static __noinline int request_queued(void *ctx, struct request *rq, struct hl_request *r)
 {
+	struct task_struct *cur = bpf_get_current_task_btf();
 	__u64 key = (__u64)rq->bio;
 
 	r->issued = r->queued = 0;
 	r->nr = request_nr(rq->cmd_flags, rq->__data_len);
-	bio_becomes(rq->bio, r);
+	bio_becomes(cur, rq->bio, r);
 	if (!r->queued)
 		r->queued = bpf_ktime_get_ns();
-	request_by(r);
+	request_by(cur, r);
 	if (r->queued < slow_disk_until && rq->bio) /* it is not said yet which partition it is of */
 		submitter_note(ctx, r->key, bio_dev(rq->bio), r->queued);
 	if (nr_bios && !r->below)
@@ -180,14 +181,13 @@ int BPF_PROG(block_rq_merge, struct request *rq)
 	return 0;
 }
 
-static __noinline int request_done(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)
+__hot void request_done(struct hl_request *r, struct request_times *t, struct hl_cpu *cpu)
 {
 	request_end(r, t, cpu);
 	if (!r->below && t->queue + t->device >= cpu->slow_ns) {
 		request_slow(r, t, cpu);
 		cpu->ended_at = bpf_ktime_get_ns(); /* that took its time */
 	}
-	return 0;
 }
 
 SEC("tp_btf/block_rq_complete")
@@ -228,6 +228,7 @@ __hot bool takes_bios(struct bio *bio)
 static __noinline int bio_begin(void *ctx, struct bio *bio)
 {
 	struct hl_request fresh = { .key = (__u64)bio, .state = REQUEST_ISSUED }, *was;
+	struct task_struct *cur = bpf_get_current_task_btf();
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_coming *held = addr_find(&coming, (__u64)bio);
 	__u64 key = (__u64)bio;
@@ -240,7 +241,7 @@ static __noinline int bio_begin(void *ctx, struct bio *bio)
 	fresh.dev = bio_dev(bio);
 	fresh.nr = request_nr(bio->bi_opf, fresh.bytes);
 	fresh.below = is_below();
-	fresh.by = owner_of(bio, fresh.nr);
+	fresh.by = owner_of(cur, bio, fresh.nr);
 	if (held) {
 		if (was_held(held, bio)) {
 			fresh.queued = held->since;
@@ -248,7 +249,7 @@ static __noinline int bio_begin(void *ctx, struct bio *bio)
 		}
 		addr_leave(&held->bio);
 	}
-	request_by(&fresh);
+	request_by(cur, &fresh);
 	if (fresh.issued < slow_disk_until)
 		submitter_note(ctx, key, fresh.dev, fresh.queued);
 	was = bpf_map_lookup_elem(&bios, &key);

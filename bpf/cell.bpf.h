@@ -145,21 +145,17 @@ __hot void cell_add(struct hl_cell *c, __u64 ns)
 }
 
 /* As cell_add, where an interrupt may do it too, on the same CPU. */
-__global int cell_add_shared(struct hl_cell *c, __u64 ns)
+__hot void cell_add_shared(struct hl_cell *c, __u64 ns)
 {
 	__u32 at = hl_hist_cell(ns);
-	__u64 max;
+	__u64 max = c->max;
 
-	if (!c)
-		return 0;
-	max = c->max;
 	__sync_fetch_and_add(&c->count, 1);
 	__sync_fetch_and_add(&c->total, ns);
 	for (int i = 0; i < 4 && ns > max; i++)
 		max = __sync_val_compare_and_swap(&c->max, max, ns);
 	if (at < HL_HIST_CELLS)
 		__sync_fetch_and_add(&c->hist[at], 1);
-	return 0;
 }
 
 /* ---- of a wait for a disk, time queued and time in the device ------------------------- */

@@ -109,9 +109,8 @@ __hot __u64 bio_inode(struct bio *bio)
 }
 
 /* Who is to be charged: who made the page dirty, where a kernel thread writes it back. */
-__hot struct hl_owner owner_of(struct bio *bio, __u16 nr)
+__hot struct hl_owner owner_of(struct task_struct *cur, struct bio *bio, __u16 nr)
 {
-	struct task_struct *cur = bpf_get_current_task_btf();
 	struct hl_owner *d = NULL, by = { .pid = cur->tgid };
 	__u64 inode;
 
@@ -168,24 +167,19 @@ __hot struct hl_cell *block_cell(__u64 key, __u64 start, struct hl_cpu *cpu, __u
 }
 
 /* One phase of it, in the disk's cell. */
-__global int count_phase(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu,
-			 __u32 phase)
+__hot void count_phase(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu,
+		       __u32 phase)
 {
-	struct hl_cell *c;
+	struct hl_cell *c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu, phase);
 
-	if (!r || !t || !cpu)
-		return 0;
-	phase &= NR_HL_BLOCK_PHASES - 1;
-	c = block_cell(HL_KEY(r->dev, r->nr, 0, 0, HL_CELL_DISK + phase), 0, cpu, phase);
 	if (!c)
-		return 0;
+		return;
 	cell_add_shared(c, phase == HL_BLOCK_QUEUE ? t->queue : t->device);
 	__sync_fetch_and_add(&c->bytes, r->bytes);
 	if (t->error)
 		__sync_fetch_and_add(&c->errors, 1);
 	if (t->sequential)
 		__sync_fetch_and_add(&c->sequential, 1);
-	return 0;
 }
 
 /* The driver gave it back. */
@@ -202,16 +196,13 @@ static __noinline int count_requeue(const struct hl_request *r)
 	return 0;
 }
 
-__global int count_process(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu)
+__hot void count_process(const struct hl_request *r, const struct request_times *t, struct hl_cpu *cpu)
 {
-	struct hl_cell *c;
+	struct hl_cell *c = block_cell(HL_KEY(r->by.pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->by.start,
+				       cpu, NR_HL_BLOCK_PHASES);
 
-	if (!r || !t || !cpu)
-		return 0;
-	c = block_cell(HL_KEY(r->by.pid, r->nr, HL_STATE_DISK, 0, HL_OP_BLOCK), r->by.start, cpu,
-		       NR_HL_BLOCK_PHASES);
 	if (!c)
-		return 0;
+		return;
 	cell_add_shared(c, t->queue + t->device);
 	__sync_fetch_and_add(&c->state_ns[HL_STATE_DISK], t->queue + t->device);
 	__sync_fetch_and_add(&c->phase_ns[HL_BLOCK_QUEUE], t->queue);
@@ -219,14 +210,11 @@ __global int count_process(const struct hl_request *r, const struct request_time
 	__sync_fetch_and_add(&c->bytes, r->bytes);
 	if (t->error)
 		__sync_fetch_and_add(&c->errors, 1);
-	return 0;
 }
 
 /* Whose thread submits it. */
-__hot void request_by(struct hl_request *r)
+__hot void request_by(struct task_struct *cur, struct hl_request *r)
 {
-	struct task_struct *cur = bpf_get_current_task_btf();
-
 	r->tid = (__u32)cur->tgid == r->by.pid ? cur->pid : r->by.pid;
 }
 

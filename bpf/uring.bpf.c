@@ -132,6 +132,19 @@ struct uring_end {
 	__s64 res;
 };
 
+/* Most requests are on files and disks, and but for a poll those wait for no work. */
+__hot bool is_on_disk(__u16 nr, __u64 file)
+{
+	struct inode *inode;
+	__u16 type;
+
+	if (!file || uring_calls[nr & (NR_HL_URING_OPS - 1)] == CALL_POLL)
+		return false;
+	inode = LOAD(struct file, file, f_inode);
+	type = LOAD(struct inode, inode, i_mode) & HL_S_IFMT;
+	return type == HL_S_IFREG || type == HL_S_IFBLK;
+}
+
 __hot void add_to(struct hl_cell *c, const struct uring_end *e)
 {
 	if (!c)
@@ -148,17 +161,14 @@ __hot bool moves_bytes(__u16 nr)
 	return call == CALL_READ || call == CALL_WRITE;
 }
 
-__global int uring_count(const struct hl_uring *r, const struct uring_end *e, struct hl_cpu *cpu)
+__hot void uring_count(const struct hl_uring *r, const struct uring_end *e, struct hl_cpu *cpu)
 {
-	struct hl_cell *c;
+	__u8 state = is_on_disk(r->nr, e->file) ? 0 : idle_state(r->nr, &e->file);
 	bool other;
 
-	if (!r || !e || !cpu)
-		return 0;
-	c = cell_again(HL_KEY(r->pid, r->nr, idle_state(r->nr, &e->file), 0, HL_OP_URING), r->start, cpu->id,
-		       &cpu->uring_hint, &other);
-	add_to(c, e);
-	return 0;
+	add_to(cell_again(HL_KEY(r->pid, r->nr, state, 0, HL_OP_URING), r->start, cpu->id, &cpu->uring_hint,
+			  &other),
+	       e);
 }
 
 __global int uring_count_file(const struct hl_uring *r, const struct uring_end *e, struct hl_cpu *cpu)
@@ -168,7 +178,7 @@ __global int uring_count_file(const struct hl_uring *r, const struct uring_end *
 	__u32 cell;
 	int at;
 
-	if (!r || !e || !cpu || !cpu->files)
+	if (!r || !e || !cpu)
 		return 0;
 	id.pid = r->pid;
 	id.start = r->start;
@@ -217,6 +227,7 @@ int io_uring_complete(__u64 *ctx)
 	e.res = result_of(ctx);
 	e.file = (__u64)LOAD(struct io_kiocb, key, file);
 	uring_count(&was, &e, cpu);
-	uring_count_file(&was, &e, cpu);
+	if (cpu->files)
+		uring_count_file(&was, &e, cpu);
 	return 0;
 }
