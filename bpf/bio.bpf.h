@@ -99,23 +99,20 @@ static __noinline int bio_gone(__u64 key)
  */
 __hot void bio_becomes(struct task_struct *cur, struct bio *bio, struct hl_request *r)
 {
-	struct hl_coming *c = addr_find(&coming, (__u64)bio);
-	bool held = false;
+	struct hl_coming *own = addr_find(&coming, (__u64)bio), *c = own;
 
 	r->below = false;
-	if (c)
-		addr_leave(&c->bio);
-	else if (bio)
+	r->by = owner_of(cur, bio, r->nr);
+	if (!c && bio)
 		c = addr_find(&coming, (__u64)bio->bi_private);
-	if (c) {
-		r->queued = c->since;
-		r->below = c->below;
-		held = c->held;
-	}
-	if (held)
+	if (!c)
+		return;
+	r->queued = c->since;
+	r->below = c->below;
+	if (c->held)
 		r->by = c->by;
-	else
-		r->by = owner_of(cur, bio, r->nr);
+	if (own)
+		addr_leave(&own->bio);
 }
 
 /* ---- limits -------------------------------------------------------------------------- */

@@ -163,10 +163,12 @@ int BPF_PROG(block_rq_requeue, struct request *rq)
 {
 	struct hl_request *r = addr_find(&requests, (__u64)rq);
 
-	if (r && r->state == REQUEST_ISSUED) {
-		r->state = REQUEST_QUEUED;
-		count_requeue(r);
-	}
+	if (!r || r->state == REQUEST_FREE)
+		return 0;
+	/* most drivers refuse one before they tell that they have it */
+	r->dev = request_dev(rq);
+	r->state = REQUEST_QUEUED;
+	count_requeue(r);
 	return 0;
 }
 

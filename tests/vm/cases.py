@@ -363,6 +363,23 @@ def one_tag(f, out):
     f.same([o["count"] for o in doc.ops(None, "block", "read") if o["comm"] == "dd"], [20, 20], "reads of the two")
 
 
+REQUEUED = "/sys/kernel/tracing/events/block/block_rq_requeue/enable"
+
+
+@case("requeues", "requests that the driver gives back are as many as the kernel's own trace says",
+      f"""
+echo 1 >{REQUEUED}
+{RECORD} '{read("nullb6", 600)}'
+echo 0 >{REQUEUED}
+grep -c block_rq_requeue: /sys/kernel/tracing/trace >requeued""")
+def requeues(f, out):
+    got = reads(document(out, "requeues"))["nullb6"]
+    traced = int(out.read("requeues", "requeued"))
+    f.same(got["count"], 600, "reads")
+    f.check(traced >= 10, f"the driver gave back {traced}")
+    f.same(got["requeues"], traced, "given back")
+
+
 @case("merged", "a request that was merged into another leaves nothing to the next one in its place",
       f"""
 {RECORD} 'one() {{ dd if=/dev/zero of=/dev/nullb5 bs=4k count=1 seek=$1 oflag=direct conv=notrunc 2>/dev/null; }}

@@ -22,8 +22,9 @@ mount -t tmpfs t /sys/kernel
 mkdir /sys/kernel/btf
 mount -o bind /btf /sys/kernel/btf"""
 # Disks of 64 MiB: two that are done at once, one that takes 20 ms for everything, one that keeps
-# what is written to it: a table with one partition; one that does one thing at a time; and one that
-# takes a second and a half for that, and puts together what comes meanwhile.
+# what is written to it: a table with one partition; one that does one thing at a time; one that
+# takes a second and a half for that, and puts together what comes meanwhile; and one that does a
+# megabyte a second, and gives back what it is given beyond that.
 DISKS = """mount -t configfs none /sys/kernel/config
 disk() {
 	at=/sys/kernel/config/nullb/nullb$1
@@ -44,6 +45,7 @@ echo none >/sys/block/nullb4/queue/scheduler
 disk 5 irqmode=2 completion_nsec=1500000000 submit_queues=1 hw_queue_depth=1
 echo mq-deadline >/sys/block/nullb5/queue/scheduler
 echo 4 >/sys/block/nullb5/queue/nr_requests
+disk 6 irqmode=0 mbps=1
 {
 	head -c 446 /dev/zero
 	printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\010\\0\\0\\0\\0\\1\\0'
@@ -54,7 +56,7 @@ blockdev --rereadpt /dev/nullb3
 mount -t cgroup2 none /sys/fs/cgroup
 echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
 DISK_CASES = ["dm-delay", "null-blk", "io-max"]
-MORE_DISK_CASES = ["one-tag", "io-max-whole"]
+MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 LONG = {"case_limit": 900, "limit": 1200}
 
