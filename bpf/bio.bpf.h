@@ -7,8 +7,7 @@
  * A limit of io.max holds bios back before block_bio_queue, and a kernel worker hands them on
  * later. Their begin is the tracepoint before that, where there is one: a partition's bio is
  * moved to where the partition is on its disk (block_bio_remap), and so is one of a volume to
- * its disk. Of other bios only the limit's own function tells. A look-up in a map is the price of
- * these, and is paid only where the bio's cgroup has such a limit.
+ * its disk. Of other bios only the limit's own function tells.
  */
 #ifndef HL_BIO_BPF_H
 #define HL_BIO_BPF_H

@@ -22,9 +22,7 @@
 #define HL_SLOT_KTHREAD     (1u << 2)
 #define HL_SLOT_WAS_ASLEEP  (1u << 3) /* the time off the CPU began as a sleep */
 #define HL_SLOT_ON_ITS_WAY  (1u << 4) /* … with a preemption on the way to a sleep */
-#define HL_SLOT_WOKEN                                                                                        \
-	(1u << 5) /* it was asleep when it was off the CPU last: `waker` says who ended that                 \
-		   */
+#define HL_SLOT_WOKEN       (1u << 5) /* the last one did: `waker` says who ended it */
 
 #define HL_BUSY 1 /* owner while a slot is being filled; 0: it is free */
 

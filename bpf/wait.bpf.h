@@ -104,20 +104,20 @@ __global int poll_one(__u64 task, struct hl_wait *w, struct poll_seen *seen, con
 {
 	__u64 object = 0;
 	__u8 kind;
+	bool own;
 
 	if (!w || !seen || !pfd)
 		return 0;
 	kind = fd_kind(task, pfd->fd, &object);
-	if (fd_wakes_self(task, pfd->fd, kind, object)) {
-		seen->own++;
-		if (seen->opened)
-			return 1;
-	}
+	own = fd_wakes_self(task, pfd->fd, kind, object);
+	seen->own += own;
+	if (own && seen->opened)
+		return 1;
 	seen->opened += kind == FILE_OPENED;
 	w->f.file = kind;
 	w->object = object;
 	w->f.sending = (pfd->events & (HL_POLL_IN | HL_POLL_OUT)) == HL_POLL_OUT;
-	return seen->own || seen->opened;
+	return own || kind == FILE_OPENED;
 }
 
 /* poll on one descriptor is a wait on that; on a few, a wait for peers if all are but those by

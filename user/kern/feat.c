@@ -106,23 +106,20 @@ static bool may_hang_on(const struct btf *btf, const char *name)
 	return link >= 0;
 }
 
-bool feat_has(const char *func)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = btf && has_func(btf, func);
-
-	btf__free(btf);
-	return has;
-}
-
-uint32_t feat_hooks(const char *const *names)
+uint32_t feat_hooks(const char *const *names, uint32_t *known)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	uint32_t have = 0;
 
-	for (unsigned int i = 0; btf && names[i]; i++)
-		if (tp_params(btf, names[i]) >= 0 || may_hang_on(btf, names[i]))
+	*known = 0;
+	for (unsigned int i = 0; btf && names[i]; i++) {
+		bool is_tp = tp_params(btf, names[i]) >= 0;
+
+		if (is_tp || may_hang_on(btf, names[i]))
 			have |= 1u << i;
+		if (is_tp || has_func(btf, names[i]))
+			*known |= 1u << i;
+	}
 	btf__free(btf);
 	return have;
 }

@@ -277,9 +277,8 @@ struct btf;
 bool feat_supported(const struct btf *btf); /* false: this kernel is too old */
 int feat_flags(uint32_t *flags);            /* 0; -EOPNOTSUPP: too old; -errno: no BTF */
 /* Which of these this kernel has, tracepoints or functions that programs may hang on: bit i is of
- * names[i] (NULL-ended, at most 32). */
-uint32_t feat_hooks(const char *const *names);
-bool feat_has(const char *func); /* whether the kernel has a function of that name, as its BTF says */
+ * names[i] (NULL-ended, at most 32). *known: with the functions that none may hang on. */
+uint32_t feat_hooks(const char *const *names, uint32_t *known);
 
 /* ---- live.c -------------------------------------------------------------------- */
 

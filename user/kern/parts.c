@@ -22,9 +22,9 @@ static const struct part_desc {
 			drop; /* bits of progs: where the first is there, the second tells nothing new */
 	} spare;
 	struct {
-		uint32_t without;  /* bits of progs: all of them missing */
-		const char *less;  /* what is missing then */
-		const char *where; /* … in a kernel that has this function; NULL: in any */
+		uint32_t without; /* bits of progs: all of them missing */
+		bool if_known;    /* … in a kernel that has such a function, where none may hang on it */
+		const char *less; /* what is missing then */
 	} less[2];
 } descs[NR_PARTS] = {
 	[PART_BLOCK] = {
@@ -36,9 +36,9 @@ static const struct part_desc {
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
 		  "block_rq_merge", "__blk_throtl_bio" },
 		{ 1u << 4, 1u << 2 },
-		{ { 3u << 5, "no writeback_dirty_folio: writeback is charged to the kernel", NULL },
-		  { 1u << 13, "no fentry: what a limit of io.max on a whole disk holds back is not seen waiting",
-		    "__blk_throtl_bio" } },
+		{ { 3u << 5, false, "no writeback_dirty_folio: writeback is charged to the kernel" },
+		  { 1u << 13, true,
+		    "no fentry: what a limit of io.max on a whole disk holds back is not seen waiting" } },
 	},
 	[PART_URING] = {
 		"uring",
@@ -87,7 +87,7 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 {
-	uint32_t have = feat_hooks(d->progs);
+	uint32_t known, have = feat_hooks(d->progs, &known);
 	int err;
 
 	p->gives = d->gives;
@@ -107,7 +107,7 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(d->less); i++)
 		if (d->less[i].less && !(have & d->less[i].without) &&
-		    (!d->less[i].where || feat_has(d->less[i].where))) {
+		    (!d->less[i].if_known || known & d->less[i].without)) {
 			p->state = HL_COLLECTOR_LESS;
 			snprintf(p->reason, sizeof(p->reason), "%s", d->less[i].less);
 		}
