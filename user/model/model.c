@@ -298,7 +298,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->cols = cols;
 	m->filter = filter;
 	m->limits.max_processes = or_default(l->max_processes, 32768);
-	m->limits.max_ended = or_default(l->max_ended, 4096);
+	m->limits.max_ended = or_default(l->max_ended, 8192);
 	m->limits.max_threads = or_default(l->max_threads, 131072);
 	m->limits.max_ops = or_default(l->max_ops, 16384);
 	m->limits.max_disks = or_default(l->max_disks, 1024);

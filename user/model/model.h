@@ -13,7 +13,7 @@ struct model;
 
 struct model_limits {         /* 0: the default */
 	size_t max_processes; /* 32768 */
-	size_t max_ended;   /* of them, at the end of an interval: 4096, for each costs time at every tick */
+	size_t max_ended;   /* of them, at the end of an interval: 8192, for each costs time at every tick */
 	size_t max_threads; /* 131072 */
 	size_t max_ops;     /* 16384 */
 	size_t max_disks;   /* 1024, with partitions */
