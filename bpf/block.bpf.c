@@ -237,6 +237,7 @@ static __noinline int bio_begin(void *ctx, struct bio *bio)
 
 	if (!cpu)
 		return 0;
+	__sync_fetch_and_add(&cpu->block_bios, 1);
 	fresh.queued = fresh.issued = bpf_ktime_get_ns();
 	fresh.bytes = bio->bi_iter.bi_size;
 	fresh.sector = bio->bi_iter.bi_sector;

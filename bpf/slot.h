@@ -230,7 +230,8 @@ struct hl_cpu {
 	struct hl_split split;
 	/* the last block request that ended here, by CLOCK_MONOTONIC */
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
-	__u64 pad[5];
+	__u64 block_bios; /* of devices that make no requests */
+	__u64 pad[4];
 };
 
 /* ---- files --------------------------------------------------------------- */

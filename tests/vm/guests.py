@@ -56,7 +56,7 @@ blockdev --rereadpt /dev/nullb3
 mount -t cgroup2 none /sys/fs/cgroup
 echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
 DISK_CASES = ["dm-delay", "null-blk", "io-max"]
-MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues"]
+MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues", "flusher"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 LONG = {"case_limit": 900, "limit": 1200}
 

@@ -133,10 +133,11 @@ static void self(struct live *l)
 
 /* ---- accounting ---------------------------------------------------------------- */
 
-/* How often the kernel skipped a program because it was already running on that CPU. */
-static uint64_t skipped(struct live *l, const char *prog)
+/* How often the kernel skipped a program because it was already running on that CPU, for somebody
+ * whom it interrupted or, where such programs are preemptible, preempted. */
+static uint64_t skipped(const struct object *o, const char *prog)
 {
-	struct bpf_program *p = bpf_object__find_program_by_name(l->core.bpf, prog);
+	struct bpf_program *p = o->bpf ? bpf_object__find_program_by_name(o->bpf, prog) : NULL;
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
 
@@ -195,8 +196,26 @@ static void send_acct(struct live *l, enum hl_class class, uint64_t seen, uint64
 /* Hooks of which each run is one record. */
 static uint64_t skipped_life(struct live *l)
 {
-	return skipped(l, "task_newtask") + skipped(l, "sched_process_exec") + skipped(l, "task_rename") +
-	       skipped(l, "cgroup_attach_task");
+	return skipped(&l->core, "task_newtask") + skipped(&l->core, "sched_process_exec") +
+	       skipped(&l->core, "task_rename") + skipped(&l->core, "cgroup_attach_task");
+}
+
+/* No fewer than are missing for that reason. A skipped issue is an end that is unpaired; what is skipped
+ * of a bio matters where bios are counted. */
+static uint64_t skipped_block(struct live *l, bool bios)
+{
+	const struct object *o = &l->parts[PART_BLOCK].obj;
+	uint64_t n = skipped(o, "block_rq_complete") + skipped(o, "block_rq_requeue");
+
+	return bios ? n + skipped(o, "block_bio_queue") + skipped(o, "block_bio_complete") : n;
+}
+
+static uint64_t skipped_uring(struct live *l)
+{
+	const struct object *o = &l->parts[PART_URING].obj;
+
+	return skipped(o, "io_uring_submit_req") + skipped(o, "io_uring_submit_sqe") +
+	       skipped(o, "io_uring_complete");
 }
 
 uint64_t facts_life_lost(struct live *l)
@@ -211,7 +230,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	uint64_t lost[NR_HL_LOSSES] = {}, calls;
 
 	lost[HL_LOSS_CLOCK] = c.waits_clock;
-	lost[HL_LOSS_RECURSION] = skipped(l, "sched_switch");
+	lost[HL_LOSS_RECURSION] = skipped(&l->core, "sched_switch");
 	lost[HL_LOSS_UNPAIRED] = c.missed;
 	lost[HL_LOSS_MAP_FULL] = c.homeless;
 	send_acct(l, HL_CLASS_WAITS, c.waits_seen + lost[HL_LOSS_RECURSION] + c.missed + c.homeless,
@@ -221,7 +240,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_MAP_FULL] = c.calls_homeless;
 	lost[HL_LOSS_UNPAIRED] = c.call_superseded;
 	lost[HL_LOSS_RECURSION] =
-		skipped(l, l->tier.enter_prog); /* a skipped sys_exit is one that was unpaired */
+		skipped(&l->core, l->tier.enter_prog); /* a skipped sys_exit is one that was unpaired */
 	calls = c.call_enter + lost[HL_LOSS_RECURSION] + c.calls_homeless - c.call_restarted -
 		c.call_noreturn - c.call_detached;
 	calls -= MIN(calls, l->tier.skipped + open_calls(l));
@@ -238,15 +257,18 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_CLOCK] = c.block_clock;
 	lost[HL_LOSS_UNPAIRED] = c.block_unpaired;
 	lost[HL_LOSS_MAP_FULL] = c.block_full;
+	lost[HL_LOSS_RECURSION] = skipped_block(l, c.block_bios);
 	/* each request is in a cell for each of its phases: one of them counts */
-	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full,
+	send_acct(l, HL_CLASS_BLOCK, c.block_seen + c.block_full + lost[HL_LOSS_RECURSION],
 		  l->cells.counted[HL_CELL_DISK + HL_BLOCK_DEVICE], lost);
 	memset(lost, 0, sizeof(lost));
 	send_acct(l, HL_CLASS_FILES, c.files_seen + c.uring_files, files_counted(l), lost);
 	lost[HL_LOSS_CLOCK] = c.uring_clock;
 	lost[HL_LOSS_UNPAIRED] = c.uring_unpaired;
 	lost[HL_LOSS_MAP_FULL] = c.uring_full;
-	send_acct(l, HL_CLASS_URING, c.uring_seen + c.uring_full, l->cells.counted[HL_OP_URING], lost);
+	lost[HL_LOSS_RECURSION] = skipped_uring(l);
+	send_acct(l, HL_CLASS_URING, c.uring_seen + c.uring_full + lost[HL_LOSS_RECURSION],
+		  l->cells.counted[HL_OP_URING], lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_MAP_FULL] = c.threads_lost;
 	send_acct(l, HL_CLASS_THREADS, c.threads_seen, c.threads_seen - c.threads_lost, lost);
