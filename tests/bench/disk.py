@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """What watching costs a disk: fio reads at random, as fast as this machine's disk can, past the
 page cache. hostlat must not cost more of it than biolatency, which keeps one histogram, and
-must see every request; biosnoop prints them one by one, where it can be attached at all."""
+must see every request; biosnoop prints them one by one. Where that of libbpf-tools cannot be
+attached, as on Debian's kernels, its place has a bpftrace script on the block layer's tracepoints."""
 import json
 import os
 import resource
@@ -19,6 +20,7 @@ WATCHED = (
     (servers.DEFAULT, (), 10, 4),
     ("biolatency", TRACERS["biolatency"], 10, 4),
     ("biosnoop", TRACERS["biosnoop"], 10, 4),
+    ("bpftrace biosnoop", TRACERS["bpftrace biosnoop"], 10, 4),
 )
 
 
@@ -26,6 +28,8 @@ class Fio(servers.Server):
     """Its own folder is on a disk: /tmp may be none."""
     needs = ("fio",)
     watched = WATCHED
+    optional = ("biosnoop",)
+    engine = "libaio"
 
     def __init__(self, bench):
         super().__init__(bench)
@@ -46,7 +50,7 @@ class Fio(servers.Server):
         return json.loads(p.stdout)["jobs"][0]
 
     def reads(self):
-        job = self.fio("--rw=randread", "--bs=4k", "--direct=1", "--ioengine=io_uring", "--iodepth=32", "--norandommap",
+        job = self.fio("--rw=randread", "--bs=4k", "--direct=1", f"--ioengine={self.engine}", "--iodepth=64", "--norandommap",
                        "--time_based", f"--runtime={SECONDS}")
         return job["read"]
 
@@ -61,7 +65,7 @@ class Fio(servers.Server):
     def limits(self, bench, repetitions):
         mine = servers.total_median(repetitions, servers.DEFAULT)
         rows = []
-        for peer, share in (("biolatency", 1), ("biosnoop", 0.5)):
+        for peer, share in (("biolatency", 1), ("biosnoop", 0.5), ("bpftrace biosnoop", 0.5)):
             theirs = servers.total_median(repetitions, peer)
             if theirs is not None:
                 rows.append((f"hostlat: median loss, to {share} x that of {peer}", mine, round(share * theirs, 2), " %"))
@@ -80,5 +84,14 @@ class Fio(servers.Server):
         return max(made - seen - sum(lost), 0)
 
 
+class Uring(Fio):
+    """Of these hostlat tells each request of io_uring too: who made it, on which file."""
+    engine = "io_uring"
+
+
 def disk(bench):
-    servers.measure(bench, Fio, "fio: random reads of 4 KiB, direct, io_uring, 32 at a time")
+    servers.measure(bench, Fio, "fio: random reads of 4 KiB, direct, libaio, 64 at a time")
+
+
+def disk_uring(bench):
+    servers.measure(bench, Uring, "fio: random reads of 4 KiB, direct, io_uring, 64 at a time")

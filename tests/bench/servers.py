@@ -62,6 +62,7 @@ def wait_for_port(port, process, seconds=20):
 class Server:
     """begin(), run(count) -> operations per second, end(). count is what run_seconds take."""
     watched = WATCHED
+    optional = ()  # those that need not be there
 
     def __init__(self, bench):
         self.bench, self.port, self.process = bench, free_port(), None
@@ -226,7 +227,7 @@ def repetition(bench, server, number, gone):
         try:
             plain, traced, both = pair(bench, server, how)
         except Missing as e:
-            bench.skip(name, e)
+            bench.skip(name, e, name in server.optional)
             gone.add(name)
             continue
         loss, more = 100 * (1 - traced[0] / plain[0]), 100 * (traced[1] / plain[1] - 1)

@@ -32,6 +32,17 @@ tracepoint:sched:sched_switch {
         @runqueue[args->next_comm] = hist(nsecs - @woken[args->next_pid]); delete(@woken[args->next_pid]); } }
 END { clear(@out); clear(@woken); }"""
 
+# what biosnoop prints, by tracepoints
+BIOSNOOP_BT = """
+tracepoint:block:block_io_start {
+    @at[args->dev, args->sector] = nsecs; @pid[args->dev, args->sector] = pid; @comm[args->dev, args->sector] = comm; }
+tracepoint:block:block_rq_complete /@at[args->dev, args->sector]/ {
+    printf("%-18u %-16s %-8d %d:%d %-2s %-10d %-7d %7d us\\n", nsecs / 1000, @comm[args->dev, args->sector],
+        @pid[args->dev, args->sector], args->dev >> 20, args->dev & 1048575, args->rwbs, args->sector, args->nr_sector * 512,
+        (nsecs - @at[args->dev, args->sector]) / 1000);
+    delete(@at[args->dev, args->sector]); delete(@pid[args->dev, args->sector]); delete(@comm[args->dev, args->sector]); }
+END { clear(@at); clear(@pid); clear(@comm); }"""
+
 
 # ---- what a tracer counted: of the process pid; None: it does not say ---------------------
 
@@ -101,6 +112,7 @@ TRACERS = {t.name: t for t in (
     Tracer("bpftrace waits", ["bpftrace", "-f", "json", "-e", WAITS_BT]),
     Tracer("biolatency", ["biolatency"]),
     Tracer("biosnoop", ["biosnoop"]),
+    Tracer("bpftrace biosnoop", ["bpftrace", "-e", BIOSNOOP_BT]),
     Tracer("strace -c -f", ["strace", "-c", "-f", "-o", "{out}"], STRACE_ROW, wraps=True, same_cpu=True),
     Tracer("perf trace -s", ["perf", "trace", "-s", "-o", "{out}", "--"], PERF_ROW, wraps=True),
 )}
