@@ -55,6 +55,24 @@ static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu
 	return NULL;
 }
 
+/*
+ * The kernel stack of a thread that comes to this CPU after a long wait, as it was when it left one:
+ * only what is slow pays. Nobody asks where those were that waited for work, or to run.
+ */
+static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, struct hl_cpu *cpu)
+{
+	__u32 at = cpu->id;
+	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
+	long n;
+
+	if (!room)
+		return 0;
+	n = bpf_get_task_stack(next, room->stack.ip, sizeof(room->stack.ip), 0);
+	room->stack.nr = n > 0 ? n / sizeof(room->stack.ip[0]) : 0;
+	room->stack.since = s->since;
+	return 0;
+}
+
 SEC("tp_btf/sched_switch")
 int sched_switch(__u64 *ctx)
 {
@@ -85,6 +103,8 @@ int sched_switch(__u64 *ctx)
 			s = slot_late(next, cpu, now, true);
 		if (s) {
 			arrival_read(next, next_rq, &cpu->arrival, now);
+			if (slept_long(s, now, cpu))
+				slow_stack(next, s, cpu);
 			ledger_in(s, &cpu->arrival, cpu);
 		}
 	}

@@ -22,7 +22,6 @@ static inline long unreadable(__u64 task, void *dst, __u64 src)
 #define HL_READ_USER(task, dst, bytes, src) unreadable(task, dst, src)
 #include "bpf/ledger.bpf.h"
 #include "bpf/life.bpf.h"
-#include "bpf/stack.h"
 
 /* Too large for the stack; only one reader at a time. */
 struct {
@@ -147,20 +146,9 @@ int hl_found(struct bpf_iter__task *ctx)
 	return found(ctx);
 }
 
-static const __u32 work_waits = 0
-#define X(id, NAME, key, title, work, colour, help) | (work) << id
-	HL_STATES(X)
-#undef X
-	;
-
 /* Blocked whatever kind of sleep that is; in the other states only when nothing interrupts it. */
 static const __u32 blocked_states = 1u << HL_STATE_FAULT | 1u << HL_STATE_DISK | 1u << HL_STATE_NETWORK |
 				    1u << HL_STATE_LOCK | 1u << HL_STATE_KERNEL | 1u << HL_STATE_OTHER;
-
-__hot __u32 state_bit(__u8 state)
-{
-	return 1u << (state & (NR_HL_STATES - 1));
-}
 
 /* Asleep so that nothing interrupts it. */
 __hot bool in_d(struct task_struct *p)
@@ -240,8 +228,6 @@ __hot void take_stack(struct task_struct *p, struct hl_slot *s, struct hl_stack_
 		return;
 	to->nr = n / sizeof(to->ip[0]);
 }
-
-_Static_assert(sizeof(struct path_room) == HL_NOW_PATH, "room for a path");
 
 /* The thread's record as it stands now, with its path and its stack. */
 __hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slot *s, struct slow_what *w)

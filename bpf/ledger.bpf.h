@@ -201,6 +201,26 @@ __hot void ledger_disk(struct hl_slot *s, const struct hl_split *t, struct hl_ce
 	phases_add(c->phase_ns, s->ended_ns);
 }
 
+static const __u32 work_waits = 0
+#define X(id, NAME, key, title, work, colour, help) | (work) << id
+	HL_STATES(X)
+#undef X
+	;
+
+__hot __u32 state_bit(__u8 state)
+{
+	return 1u << (state & (NR_HL_STATES - 1));
+}
+
+/* Was it asleep for long, and not for want of work? Then it matters where. */
+__hot bool slept_long(const struct hl_slot *s, __u64 now, const struct hl_cpu *cpu)
+{
+	return now - s->since >= cpu->slow_ns && now > s->since &&
+	       (s->flags & (HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP)) ==
+		       (HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP) &&
+	       !(work_waits & state_bit(s->state));
+}
+
 /* A slow wait goes along whole. */
 __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
 {
@@ -220,6 +240,7 @@ __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	w->detail = s->detail;
 	w->file = s->file;
 	w->flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
+	w->stack = s->flags & HL_SLOT_WAS_ASLEEP && !(work_waits & state_bit(s->state));
 	w->state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
 	w->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	w->state_ns[HL_STATE_THROTTLED] += t->throttled;

@@ -267,7 +267,7 @@ struct hl_file_entry {
 				    then its directory's so */
 };
 
-#define HL_ROOM_BYTES 384 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
+#define HL_ROOM_BYTES 912 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
 
 /* ---- fixed at load, and what may change while running ------------------------ */
 

@@ -5,13 +5,10 @@
 
 #include "bpf/wait.bpf.h"
 #include "bpf/path.bpf.h"
+#include "bpf/stack.h"
 #include <bpf/bpf_endian.h>
 
-/* A record with room for a path as path_of leaves it; user space makes it a proper one. */
-struct slow_raw {
-	struct hl_rec_slow r;
-	struct path_room path;
-};
+_Static_assert(sizeof(struct path_room) == HL_NOW_PATH, "room for a path");
 
 __hot void slow_peer(struct hl_rec_slow *r, __u64 sk)
 {
@@ -85,6 +82,7 @@ struct slow_what {
 	__u32 flags, restarts;
 	__u8 file;
 	bool awake; /* it never slept: nobody woke it */
+	bool stack; /* where it slept is asked for */
 };
 
 /*
@@ -96,6 +94,8 @@ struct slow_room {
 	struct slow_what what;
 	struct hl_wait wait;
 	struct hl_file_id file;
+	struct hl_kstack
+		stack; /* where the last thread left the CPU that had waited long when it came back */
 };
 _Static_assert(sizeof(struct slow_room) <= HL_ROOM_BYTES, "user space counts it");
 
@@ -106,14 +106,14 @@ struct {
 	__type(value, struct slow_room);
 } hl_rooms SEC(".maps");
 
-/* Zeroed. */
+/* Zeroed, but for the stack. */
 __hot struct slow_room *slow_room_get(struct hl_cpu *cpu)
 {
 	__u32 at = cpu->id;
 	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
 
 	if (room)
-		__builtin_memset(room, 0, sizeof(*room));
+		__builtin_memset(room, 0, __builtin_offsetof(struct slow_room, stack));
 	return room;
 }
 
@@ -137,18 +137,29 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 		slow_waker(r, s, w->state);
 }
 
-/* Send it; a file's path comes along. Every failed reserve is counted. */
+/* The one that was just taken, if it is of this wait. */
+__hot void stack_fill(struct hl_kstack *to, const struct hl_slot *s, const struct hl_cpu *cpu)
+{
+	__u32 at = cpu->id;
+	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
+
+	to->since = to->nr = 0;
+	if (room && room->stack.since == s->since)
+		bpf_probe_read_kernel(to, sizeof(*to), &room->stack);
+}
+
+/* Send it; a file's path comes along, and its stack. Every failed reserve is counted. */
 __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_cpu *cpu)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct hl_rec_slow *r;
 	struct path_walk walk = {};
-	struct slow_raw *raw;
+	struct hl_slow_raw *raw;
 
 	if (!s || !w || !cpu)
 		return 0;
 	cpu->slow_seen++;
-	if (w->detail == HL_DETAIL_FILE && w->object) {
+	if ((w->detail == HL_DETAIL_FILE && w->object) || w->stack) {
 		raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
 		if (!raw) {
 			cpu->slow_lost++;
@@ -157,7 +168,9 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 		slow_fill(&raw->r, s, w, now);
 		raw->r.h.size = sizeof(*raw);
 		raw->r.seq = cpu->slow_seen;
-		raw->r.path_len = path_of(path_at(w->object), &raw->path, &walk);
+		stack_fill(&raw->stack, s, cpu);
+		if (w->detail == HL_DETAIL_FILE && w->object)
+			raw->r.path_len = path_of(path_at(w->object), (struct path_room *)raw->path, &walk);
 		raw->r.flags |= walk.flags;
 		bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
 		return 0;

@@ -30,10 +30,10 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, HL_SUBMITTERS);
 	__type(key, __u64);
-	__type(value, struct hl_submitter);
+	__type(value, struct hl_kstack);
 } submitters SEC(".maps");
 
-static const struct hl_submitter nobody;
+static const struct hl_kstack nobody;
 
 /* A request begins, in the context of who submits it. ctx: the program's. queued: since when it is,
  * which may be long ago. */
@@ -41,7 +41,7 @@ static __noinline int submitter_note(void *ctx, __u64 request, __u32 dev, __u64 
 {
 	__u64 now = bpf_ktime_get_ns(), *until;
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_submitter *by;
+	struct hl_kstack *by;
 	long n;
 
 	if (!cpu || now - cpu->stack_at < HL_STACK_EVERY)
@@ -59,7 +59,7 @@ static __noinline int submitter_note(void *ctx, __u64 request, __u32 dev, __u64 
 	if (n <= 0)
 		return 0;
 	by->nr = n / sizeof(by->ip[0]);
-	by->queued = queued;
+	by->since = queued;
 	return 0;
 }
 
@@ -94,27 +94,27 @@ __hot void request_fill(struct hl_rec_slow *r, const struct hl_request *rq, cons
 /* It is done. */
 __global int request_slow(const struct hl_request *rq, const struct request_times *t, struct hl_cpu *cpu)
 {
-	struct hl_request_raw *raw;
-	struct hl_submitter *by;
+	struct hl_slow_raw *raw;
+	struct hl_kstack *by;
 	__u64 key;
 
 	if (!rq || !t || !cpu)
 		return 0;
 	disk_was_slow(rq->dev, bpf_ktime_get_ns());
 	__sync_fetch_and_add(&cpu->slow_requests, 1);
-	raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
+	raw = bpf_ringbuf_reserve(&hl_events, HL_SLOW_RAW_STACK, 0);
 	if (!raw) {
 		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
 		return 0;
 	}
 	request_fill(&raw->r, rq, t);
-	raw->r.h.size = sizeof(*raw);
-	raw->by.nr = 0;
+	raw->r.h.size = HL_SLOW_RAW_STACK;
+	raw->stack.nr = 0;
 	key = rq->key; /* v6.1 takes no key from there */
 	by = bpf_map_lookup_elem(&submitters, &key);
-	if (by && by->queued == rq->queued)
-		raw->by = *by;
-	bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
+	if (by && by->since == rq->queued)
+		raw->stack = *by;
+	bpf_ringbuf_submit(raw, wake_flag(&hl_events, HL_SLOW_RAW_STACK));
 	return 0;
 }
 

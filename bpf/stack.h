@@ -34,20 +34,20 @@ struct hl_stack_raw {
 	__u64 ip[HL_STACK_FRAMES]; /* innermost first */
 };
 
-/* Where a block request came from. */
-#define HL_SUBMITTER_FRAMES HL_STACK_FRAMES
-
-struct hl_submitter {
-	__u64 queued; /* since when it is, CLOCK_MONOTONIC: tells it from others at its address */
+/* Where a thread left the CPU, or a block request came from. */
+struct hl_kstack {
+	__u64 since; /* when that was: tells what it is of from others in its place; 0: nobody asked for it */
 	__u64 nr;
-	__u64 ip[HL_SUBMITTER_FRAMES]; /* innermost first */
+	__u64 ip[HL_STACK_FRAMES]; /* innermost first */
 };
 
-/* From block's hooks: one slow request. */
-struct hl_request_raw {
-	struct hl_rec_slow r; /* its size is of both */
-	struct hl_submitter by;
+/* In the ring: a slow operation alone, with its stack, or with both of these; which, its size says. */
+struct hl_slow_raw {
+	struct hl_rec_slow r;
+	struct hl_kstack stack; /* nr 0: none was asked for, or the kernel would not give it */
+	char path[HL_NOW_PATH]; /* as path_of leaves it */
 };
+#define HL_SLOW_RAW_STACK __builtin_offsetof(struct hl_slow_raw, path)
 
 struct hl_now_raw {
 	struct hl_rec_slow r; /* its size is of itself and the path */

@@ -145,6 +145,9 @@ void test_export_hostile_names(void)
 	for (size_t i = 0; all_exporters[i]; i++) {
 		struct export_opts o = { .table = "things", .header = true };
 
+		if (all_exporters[i] == &folded_exporter) /* of one table only: model_waited.c */
+			continue;
+
 		write_doc(&out, all_exporters[i]->name, &fx.snap, o);
 		if (!ASSERT(harmless(&out)))
 			printf("# %s\n", all_exporters[i]->name);

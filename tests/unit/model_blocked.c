@@ -6,41 +6,6 @@
 #include "base/str.h"
 #include "tests/unit/model_util.h"
 
-#define MAX_FRAMES 8
-
-struct feed_frame {
-	const char *function, *module;
-};
-
-/* A STACK; a frame without function has the reason. */
-static int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_frame *frames, size_t n)
-{
-	struct hl_frame raw[MAX_FRAMES] = {};
-	struct hl_rec_stack *r;
-	struct str text = {};
-	int err;
-
-	str_addn(&text, why, strlen(why) + 1);
-	for (size_t i = 0; i < n; i++) {
-		raw[i].offset = 16;
-		raw[i].function = (__u16)text.len;
-		str_addn(&text, frames[i].function, strlen(frames[i].function) + 1);
-		raw[i].module = (__u16)text.len;
-		str_addn(&text, frames[i].module, strlen(frames[i].module) + 1);
-	}
-	recbuf_reset(&f->b);
-	r = rec_begin(&f->b, HL_KIND_STACK, sizeof(*r));
-	r->h.ts = f->ts;
-	r->id = id;
-	r->nr_frames = (__u16)n;
-	r->text_len = (__u32)text.len;
-	rec_add_bytes(&f->b, raw, n * sizeof(*raw));
-	rec_add_bytes(&f->b, text.s, text.len);
-	err = feed_rec(f, rec_end(&f->b));
-	str_free(&text);
-	return err;
-}
-
 static int feed_blocked(struct feed *f, uint32_t tid, uint32_t flags, uint32_t stack)
 {
 	struct hl_rec_slow *r;

@@ -179,6 +179,7 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	r->detail = s.detail;
 	r->waker = s.waker;
 	r->seq = s.seq;
+	r->kernel_stack = s.stack;
 	r->flags = s.op == HL_OP_WAIT ? HL_SLOW_NO_RESULT : 0;
 	if (s.comm)
 		memcpy(r->comm, s.comm, MIN(strlen(s.comm), sizeof(r->comm)));
@@ -197,6 +198,36 @@ int feed_slow(struct feed *f, struct feed_slow s)
 int feed_now(struct feed *f, struct feed_slow s)
 {
 	return slow(f, HL_KIND_NOW, s);
+}
+
+#define MAX_FRAMES 8
+
+int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_frame *frames, size_t n)
+{
+	struct hl_frame raw[MAX_FRAMES] = {};
+	struct hl_rec_stack *r;
+	struct str text = {};
+	int err;
+
+	str_addn(&text, why, strlen(why) + 1);
+	for (size_t i = 0; i < n; i++) {
+		raw[i].offset = 16;
+		raw[i].function = (__u16)text.len;
+		str_addn(&text, frames[i].function, strlen(frames[i].function) + 1);
+		raw[i].module = (__u16)text.len;
+		str_addn(&text, frames[i].module, strlen(frames[i].module) + 1);
+	}
+	recbuf_reset(&f->b);
+	r = rec_begin(&f->b, HL_KIND_STACK, sizeof(*r));
+	r->h.ts = f->ts;
+	r->id = id;
+	r->nr_frames = (__u16)n;
+	r->text_len = (__u32)text.len;
+	rec_add_bytes(&f->b, raw, n * sizeof(*raw));
+	rec_add_bytes(&f->b, text.s, text.len);
+	err = feed_rec(f, rec_end(&f->b));
+	str_free(&text);
+	return err;
 }
 
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost)

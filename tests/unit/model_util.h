@@ -36,6 +36,11 @@ struct feed_slow {
 	uint8_t op, state, detail, waker;
 	uint64_t begin, duration, seq;
 	const char *path, *comm;
+	uint32_t stack;
+};
+
+struct feed_frame {
+	const char *function, *module;
 };
 
 struct feed *feed_new(const struct model_limits *limits, const struct model_filter *filter);
@@ -55,6 +60,8 @@ int feed_end(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const u
 int feed_op(struct feed *f, struct feed_op o);
 int feed_slow(struct feed *f, struct feed_slow s);
 int feed_now(struct feed *f, struct feed_slow s);
+/* A STACK of no more than eight frames; one without function has the reason. */
+int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_frame *frames, size_t n);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
 /* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the
  * next one or feed_free. */

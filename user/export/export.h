@@ -24,7 +24,7 @@ struct exporter {
 
 extern const struct exporter *const all_exporters[]; /* NULL-ended */
 const struct exporter *exporter_find(const char *name);
-extern const struct exporter text_exporter, json_exporter, ndjson_exporter, csv_exporter;
+extern const struct exporter text_exporter, json_exporter, ndjson_exporter, csv_exporter, folded_exporter;
 
 /* Appends the JSON Schema of the document: the embedded frame, with the rows of the
  * tables (NULL-ended) filled in from their fields. 0 or -errno. */

@@ -5,7 +5,7 @@
 #include "export/export.h"
 
 const struct exporter *const all_exporters[] = {
-	&text_exporter, &json_exporter, &ndjson_exporter, &csv_exporter, NULL,
+	&text_exporter, &json_exporter, &ndjson_exporter, &csv_exporter, &folded_exporter, NULL,
 };
 
 const struct exporter *exporter_find(const char *name)

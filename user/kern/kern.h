@@ -192,13 +192,14 @@ uint64_t files_counted(const struct live *l); /* calls and waits so far */
 /* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
 
 void slots_drain(struct live *l);
-void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n);
+void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n);
 void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
 
 struct stacks {
 	struct ksyms *syms;
 	struct hash *ids;                     /* of each distinct one */
 	struct hash *waits;                   /* by thread: whose stack is known, or still to be taken */
+	struct hash *recent;                  /* by thread: slow waits that are over, and their stacks */
 	uint32_t round;                       /* of looking for what is blocked */
 	uint64_t delivered, over, unreadable; /* waits; over: without room for its stack to their end */
 };
@@ -210,7 +211,10 @@ void stack_skip_tracing(struct live *l, struct hl_stack_raw *raw);
 uint32_t stack_number(struct live *l, const struct hl_stack_raw *raw);
 /* The number of the stack of a thread's wait: sends it first. 0: there is none, or not yet. */
 uint32_t stack_id(struct live *l, uint32_t tid, const struct hl_stack_raw *raw);
-/* Where in the kernel a wait that is over was, or one within a call: 0: nobody looked then. */
+/* A slow wait is over, and this is its stack; 0: there is none. */
+void stack_note(struct live *l, const struct hl_rec_slow *r, uint32_t id, bool unreadable);
+/* Where in the kernel a call waited longest, of its last slow waits; or what was found when it was looked
+ * at while it waited. 0: nothing. */
 uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r);
 void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
 

@@ -32,7 +32,7 @@ static const char *nameless(const struct hl_rec_slow *r)
 	return r->file < ARRAY_SIZE(names) ? names[r->file] : NULL;
 }
 
-static void name_file(struct live *l, struct hl_rec_slow *r, const struct hl_rec_slow *raw)
+static void name_file(struct live *l, struct hl_rec_slow *r, const struct hl_rec_slow *raw, const char *room)
 {
 	struct str path = {};
 	const char *name = nameless(raw);
@@ -40,7 +40,7 @@ static void name_file(struct live *l, struct hl_rec_slow *r, const struct hl_rec
 	if (raw->path_len <= 1 && name) /* a named pipe has a path */
 		str_addf(&path, "%s:[%llu]", name, (unsigned long long)raw->detail_ino);
 	else
-		path_turn(&path, (const char *)(raw + 1), raw->path_len, raw->flags & HL_SLOW_PATH_CUT);
+		path_turn(&path, room, raw->path_len, raw->flags & HL_SLOW_PATH_CUT);
 	r->path_len = MIN(path.len, 4096u);
 	rec_add_bytes(&l->buf, path.s, r->path_len);
 	str_free(&path);
@@ -55,7 +55,8 @@ static void name_disk(struct live *l, struct hl_rec_slow *r)
 	rec_add_bytes(&l->buf, name, r->path_len);
 }
 
-static void send(struct live *l, const struct hl_rec_slow *raw, size_t n, uint32_t stack)
+/* room: where its path is as path_of left it; NULL: nowhere. */
+static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, uint32_t stack)
 {
 	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
 
@@ -64,37 +65,43 @@ static void send(struct live *l, const struct hl_rec_slow *raw, size_t n, uint32
 	r->kernel_stack = stack;
 	name_threads(l, r);
 	r->path_len = 0;
-	if (r->detail == HL_DETAIL_FILE && raw->path_len <= n - sizeof(*raw))
-		name_file(l, r, raw);
+	if (r->detail == HL_DETAIL_FILE && room && raw->path_len <= HL_NOW_PATH)
+		name_file(l, r, raw, room);
 	else if (r->detail == HL_DETAIL_DISK)
 		name_disk(l, r);
 	live_emit(l);
 }
 
-/* Not of a thread: it has the stack of its submitter with it. */
-static void request(struct live *l, const struct hl_request_raw *raw)
+/* The number of the stack that came with it; 0: none did. */
+static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t n)
 {
-	struct hl_stack_raw stack = { .nr = (uint32_t)MIN(raw->by.nr, (uint64_t)HL_SUBMITTER_FRAMES) };
+	struct hl_stack_raw stack = {};
 
-	memcpy(stack.ip, raw->by.ip, stack.nr * sizeof(*stack.ip));
-	stack_skip_tracing(l, &stack);
-	send(l, &raw->r, sizeof(raw->r), stack.nr ? stack_number(l, &stack) : 0);
+	if (n < HL_SLOW_RAW_STACK || !raw->stack.nr)
+		return 0;
+	stack.nr = (uint32_t)MIN(raw->stack.nr, (uint64_t)HL_STACK_FRAMES);
+	memcpy(stack.ip, raw->stack.ip, stack.nr * sizeof(*stack.ip));
+	if (raw->r.op == HL_OP_BLOCK)
+		stack_skip_tracing(l, &stack);
+	return stack.nr ? stack_number(l, &stack) : 0;
 }
 
-void slow_record(struct live *l, const struct hl_rec_slow *raw, size_t n)
+void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 {
-	if (n < sizeof(*raw))
+	uint32_t stack;
+
+	if (n < sizeof(raw->r))
 		return;
 	l->slow_delivered++;
-	if (raw->op == HL_OP_BLOCK && n >= sizeof(struct hl_request_raw))
-		request(l, (const struct hl_request_raw *)raw);
-	else
-		send(l, raw, n, stack_of_slow(l, raw));
+	stack = own_stack(l, raw, n);
+	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_STACK && raw->stack.since)
+		stack_note(l, &raw->r, stack, !raw->stack.nr);
+	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, stack ?: stack_of_slow(l, &raw->r));
 }
 
 void slow_now(struct live *l, const void *item)
 {
 	const struct hl_now_raw *raw = item;
 
-	send(l, &raw->r, raw->r.h.size, stack_id(l, raw->r.h.tid, &raw->stack));
+	send(l, &raw->r, raw->path, stack_id(l, raw->r.h.tid, &raw->stack));
 }

@@ -22,6 +22,26 @@ struct wait {
 	bool pending;   /* its stack is still to be taken */
 };
 
+#define MAX_RECENT 8192 /* threads */
+#define RECENT     4    /* slow waits of each */
+
+/* A thread's last slow waits; owned by the table. */
+struct recent {
+	uint32_t tid, next;
+	struct {
+		uint64_t begin, end;
+		uint32_t id;
+	} waits[RECENT];
+};
+
+static void recent_clear(struct stacks *s)
+{
+	struct recent *r;
+
+	for (size_t i = 0; s->recent && (r = hash_next(s->recent, &i, NULL));)
+		free(r);
+}
+
 /* What makes two stacks the same. Compared as bytes. */
 struct stack_key {
 	uint64_t ip[HL_STACK_FRAMES];
@@ -33,6 +53,7 @@ void kstacks_init(struct stacks *s)
 	s->syms = ksyms_new(NULL, NULL);
 	s->ids = hash_new(sizeof(struct stack_key));
 	s->waits = hash_new(sizeof(uint32_t));
+	s->recent = hash_new(sizeof(uint32_t));
 }
 
 void kstacks_fini(struct stacks *s)
@@ -42,6 +63,8 @@ void kstacks_fini(struct stacks *s)
 	for (size_t i = 0; s->waits && (w = hash_next(s->waits, &i, NULL));)
 		free(w);
 	hash_free(s->waits);
+	recent_clear(s);
+	hash_free(s->recent);
 	ksyms_free(s->syms);
 	hash_free(s->ids);
 }
@@ -229,10 +252,62 @@ void stacks_refresh(struct live *l)
 		forget(l);
 }
 
+/* ---- waits that are over ------------------------------------------------------------------ */
+
+static struct recent *recent_get(struct stacks *s, uint32_t tid)
+{
+	struct recent *n = hash_get(s->recent, &tid);
+
+	if (n)
+		return n;
+	if (hash_count(s->recent) >= MAX_RECENT) { /* whoever is in a slow call comes again */
+		recent_clear(s);
+		hash_free(s->recent);
+		s->recent = hash_new(sizeof(uint32_t));
+	}
+	n = xcalloc(1, sizeof(*n));
+	n->tid = tid;
+	hash_put(s->recent, &n->tid, n);
+	return n;
+}
+
+void stack_note(struct live *l, const struct hl_rec_slow *r, uint32_t id, bool unreadable)
+{
+	struct stacks *s = &l->stacks;
+	struct recent *n = recent_get(s, r->h.tid);
+	uint32_t at = n->next++ % RECENT;
+
+	s->delivered += id != 0;
+	s->unreadable += unreadable;
+	s->over += !id && !unreadable;
+	n->waits[at].begin = r->begin_ns;
+	n->waits[at].end = r->h.ts;
+	n->waits[at].id = id;
+}
+
+/* Of the waits that lie within it, the longest. */
+static uint32_t stack_within(struct stacks *s, const struct hl_rec_slow *r)
+{
+	struct recent *n = hash_get(s->recent, &r->h.tid);
+	uint64_t most = 0;
+	uint32_t id = 0;
+
+	for (int i = 0; n && i < RECENT; i++)
+		if (n->waits[i].begin + SAME_WAIT > r->begin_ns && n->waits[i].end < r->h.ts + SAME_WAIT &&
+		    n->waits[i].end - n->waits[i].begin > most) {
+			most = n->waits[i].end - n->waits[i].begin;
+			id = n->waits[i].id;
+		}
+	return id;
+}
+
 uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r)
 {
+	uint32_t id = r->op == HL_OP_SYSCALL ? stack_within(&l->stacks, r) : 0;
 	struct wait *w = hash_get(l->stacks.waits, &r->h.tid);
 	uint64_t since = w ? live_boot(l, w->wait.since) : 0;
 
+	if (id)
+		return id;
 	return w && since + SAME_WAIT > r->begin_ns && since < r->h.ts ? w->id : 0;
 }

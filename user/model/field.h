@@ -108,6 +108,7 @@ enum rows {
 	ROWS_FILES,
 	ROWS_FILE_OPS,
 	ROWS_BLOCKED,
+	ROWS_WAITED,
 	NR_ROWS
 };
 

@@ -174,6 +174,7 @@ static void roll(struct model *m)
 	threads_roll(m);
 	ops_roll(m);
 	slow_roll(m);
+	waited_roll(m);
 	for (size_t i = 0; m->cols[i]; i++)
 		if (m->cols[i]->own)
 			m->cols[i]->own->roll(m->own[i]);
@@ -313,6 +314,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	file_names_init(m);
 	threads_init(m);
 	stacks_init(m);
+	waited_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
@@ -342,6 +344,7 @@ void model_free(struct model *m)
 	file_names_fini(m);
 	threads_fini(m);
 	procs_fini(m);
+	waited_fini(m);
 	stacks_fini(m);
 	hash_free(m->names);
 	interns_free(m->interns);

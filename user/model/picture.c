@@ -307,6 +307,39 @@ static void *blocked_rows(struct picture *p, struct snap_table *made, size_t *n)
 	return rows;
 }
 
+static void *waited_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	const struct model *m = p->m;
+	struct waited_row *rows = arena_alloc(p->a, m->waited.n * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->waited.n; i++) {
+		const struct waited *w = m->waited.v[i];
+
+		if (!w->proc->belongs || !nr_belongs(m, HL_OP_WAIT, w->key.abi, w->key.nr))
+			continue;
+		rows[(*n)++] = (struct waited_row){
+			.pid = w->key.pid,
+			.proc_flags = w->proc->flags,
+			.proc_start_ns = w->key.start,
+			.comm = copy(p, w->proc->comm),
+			.container = copy(p, w->proc->container),
+			.cgroup = copy(p, w->proc->cgroup),
+			.name = copy(p, w->name),
+			.stack = stack_copy(p->m, w->key.stack, p->a, p->stamp),
+			.count = w->count,
+			.total_ns = w->total_ns,
+			.max_ns = w->max_ns,
+			.ivl_count = w->ivl_count,
+			.ivl_ns = w->ivl_ns,
+			.nr = w->key.nr,
+			.state = w->key.state,
+			.abi = w->key.abi,
+		};
+	}
+	return rows;
+}
+
 static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
 
 static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made, size_t *n) = {
@@ -318,6 +351,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_FILES] = all_file_rows,
 	[ROWS_FILE_OPS] = file_op_rows,
 	[ROWS_BLOCKED] = blocked_rows,
+	[ROWS_WAITED] = waited_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

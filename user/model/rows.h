@@ -52,6 +52,18 @@ struct thread_row {
 	uint64_t wall_ns, ivl_wall_ns;  /* as in struct proc_row */
 };
 
+/* Slow waits of a process in one call and state, at one place in the kernel. */
+struct waited_row {
+	uint32_t pid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup, *name;
+	const struct snap_stack *stack; /* NULL: of several, in the row "(other)" */
+	uint64_t count, total_ns, max_ns;
+	uint64_t ivl_count, ivl_ns;
+	uint16_t nr;
+	uint8_t state, abi;
+};
+
 struct heat; /* see snap.h */
 
 /* Of block requests: time queued and in the device, and bytes. Of waits for a disk: the same of the

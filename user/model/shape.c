@@ -77,6 +77,32 @@ static int cmp_slow(const void *a, const void *b)
 	return order ? order : cmp_u64(x->duration_ns, y->duration_ns);
 }
 
+static int cmp_waited_proc(const void *a, const void *b)
+{
+	const struct waited_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->proc_start_ns, y->proc_start_ns);
+}
+
+/* One of "(other)" has no stack. */
+static int cmp_where(const void *a, const void *b)
+{
+	const struct waited_row *x = a, *y = b;
+	int order = cmp_u64(x->stack ? x->stack->id : 0, y->stack ? y->stack->id : 0);
+
+	order = order ? order : cmp_u64(x->nr, y->nr);
+	order = order ? order : cmp_u64(x->state, y->state);
+	return order ? order : cmp_u64(x->abi, y->abi);
+}
+
+static int cmp_waited(const void *a, const void *b)
+{
+	int order = cmp_waited_proc(a, b);
+
+	return order ? order : cmp_where(a, b);
+}
+
 /* ---- adding up ------------------------------------------------------------------- */
 
 static void add_states(uint64_t *to, const uint64_t *from)
@@ -234,6 +260,32 @@ static void merge_op(void *to, const void *const *rows, size_t n, struct arena *
 	}
 }
 
+static void merge_waited(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct waited_row *r = to;
+
+	for (size_t i = 1; i < n; i++) {
+		const struct waited_row *w = rows[i];
+
+		share_u32(&r->pid, w->pid);
+		share_u64(&r->proc_start_ns, w->proc_start_ns);
+		share_str(&r->comm, w->comm);
+		share_str(&r->cgroup, w->cgroup);
+		share_str(&r->container, w->container);
+		r->proc_flags &= w->proc_flags;
+		r->count += w->count;
+		r->total_ns += w->total_ns;
+		r->max_ns = MAX(r->max_ns, w->max_ns);
+		r->ivl_count += w->ivl_count;
+		r->ivl_ns += w->ivl_ns;
+	}
+}
+
+static void label_waited(void *row, const char *name)
+{
+	((struct waited_row *)row)->comm = name;
+}
+
 static void label_proc(void *row, const char *name)
 {
 	((struct proc_row *)row)->comm = name;
@@ -274,4 +326,7 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	/* no flags: a kernel thread that is blocked is not hidden */
 	[ROWS_BLOCKED] = { sizeof(struct slow_row), 0, AT(slow_row, proc_comm), AT(slow_row, cgroup),
 			   AT(slow_row, container), cmp_slow, NULL, NULL, NULL, NULL, false },
+	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
+			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
+			  cmp_waited_proc, merge_waited, label_waited, true },
 };

@@ -67,6 +67,7 @@ int slow_apply(struct model *m, const struct hl_rec *rec)
 	}
 	m->slow_fresh = MIN(m->slow_fresh + 1, m->slow.n);
 	slow_fill(m, s, (const void *)rec);
+	waited_add(m, s);
 	return 0;
 }
 

@@ -8,7 +8,8 @@
  *   ops.c      operations; heat.c their history
  *   files.c    files that operations are on
  *   slow.c     slow operations; detail.c what they were on, in words
- *   stacks.c   kernel stacks of what is blocked
+ *   stacks.c   kernel stacks of what is blocked, or was slow
+ *   waited.c   slow waits by these
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
  *
@@ -108,6 +109,22 @@ struct slow {
 	struct istr *comm, *waker_comm, *text, *path, *local, *remote, *disk, *name;
 };
 
+struct waited_key { /* no padding that is not zeroed */
+	uint64_t start;
+	uint32_t pid, stack;
+	uint16_t nr;
+	uint8_t state, abi, pad[4];
+};
+_Static_assert(sizeof(struct waited_key) == 24, "it is compared as bytes");
+
+struct waited {
+	struct waited_key key;
+	struct proc *proc;
+	struct istr *name;
+	uint64_t count, total_ns, max_ns;
+	uint64_t ivl_count, ivl_ns;
+};
+
 struct fact_list {
 	VEC(char *) v;
 };
@@ -171,6 +188,8 @@ struct model {
 	VEC(struct slow) now;
 
 	struct hash *stacks; /* struct stack by number */
+	struct hash *waited_by_key;
+	VEC(struct waited *) waited;
 
 	uint64_t slice_ns[HEAT_SLICES]; /* by tick modulo HEAT_SLICES */
 	bool calls_off[HEAT_SLICES];    /* … at whose end no calls were counted */
@@ -245,6 +264,12 @@ const struct snap_stack *stack_copy(struct model *m, uint32_t id, struct arena *
 const struct snap_stack **stacks_copied(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 void stacks_init(struct model *m);
 void stacks_fini(struct model *m);
+
+/* waited.c */
+void waited_add(struct model *m, const struct slow *s);
+void waited_roll(struct model *m);
+void waited_init(struct model *m);
+void waited_fini(struct model *m);
 
 /* detail.c */
 void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec);

@@ -23,6 +23,9 @@ extern const struct collector files_collector;
 /* io_uring: names of its operations. */
 extern const struct collector uring_collector;
 
+/* Slow waits by where in the kernel they were. */
+extern const struct collector stacks_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

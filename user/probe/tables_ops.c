@@ -364,8 +364,9 @@ static const struct field slow_fields[] = {
 	  .unit = UNIT_BOOT, .width = 6 },
 	{ "detail.text", "ON", "file, peer, lock, descriptors or disk", field_str, AT(detail_text),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 14 },
-	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it is in, innermost first, once it is "
-	  "blocked; of a block request those of its submitter, where the disk was slow just before", field_stack, AT(stack), .width = 24 },
+	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it slept in, innermost first: a "
+	  "wait that was not for work, a call's longest one; of a block request those of its submitter, where the disk "
+	  "was slow just before", field_stack, AT(stack), .width = 24 },
 	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds, disk", get_detail_kind, .flags = FIELD_ASC,
 	  .width = 6,
 	  .type = VAL_STR },

@@ -38,10 +38,13 @@ static const struct page page_operations = {
 	.parts = { PART(FACTS), PART(HIST), PART(RECENT), PART(STATES), TABLE_SAME(NULL, "Process by process") },
 };
 static const struct page page_slow = {
-	.parts = { PART(FACTS), PART(STATES), TABLE_SAME("operations", "All of its kind in this process") },
+	.parts = { PART(FACTS), PART(STATES), PART(STACK), TABLE_SAME("operations", "All of its kind in this process") },
 };
 static const struct page page_blocked = {
 	.parts = { PART(FACTS), PART(STACK), TABLE_TITLED("slow", "Slow of this thread") },
+};
+static const struct page page_stack = {
+	.parts = { PART(FACTS), PART(STACK), TABLE_SAME("slow", "Slow ones") },
 };
 static const struct page page_disk = { .parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does") } };
 static const struct page page_file = {
@@ -57,6 +60,7 @@ const struct view views[] = {
 	{ "Disks", "disks", '5', "name", &page_disk, NULL },
 	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL },
 	{ "Files", "files", '7', "path", &page_file, NULL },
+	{ "Stacks", "waits_by_stack", '8', "comm name", &page_stack, NULL },
 	{}
 };
 

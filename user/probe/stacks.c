@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Where in the kernel the time of slow waits went: the columns of waits added up by process,
+ * call, state and kernel stack. The stack is what the thread left the CPU with; bpf/slow.bpf.h
+ * takes it when a long wait is over, so that only what was slow pays. Handed to the model by
+ * the commands.
+ */
+#include "probe/get.h"
+#include "probe/probe.h"
+
+#define AT(member) offsetof(struct waited_row, member)
+
+static void get_pid(const struct field *f, const void *row, struct val *out)
+{
+	const struct waited_row *r = row;
+
+	val_set_id(out, r->pid, r->proc_flags);
+}
+
+/* clang-format off */
+static const struct field stacks_fields[] = {
+	{ "interval.total_ns", "TIME", "time in these waits, of those that ended in the interval", field_u64,
+	  AT(ivl_ns), .unit = UNIT_NS, .flags = FIELD_NARROW | FIELD_BOTH | FIELD_IVL, .width = 6 },
+	{ "total_ns", "TOTAL", "time in these waits since start", field_u64, AT(total_ns), .unit = UNIT_NS,
+	  .metric = METRIC_COUNTER, .flags = FIELD_NARROW | FIELD_BOTH | FIELD_TOTAL, .width = 6 },
+	{ "interval.count", "COUNT", "how many, in the interval", field_u64, AT(ivl_count), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_IVL, .width = 5 },
+	{ "count", "COUNT", "how many since start", field_u64, AT(count), .unit = UNIT_COUNT,
+	  .metric = METRIC_COUNTER, .flags = FIELD_NARROW | FIELD_TOTAL, .width = 5 },
+	{ "max_ns", "MAX", "the longest since start", field_u64, AT(max_ns), .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 6 },
+	{ "state", "STATE", "what they waited for", field_state_name, AT(state),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 8 },
+	{ "comm", "COMMAND", "name of the process", field_str, AT(comm), .flags = FIELD_NARROW | FIELD_ASC,
+	  .width = 12 },
+	{ "pid", "PID", "process id", get_pid, .flags = FIELD_KEY | FIELD_WIDE, .width = 7, .type = VAL_U64 },
+	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
+	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	{ "name", "CALL", "call that they were in", field_str, AT(name),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 10 },
+	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that they were in, innermost first, without "
+	  "those of every sleep", field_stack, AT(stack),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 24 },
+	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
+	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+};
+/* clang-format on */
+
+static const struct table_desc stacks_table = {
+	.name = "waits_by_stack",
+	.title = "Stacks",
+	.help = "Waits of at least --slow, added up by where in the kernel the thread slept. Waits for work "
+		"(poll, idle, park, sleep, child) and for a CPU have no stacks. A wait is there when it is "
+		"over: what still waits is in Blocked.",
+	.fields = stacks_fields,
+	.nr_fields = ARRAY_SIZE(stacks_fields),
+	.row_size = sizeof(struct waited_row),
+	.sort = "interval.total_ns",
+	.sort_wide = "total_ns",
+	.rows = ROWS_WAITED,
+};
+
+static const struct table_desc *const tables[] = { &stacks_table, NULL };
+
+const struct collector stacks_collector = { "stacks", tables, NULL, NULL };
