@@ -45,15 +45,29 @@ static bool status_text(const struct app *a, struct str *s)
 	return special;
 }
 
+/* All tabs, with so many columns beside each title. */
+static int tabs_width(int beside)
+{
+	int w = 0;
+
+	for (size_t i = 0; i < nr_views(); i++)
+		w += text_width(views[i].title) + beside;
+	return w;
+}
+
+/* A key and blanks; the last of these only where all tabs have room for it. */
+static int tab_beside(const struct app *a)
+{
+	return tabs_width(4) <= a->w ? 4 : 3;
+}
+
 /* Do only keys stand for the tabs that are not shown? They give way to what is special. */
 static bool tabs_are_short(const struct app *a)
 {
 	struct str s = {};
-	int w = 1;
+	int w = 1 + tabs_width(tab_beside(a));
 	bool is_short = status_text(a, &s);
 
-	for (size_t i = 0; i < nr_views(); i++)
-		w += text_width(views[i].title) + 4;
 	is_short = a->w < 60 || (is_short && w + text_width(str_get(&s)) >= a->w);
 	str_free(&s);
 	return is_short;
@@ -61,7 +75,7 @@ static bool tabs_are_short(const struct app *a)
 
 static int tab_width(const struct app *a, size_t i, bool is_short)
 {
-	return a->w < 60 || (is_short && i != a->view) ? 3 : text_width(views[i].title) + 4;
+	return a->w < 60 || (is_short && i != a->view) ? 3 : text_width(views[i].title) + tab_beside(a);
 }
 
 int tab_at(const struct app *a, int x)

@@ -35,7 +35,8 @@ static bool in_key(const struct field *f, enum group group)
 
 	if (group == GROUP_NONE)
 		return key;
-	return (key && field_type(f) == VAL_STR) || !strcmp(f->name, group == GROUP_PROCESS ? "pid" : "comm");
+	return (key && (field_type(f) == VAL_STR || field_type(f) == VAL_STACK)) ||
+	       !strcmp(f->name, group == GROUP_PROCESS ? "pid" : "comm");
 }
 
 void row_key(struct str *key, const struct table_desc *d, const void *row, enum group group)
@@ -50,6 +51,8 @@ void row_key(struct str *key, const struct table_desc *d, const void *row, enum 
 		str_addc(key, (char)v.type);
 		if (v.type == VAL_STR)
 			str_addn(key, v.s, strlen(v.s) + 1);
+		else if (v.type == VAL_STACK) /* it is another copy in each picture */
+			str_addn(key, (const char *)&v.stack->id, sizeof(v.stack->id));
 		else if (v.type != VAL_NONE)
 			str_addn(key, (const char *)&v.u, v.type == VAL_BOOL ? sizeof(v.b) : sizeof(v.u));
 	}
