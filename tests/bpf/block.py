@@ -166,6 +166,25 @@ sys.stdin.read()
 """
 
 
+@test("a slow wait on a file says which disk that is on, and so does the disk's request")
+def on_disk():
+    d = live.folder()
+    name, whole = disk_of(d)
+    with live.Record("--slow", "20us") as h:
+        code = "import os,sys\nf = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)\n" \
+               "for i in range(50): os.pwrite(f, b'x' * 4096, 4096 * i); os.fsync(f)\n"
+        subprocess.run([sys.executable, "-c", code, os.path.join(d, "data")], check=True, timeout=60)
+        h.stop()
+    with Facts() as f:
+        rows = [s for s in h.doc["slow"] if s.get("detail", {}).get("path") == os.path.join(d, "data") and s["name"] == "fsync"]
+        f.check(len(rows) >= 25, f"slow waits in fsync: {len(rows)}")
+        f.same({s["detail"].get("disk") for s in rows}, {name}, "their disk")
+        flushes = [s for s in h.doc["slow"] if s["kind"] == "block" and s["pid"] in {r["pid"] for r in rows}]
+        f.check(flushes, "no slow request of that process")
+        f.same({s["detail"]["disk"] for s in flushes} - {name, whole}, set(), "disk of its requests")
+        f.check({name, whole} <= {r["name"] for r in h.doc["disks"]}, "the disks' rows")
+
+
 @test("writeback is charged to who made the pages dirty, not to who syncs")
 def writeback():
     d = live.folder()

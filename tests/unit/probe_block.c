@@ -146,3 +146,38 @@ void test_block_other_disks(void)
 	ASSERT_STR(cell(s, "disks", "(other)", NULL, "reads"), "30");
 	feed_free(f);
 }
+
+/* What a file's slow wait was on is also a disk, by the number of the file system, whichever comes first. */
+void test_block_disk_of_file(void)
+{
+	static const uint32_t devs[] = { VDA1, 0x21, 0 };
+	static const char *const want[] = { "vda1", NULL, NULL };
+	struct feed *f = feed_new(NULL, NULL);
+	const struct snap *s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		struct hl_rec_slow *r = rec_begin(&f->b, HL_KIND_SLOW, sizeof(*r));
+
+		r->h.ts = f->ts;
+		r->h.pid = r->h.tid = 10;
+		r->begin_ns = i;
+		r->op = HL_OP_WAIT;
+		r->state = HL_STATE_DISK;
+		r->detail = HL_DETAIL_FILE;
+		r->detail_dev = devs[i];
+		ASSERT_EQ(feed_rec(f, rec_end(&f->b)), 0);
+	}
+	feed_disk(f, VDA1, VDA, "sda1", "sda", 0);
+	feed_disk(f, VDA1, VDA, "vda1", "vda", 0);
+	s = feed_tick(f, SEC);
+	ASSERT_EQ(snap_table(s, "slow")->n, ARRAY_SIZE(devs));
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		const struct slow_row *r = snap_row(snap_table(s, "slow"), i);
+
+		if (want[r->begin_ns])
+			ASSERT_STR(r->disk, want[r->begin_ns]);
+		else
+			ASSERT(!r->disk);
+	}
+	feed_free(f);
+}

@@ -160,3 +160,38 @@ void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec)
 	intern_set(m->interns, &s->text, str_get(&text), text.len);
 	str_free(&text);
 }
+
+/* ---- disks by number -------------------------------------------------------------------- */
+
+void disk_names_init(struct model *m)
+{
+	m->disk_names = hash_new(sizeof(uint32_t));
+}
+
+void disk_names_fini(struct model *m)
+{
+	struct istr *name;
+
+	for (size_t i = 0; (name = hash_next(m->disk_names, &i, NULL));)
+		intern_put(m->interns, name);
+	hash_free(m->disk_names);
+}
+
+void disk_name_apply(struct model *m, const struct hl_rec_disk *r)
+{
+	struct istr *was = hash_get(m->disk_names, &r->dev), *name = was;
+
+	if (!was && hash_count(m->disk_names) >= m->limits.max_disks)
+		return;
+	set(m, &name, rec_tail_str(&r->h, 0));
+	if (name == was)
+		return;
+	hash_del(m->disk_names, &r->dev);
+	if (name)
+		hash_put(m->disk_names, &r->dev, name);
+}
+
+struct istr *disk_called(struct model *m, uint32_t dev)
+{
+	return dev ? hash_get(m->disk_names, &dev) : NULL;
+}

@@ -218,6 +218,23 @@ static int tick_apply(struct model *m, const struct hl_rec *rec)
 
 /* ---- the face -------------------------------------------------------------------------- */
 
+/* A record whose rows a collector keeps. */
+static int own_apply(struct model *m, const struct hl_rec *rec)
+{
+	for (size_t i = 0; m->cols[i]; i++)
+		if (m->cols[i]->own && m->cols[i]->own->kinds >> rec->kind & 1)
+			return m->cols[i]->own->apply(m->own[i], rec);
+	return -EINVAL;
+}
+_Static_assert(HL_KIND_MAX <= 32, "a bit per kind");
+
+/* The disks' collector keeps their rows; what they are called is also for files on them. */
+static int disk_apply(struct model *m, const struct hl_rec *rec)
+{
+	disk_name_apply(m, (const void *)rec);
+	return own_apply(m, rec);
+}
+
 static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *rec) = {
 	[HL_KIND_META] = meta_apply,
 	[HL_KIND_TICK] = tick_apply,
@@ -236,17 +253,8 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_PSI] = psi_apply,
 	[HL_KIND_SELF] = self_apply,
 	[HL_KIND_STACK] = stack_apply,
+	[HL_KIND_DISK] = disk_apply,
 };
-
-/* A record whose rows a collector keeps. */
-static int own_apply(struct model *m, const struct hl_rec *rec)
-{
-	for (size_t i = 0; m->cols[i]; i++)
-		if (m->cols[i]->own && m->cols[i]->own->kinds >> rec->kind & 1)
-			return m->cols[i]->own->apply(m->own[i], rec);
-	return -EINVAL;
-}
-_Static_assert(HL_KIND_MAX <= 32, "a bit per kind");
 
 int model_apply(struct model *m, const struct hl_rec *rec)
 {
@@ -315,6 +323,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	threads_init(m);
 	stacks_init(m);
 	waited_init(m);
+	disk_names_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
@@ -345,6 +354,7 @@ void model_free(struct model *m)
 	threads_fini(m);
 	procs_fini(m);
 	waited_fini(m);
+	disk_names_fini(m);
 	stacks_fini(m);
 	hash_free(m->names);
 	interns_free(m->interns);

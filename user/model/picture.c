@@ -265,7 +265,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->path = copy(p, s->path);
 	r->local = copy(p, s->local);
 	r->remote = copy(p, s->remote);
-	r->disk = copy(p, s->disk);
+	r->disk = copy(p, s->disk ? s->disk : disk_called(p->m, s->row.dev));
 	r->name = copy(p, s->name);
 	r->stack = stack_copy(p->m, s->stack, p->a, p->stamp);
 }

@@ -187,7 +187,8 @@ struct model {
 	uint64_t slow_seen;
 	VEC(struct slow) now;
 
-	struct hash *stacks; /* struct stack by number */
+	struct hash *disk_names; /* struct istr by device number */
+	struct hash *stacks;     /* struct stack by number */
 	struct hash *waited_by_key;
 	VEC(struct waited *) waited;
 
@@ -264,6 +265,14 @@ const struct snap_stack *stack_copy(struct model *m, uint32_t id, struct arena *
 const struct snap_stack **stacks_copied(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 void stacks_init(struct model *m);
 void stacks_fini(struct model *m);
+
+/* detail.c */
+void disk_names_init(struct model *m);
+void disk_names_fini(struct model *m);
+void disk_name_apply(struct model *m, const struct hl_rec_disk *r);
+/* What the disk or partition is called whose file system has this device number; NULL: it is none, or nobody
+ * has told yet. */
+struct istr *disk_called(struct model *m, uint32_t dev);
 
 /* waited.c */
 void waited_add(struct model *m, const struct slow *s);

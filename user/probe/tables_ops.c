@@ -389,7 +389,7 @@ static const struct field slow_fields[] = {
 	  .width = 14 },
 	{ "detail.fds", "FDS", "how many descriptors were waited on", field_u64_opt, AT(fds),
 	  .unit = UNIT_COUNT, .width = 5 },
-	{ "detail.disk", "DISK", "the disk or partition of a request", field_str, AT(disk), .flags = FIELD_ASC,
+	{ "detail.disk", "DISK", "the disk or partition of a request, or that the file's file system is on", field_str, AT(disk), .flags = FIELD_ASC,
 	  .width = 10 },
 	{ "detail.sector", "SECTOR", "where on it the request begins, in units of 512 bytes", get_request,
 	  AT(sector), .width = 10, .type = VAL_U64 },

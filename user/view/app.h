@@ -31,6 +31,7 @@ struct part {
 	const char *table; /* for PART_TABLE; NULL: the row's own, where the row is a group */
 	const char *title; /* … NULL: that of its view */
 	bool same;         /* … only rows of the same name, kind, state and path */
+	const char *in;    /* … only rows that have the row's name in this field; NULL: all */
 	bool optional;     /* … left out while there is nothing in it at all */
 };
 

@@ -48,6 +48,20 @@ static void panel_same(struct panel *p, const struct table_desc *d, const void *
 	}
 }
 
+/* Only rows that have the row's name in that field. */
+static void panel_in_field(struct panel *p, const struct table_desc *d, const void *row, const char *field)
+{
+	const struct field *name = table_field(d, "name");
+	struct val v = {};
+
+	if (name)
+		v = field_get(name, row);
+	if (v.type != VAL_STR)
+		return;
+	str_add(&p->same[0], v.s);
+	p->q.same[0] = (struct query_same){ field, str_get(&p->same[0]) };
+}
+
 /* Only rows of the group that the row is, which is known by its name. */
 static void panel_in(struct panel *p, enum group group, const struct table_desc *d, const void *row)
 {
@@ -76,6 +90,8 @@ static void level_add_panel(struct level *l, const struct part *part, const stru
 		p->q.tid = row_number(d, row, "tid");
 	if (part->same)
 		panel_same(p, d, row);
+	if (part->in)
+		panel_in_field(p, d, row, part->in);
 	if (l->group > GROUP_PROCESS)
 		panel_in(p, l->group, d, row);
 }

@@ -13,6 +13,7 @@
 #define TABLE(name)        { .kind = PART_TABLE, .table = name }
 #define TABLE_TITLED(name, title_) { .kind = PART_TABLE, .table = name, .title = title_ }
 #define TABLE_OPTIONAL(name, title_) { .kind = PART_TABLE, .table = name, .title = title_, .optional = true }
+#define TABLE_IN(name, title_, field)  { .kind = PART_TABLE, .table = name, .title = title_, .in = field }
 #define TABLE_SAME(name, title_)   { .kind = PART_TABLE, .table = name, .title = title_, .same = true }
 
 /* Anything without a page of its own. */
@@ -46,7 +47,11 @@ static const struct page page_blocked = {
 static const struct page page_stack = {
 	.parts = { PART(FACTS), PART(STACK), TABLE_SAME("slow", "Slow ones") },
 };
-static const struct page page_disk = { .parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does") } };
+static const struct page page_disk = {
+	.parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does"),
+		   TABLE_IN("blocked", "Blocked on it now", "detail.disk"),
+		   TABLE_IN("slow", "Slow on it", "detail.disk") },
+};
 static const struct page page_file = {
 	.parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT),
 		   TABLE_SAME("file_operations", "What is done to it"), TABLE_SAME("slow", "Slow ones") },
