@@ -137,53 +137,83 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 		slow_waker(r, s, w->state);
 }
 
-/* The one that was just taken, if it is of this wait. */
-__hot void stack_fill(struct hl_kstack *to, const struct hl_slot *s, const struct hl_cpu *cpu)
+/* The one that was just taken, if it is of this wait; NULL: none was. */
+__hot const struct hl_kstack *stack_of(const struct hl_slot *s, const struct slow_what *w,
+				       const struct hl_cpu *cpu)
 {
 	__u32 at = cpu->id;
-	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
+	struct slow_room *room = w->stack ? bpf_map_lookup_elem(&hl_rooms, &at) : NULL;
 
-	to->since = to->nr = 0;
-	if (room && room->stack.since == s->since)
-		bpf_probe_read_kernel(to, sizeof(*to), &room->stack);
+	return room && room->stack.since == s->since ? &room->stack : NULL;
+}
+
+/* With a path, or a deep stack. */
+__hot struct hl_rec_slow *slow_long(struct hl_slot *s, const struct slow_what *w,
+				    const struct hl_kstack *stack)
+{
+	struct hl_slow_raw *raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
+	struct path_walk walk = {};
+
+	if (!raw)
+		return NULL;
+	slow_fill(&raw->r, s, w, bpf_ktime_get_boot_ns());
+	raw->r.h.size = sizeof(*raw);
+	raw->stack.since = raw->stack.nr = 0;
+	if (stack)
+		bpf_probe_read_kernel(&raw->stack, sizeof(raw->stack), stack);
+	if (w->detail == HL_DETAIL_FILE && w->object)
+		raw->r.path_len = path_of(path_at(w->object), (struct path_room *)raw->path, &walk);
+	raw->r.flags |= walk.flags;
+	return &raw->r;
+}
+
+/* With a stack as most are. */
+__hot struct hl_rec_slow *slow_short(struct hl_slot *s, const struct slow_what *w,
+				     const struct hl_kstack *stack)
+{
+	struct hl_slow_raw *raw = bpf_ringbuf_reserve(&hl_events, HL_SLOW_RAW_SHORT, 0);
+
+	if (!raw)
+		return NULL;
+	slow_fill(&raw->r, s, w, bpf_ktime_get_boot_ns());
+	raw->r.h.size = HL_SLOW_RAW_SHORT;
+	bpf_probe_read_kernel(&raw->stack, HL_SLOW_RAW_SHORT - sizeof(raw->r), stack);
+	return &raw->r;
+}
+
+__hot struct hl_rec_slow *slow_plain(struct hl_slot *s, const struct slow_what *w)
+{
+	struct hl_rec_slow *r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
+
+	if (!r)
+		return NULL;
+	slow_fill(r, s, w, bpf_ktime_get_boot_ns());
+	r->h.size = sizeof(*r);
+	return r;
 }
 
 /* Send it; a file's path comes along, and its stack. Every failed reserve is counted. */
 __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_cpu *cpu)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
+	const struct hl_kstack *stack;
 	struct hl_rec_slow *r;
-	struct path_walk walk = {};
-	struct hl_slow_raw *raw;
 
 	if (!s || !w || !cpu)
 		return 0;
 	cpu->slow_seen++;
-	if ((w->detail == HL_DETAIL_FILE && w->object) || w->stack) {
-		raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
-		if (!raw) {
-			cpu->slow_lost++;
-			return 0;
-		}
-		slow_fill(&raw->r, s, w, now);
-		raw->r.h.size = sizeof(*raw);
-		raw->r.seq = cpu->slow_seen;
-		stack_fill(&raw->stack, s, cpu);
-		if (w->detail == HL_DETAIL_FILE && w->object)
-			raw->r.path_len = path_of(path_at(w->object), (struct path_room *)raw->path, &walk);
-		raw->r.flags |= walk.flags;
-		bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
-		return 0;
-	}
-	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
+	stack = stack_of(s, w, cpu);
+	if ((w->detail == HL_DETAIL_FILE && w->object) || (stack && stack->nr > HL_SHORT_STACK))
+		r = slow_long(s, w, stack);
+	else if (stack)
+		r = slow_short(s, w, stack);
+	else
+		r = slow_plain(s, w);
 	if (!r) {
 		cpu->slow_lost++;
 		return 0;
 	}
-	slow_fill(r, s, w, now);
-	r->h.size = sizeof(*r);
 	r->seq = cpu->slow_seen;
-	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
+	bpf_ringbuf_submit(r, wake_flag(&hl_events, r->h.size));
 	return 0;
 }
 

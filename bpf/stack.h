@@ -41,12 +41,16 @@ struct hl_kstack {
 	__u64 ip[HL_STACK_FRAMES]; /* innermost first */
 };
 
-/* In the ring: a slow operation alone, with its stack, or with both of these; which, its size says. */
+/* In the ring: a slow operation alone, with a stack of no more than so many frames, with any stack,
+ * or with both of these; which, its size says. */
 struct hl_slow_raw {
 	struct hl_rec_slow r;
 	struct hl_kstack stack; /* nr 0: none was asked for, or the kernel would not give it */
 	char path[HL_NOW_PATH]; /* as path_of leaves it */
 };
+#define HL_SHORT_STACK    20
+#define HL_SLOW_RAW_HEAD  __builtin_offsetof(struct hl_slow_raw, stack.ip)
+#define HL_SLOW_RAW_SHORT (HL_SLOW_RAW_HEAD + HL_SHORT_STACK * 8)
 #define HL_SLOW_RAW_STACK __builtin_offsetof(struct hl_slow_raw, path)
 
 struct hl_now_raw {

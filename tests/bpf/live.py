@@ -271,8 +271,15 @@ def wait_for(what, condition, limit=20, step=0.01):
         time.sleep(step)
 
 
+def steal_ns():
+    """Time that a hypervisor took from this host's CPUs since boot, as the kernel was told."""
+    with open("/proc/stat", encoding="ascii") as f:
+        return int(f.readline().split()[8]) * S // os.sysconf("SC_CLK_TCK")
+
+
 class Run:
     doc = truth = None
+    stolen_ns = 0  # while it ran
     status, out, err = 0, "", ""
 
 
@@ -306,8 +313,10 @@ def record(cmd, opts=(), calls="off", limit=LIMIT, may_lose=(), status=0, cwd=No
     """The document of `hostlat record OPTS -- CMD`, validated. calls: --calls, None: as it comes."""
     r, path = Run(), os.path.join(folder(), "x.json")
     tier = [f"--calls={calls}"] if calls else []
+    before = steal_ns()
     p = start(HOSTLAT, "record", *ONE, *tier, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
     r.out, r.err = _finish(p, limit)
+    r.stolen_ns = steal_ns() - before
     r.status = p.returncode
     if status is not None:
         check(r.status == status, f"hostlat ended with {r.status}, want {status}: {r.err[-400:]!r}")

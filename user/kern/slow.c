@@ -77,9 +77,9 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 {
 	struct hl_stack_raw stack = {};
 
-	if (n < HL_SLOW_RAW_STACK || !raw->stack.nr)
+	if (n < HL_SLOW_RAW_HEAD || !raw->stack.nr)
 		return 0;
-	stack.nr = (uint32_t)MIN(raw->stack.nr, (uint64_t)HL_STACK_FRAMES);
+	stack.nr = (uint32_t)MIN(raw->stack.nr, MIN((n - HL_SLOW_RAW_HEAD) / 8, (size_t)HL_STACK_FRAMES));
 	memcpy(stack.ip, raw->stack.ip, stack.nr * sizeof(*stack.ip));
 	if (raw->r.op == HL_OP_BLOCK)
 		stack_skip_tracing(l, &stack);
@@ -94,7 +94,7 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 		return;
 	l->slow_delivered++;
 	stack = own_stack(l, raw, n);
-	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_STACK && raw->stack.since)
+	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_HEAD && raw->stack.since)
 		stack_note(l, &raw->r, stack, !raw->stack.nr);
 	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, stack ?: stack_of_slow(l, &raw->r));
 }
