@@ -126,7 +126,7 @@ enum hl_block_phase {
 	X(6, BLOCK, "block", "one block request that was issued and completed")                              \
 	X(7, FILES, "files", "one call or wait on a file")                                                   \
 	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
-	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh")
+	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,

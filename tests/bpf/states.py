@@ -93,13 +93,27 @@ def convoy():
 # ---- disks -------------------------------------------------------------------------------
 
 
+def until_it_sleeps(attempt):
+    """A disk under a hypervisor may answer before the thread has gone to sleep, for seconds on end: then
+    the thread's own time holds more than its wait. One run of six must agree."""
+    for _ in range(5):
+        f = Facts()
+        attempt(f)
+        if not f.wrong:
+            return
+    with Facts() as f:
+        attempt(f)
+
+
 def on_disk(path):
     """fsync and write of one thread on the file system that path is on."""
-    r = live.work(["fsync", "--threads", "1", "--each", "60", "--file", path])
-    with Facts() as f:
+    def attempt(f):
+        r = live.work(["fsync", "--threads", "1", "--each", "60", "--file", path])
         agree(f, r, ["disk"], least=2)
         waits = r.doc.count(r.truth.pids, name="fsync", state="disk")
         f.check(waits >= 60, f"{waits} sleeps in 60 calls of fsync")
+
+    until_it_sleeps(attempt)
 
 
 @test("state: fsync and write on ext4: disk")
@@ -131,12 +145,16 @@ def xfs():
 
 @test("state: first touch of a mapped file: fault")
 def fault():
-    r = live.work(["fault", "--each", "512", "--file", os.path.join(live.folder(), "file")])
-    with Facts() as f:
+    def attempt(f):
+        r = live.work(["fault", "--each", "512", "--file", os.path.join(live.folder(), "file")])
         agree(f, r, ["fault"], least=5)
-        waits = r.doc.count(r.truth.pids, name="(user)", state="fault")
+        waits, slept = r.doc.count(r.truth.pids, name="(user)", state="fault"), r.truth.extra["sleeps"]
+        # however fast the disk is: but for some sleeps in its two fsyncs these are the kernel's own count
+        check(slept - 20 <= waits <= slept, f"{waits} sleeps in faults, of {slept} sleeps")
         f.check(waits >= 0.9 * r.truth.extra["major_faults"] > 0, f"{waits} sleeps in {r.truth.extra['major_faults']} faults")
         f.same([o["name"] for o in r.doc.ops(r.truth.pids, state="fault") if o["name"] != "(user)"], [], "calls that fault")
+
+    until_it_sleeps(attempt)
 
 
 # ---- the CPU ------------------------------------------------------------------------------

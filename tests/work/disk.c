@@ -127,6 +127,7 @@ static void faulter(struct w_thread *t, void *unused)
 	touch_all(t, fd, p);
 	CALL(t, GETRUSAGE, RUSAGE_THREAD, L(&after));
 	w_extra(t->w, "major_faults", (double)(after.ru_majflt - before.ru_majflt));
+	w_extra(t->w, "sleeps", (double)(after.ru_nvcsw - before.ru_nvcsw));
 	if (after.ru_majflt == before.ru_majflt)
 		w_fail(t->w, "no major fault: --file must be on a disk", -EINVAL);
 	munmap(p, PAGES * STRIDE);

@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "export/export.h"
 #include "export/part.h"
 
