@@ -82,20 +82,34 @@ static long drop(struct w_thread *t, int fd, char *p)
 	return CALL(t, FADVISE, fd, 0, PAGES * STRIDE, POSIX_FADV_DONTNEED);
 }
 
-static void touch_all(struct w_thread *t, int fd, volatile char *p)
+/* How often the thread has gone to sleep. */
+static long sleeps(struct w_thread *t)
 {
+	struct rusage now = { 0 };
+
+	CALL(t, GETRUSAGE, RUSAGE_THREAD, L(&now));
+	return now.ru_nvcsw;
+}
+
+/* Gives how often it slept in faults. */
+static long touch_all(struct w_thread *t, int fd, volatile char *p)
+{
+	long r = 0, slept = sleeps(t), before;
 	struct w_span s;
-	long r = 0;
 
 	for (uint64_t n = 0; w_more(t->w, n) && r >= 0; n++) {
-		if (n % PAGES == 0)
+		if (n % PAGES == 0) {
+			before = sleeps(t);
 			r = drop(t, fd, (char *)p);
+			slept += sleeps(t) - before;
+		}
 		w_span_open(t, &s);
 		(void)p[n % PAGES * STRIDE];
 		w_span_close(t, &s, HL_STATE_FAULT);
 	}
 	if (r < 0)
 		w_fail(t->w, "drop the page cache", (int)r);
+	return sleeps(t) - slept;
 }
 
 static void faulter(struct w_thread *t, void *unused)
@@ -103,6 +117,7 @@ static void faulter(struct w_thread *t, void *unused)
 	struct rusage before = { 0 }, after = { 0 };
 	char path[PATH_MAX];
 	bool made;
+	long slept;
 	char *p;
 	int fd;
 
@@ -124,10 +139,10 @@ static void faulter(struct w_thread *t, void *unused)
 		return;
 	}
 	CALL(t, GETRUSAGE, RUSAGE_THREAD, L(&before));
-	touch_all(t, fd, p);
+	slept = touch_all(t, fd, p);
 	CALL(t, GETRUSAGE, RUSAGE_THREAD, L(&after));
 	w_extra(t->w, "major_faults", (double)(after.ru_majflt - before.ru_majflt));
-	w_extra(t->w, "sleeps", (double)(after.ru_nvcsw - before.ru_nvcsw));
+	w_extra(t->w, "sleeps", (double)slept);
 	if (after.ru_majflt == before.ru_majflt)
 		w_fail(t->w, "no major fault: --file must be on a disk", -EINVAL);
 	munmap(p, PAGES * STRIDE);
