@@ -240,7 +240,6 @@ __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	w->detail = s->detail;
 	w->file = s->file;
 	w->flags = HL_SLOW_NO_RESULT | (s->flags & HL_SLOT_LOWER_BOUND ? HL_SLOW_LOWER_BOUND : 0);
-	w->stack = s->flags & HL_SLOT_WAS_ASLEEP && !(work_waits & state_bit(s->state));
 	w->state_ns[s->state & (NR_HL_STATES - 1)] = t->slept;
 	w->state_ns[HL_STATE_RUNQUEUE] += t->queued;
 	w->state_ns[HL_STATE_THROTTLED] += t->throttled;

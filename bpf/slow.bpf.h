@@ -82,7 +82,6 @@ struct slow_what {
 	__u32 flags, restarts;
 	__u8 file;
 	bool awake; /* it never slept: nobody woke it */
-	bool stack; /* where it slept is asked for */
 };
 
 /*
@@ -138,11 +137,10 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 }
 
 /* The one that was just taken, if it is of this wait; NULL: none was. */
-__hot const struct hl_kstack *stack_of(const struct hl_slot *s, const struct slow_what *w,
-				       const struct hl_cpu *cpu)
+__hot const struct hl_kstack *stack_of(const struct hl_slot *s, const struct hl_cpu *cpu)
 {
 	__u32 at = cpu->id;
-	struct slow_room *room = w->stack ? bpf_map_lookup_elem(&hl_rooms, &at) : NULL;
+	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
 
 	return room && room->stack.since == s->since ? &room->stack : NULL;
 }
@@ -201,7 +199,7 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 	if (!s || !w || !cpu)
 		return 0;
 	cpu->slow_seen++;
-	stack = stack_of(s, w, cpu);
+	stack = stack_of(s, cpu);
 	if ((w->detail == HL_DETAIL_FILE && w->object) || (stack && stack->nr > HL_SHORT_STACK))
 		r = slow_long(s, w, stack);
 	else if (stack)

@@ -17,7 +17,7 @@ from live import MS, Facts, check, same, test
 
 HOLD = 0.03
 TIMES = 12
-# Waits for a lock on a file, again and again, and says how long each took; then sleeps as often.
+# Waits for a lock on a file, again and again, and says how long each took; then sleeps some times.
 WAITER = f"""
 import fcntl, sys, time
 f = open(sys.argv[1])

@@ -361,6 +361,7 @@ def null_blk(f, out):
     stacks = {s["id"]: {x.get("function") for x in s["frames"]} for s in doc["stacks"]}
     seen = [stacks.get(o.get("kernel_stack")) for o in whole]
     f.check(sum(s is not None and "blk_mq_submit_bio" in s and "ksys_read" in s for s in seen) == 19, f"submitters: {seen[:3]}")
+    f.same(seen.count(None), 1, "requests without a stack")
     f.check(got["nullb2"]["queue_p50_ns"] < SLOW and got["nullb1"]["device_p50_ns"] < SLOW, f"{got}")
     waited(f, doc, 20, SLOW, "device_ns")
     f.same(doc.acct("block")["lost"], 0, "lost")

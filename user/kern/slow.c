@@ -96,7 +96,9 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 	stack = own_stack(l, raw, n);
 	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_HEAD && raw->stack.since)
 		stack_note(l, &raw->r, stack, !raw->stack.nr);
-	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, stack ?: stack_of_slow(l, &raw->r));
+	if (!stack && raw->r.op != HL_OP_BLOCK) /* where its thread slept is not where it was submitted */
+		stack = stack_of_slow(l, &raw->r);
+	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, stack);
 }
 
 void slow_now(struct live *l, const void *item)

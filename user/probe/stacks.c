@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Where in the kernel the time of slow waits went: the columns of waits added up by process,
- * call, state and kernel stack. The stack is what the thread left the CPU with; bpf/slow.bpf.h
+ * call, state and kernel stack. The stack is what the thread left the CPU with; bpf/core.bpf.c
  * takes it when a long wait is over, so that only what was slow pays. Handed to the model by
  * the commands.
  */
