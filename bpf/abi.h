@@ -185,6 +185,20 @@ enum hl_waker {
 		NR_HL_WAKERS = 6,
 };
 
+/* How it is known who held a lock that a thread waited for. */
+#define HL_HOLDERS(X) /* X(id, NAME, "key") */                                                               \
+	X(0, UNKNOWN, "")                                                                                    \
+	X(1, WORD, "word")   /* the lock's word is its owner's number: PI, robust, musl */                   \
+	X(2, FIELD, "owner") /* the owner field of the C library's mutex */                                  \
+	X(3, WAKER, "waker") /* nothing says who: whoever ended the wait held it last */
+
+enum hl_holder {
+#define X(id, NAME, key) HL_HOLDER_##NAME = id,
+	HL_HOLDERS(X)
+#undef X
+		NR_HL_HOLDERS = 4,
+};
+
 #define HL_DETAILS(X) /* X(id, NAME, "key") */                                                               \
 	X(0, NONE, "")                                                                                       \
 	X(1, FILE, "file") /* path in the tail; dev and ino */                                               \
@@ -231,8 +245,8 @@ struct hl_rec {
 	X(5, THREAD_END, thread_end, 176)                                                                    \
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
-	X(8, SLOW, slow, 352)                                                                                \
-	X(9, NOW, slow, 352)                                                                                 \
+	X(8, SLOW, slow, 392)                                                                                \
+	X(9, NOW, slow, 392)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
@@ -243,13 +257,14 @@ struct hl_rec {
 	X(17, OP_IO, op_io, 64)                                                                              \
 	X(18, FILE, file, 64)                                                                                \
 	X(19, FILE_OP, file_op, 240)                                                                         \
-	X(20, STACK, stack, 40)
+	X(20, STACK, stack, 40)                                                                              \
+	X(21, LOCK_OP, lock_op, 216)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 21,
+		HL_KIND_MAX = 22,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -272,6 +287,7 @@ struct hl_rec_tick {
 #define HL_PROC_EXISTED (1u << 1) /* was there before hostlat */
 #define HL_PROC_SELF    (1u << 2) /* hostlat itself */
 #define HL_PROC_TARGET  (1u << 3) /* within the filters of this run */
+#define HL_PROC_INNER   (1u << 5) /* in a pid namespace of its own: its threads have other numbers there */
 #define HL_PROC_ENDING  (1u << 4) /* from the task iterator only: its last switch-out is to come */
 
 /* Identity of a process, sent at first sight and again when it changes.
@@ -469,6 +485,18 @@ struct hl_rec_slow {
 	 * in the device. Both 0: not known. What is left was before those requests began. */
 	__u64 queue_ns, device_ns;
 	__u64 bytes; /* of a block request */
+	/* of a wait for a lock: who held it when it began; of a NOW: who does now */
+	__u64 holder_start;
+	__u32 holder_pid, holder_tid;
+	char holder_comm[HL_COMM_LEN];
+	__u8 holder; /* enum hl_holder: how that is known */
+	__u8 pad2[7];
+};
+
+/* As OP, of a process's waits for one lock. Tail as of OP. */
+struct hl_rec_lock_op {
+	struct hl_rec_op o;
+	__u64 addr; /* of the futex word; 0: of the locks that had no room, "(other)" */
 };
 
 /* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then

@@ -11,6 +11,7 @@
 #include "bpf/wait.bpf.h"
 #include "bpf/cell.bpf.h"
 #include "bpf/file_use.bpf.h"
+#include "bpf/lock.bpf.h"
 #include "bpf/slow.bpf.h"
 
 /* A reader that finds seq odd, or changed, reads again. */
@@ -282,8 +283,12 @@ __global int ledger_more(struct hl_slot *s, const struct hl_split *t, struct hl_
 		ledger_slow(s, t, cpu);
 	if (cpu->files && s->detail == HL_DETAIL_FILE)
 		ledger_file(s, t, cpu);
+	if (waits_for_lock(s))
+		ledger_lock(s, t, cpu);
 	return 0;
 }
+
+static const __u32 more_waits = 1u << HL_STATE_DISK | 1u << HL_STATE_FAULT | 1u << HL_STATE_LOCK;
 
 /* Count the wait, and send it along when it was slow. */
 __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cpu)
@@ -303,7 +308,8 @@ __hot void ledger_count(struct hl_slot *s, struct hl_split *t, struct hl_cpu *cp
 		c->state_ns[HL_STATE_THROTTLED] += t->throttled;
 	if (other)
 		cpu->waits_other++;
-	if (t->off >= cpu->slow_ns || waits_for_disk(s) || (cpu->files && s->detail == HL_DETAIL_FILE))
+	if (t->off >= cpu->slow_ns || (more_waits & state_bit(s->state)) ||
+	    (cpu->files && s->detail == HL_DETAIL_FILE))
 		ledger_more(s, t, c, cpu);
 }
 
@@ -436,6 +442,17 @@ static __noinline int ledger_missed(struct task_struct *p, struct hl_slot *s, __
 	return ledger_lost(s, &a, cpu);
 }
 
+/* What is known of such a wait at its begin, or will be when it is ended. */
+__hot void ledger_keep(struct hl_slot *s, const struct hl_wait *w)
+{
+	if (waits_for_lock(s)) {
+		holder_keep(s, w);
+	} else if (waits_for_disk(s)) {
+		s->ended_ns[HL_BLOCK_QUEUE] = s->ended_ns[HL_BLOCK_DEVICE] = 0;
+		s->for_disk = 1;
+	}
+}
+
 /* What the thread waits for is only asked of one that sleeps; a runnable one's call names its row. */
 __hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *s, __u64 now, bool preempt,
 		      __u32 state, struct hl_cpu *cpu)
@@ -450,6 +467,8 @@ __hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *
 	if (s->flags & HL_SLOT_OFF_CPU)
 		ledger_arrived(p, s, now, cpu);
 	wait_gather(p, s, &w);
+	if (w.f.mutex && w.f.asleep)
+		wait_holder(w.task, &w);
 	slot_lock(s);
 	if (p->sched_info.last_arrival > s->since)
 		ledger_missed(p, s, now, cpu);
@@ -472,8 +491,8 @@ __hot void ledger_out(struct task_struct *p, struct cfs_rq *rq, struct hl_slot *
 		   (w.f.asleep         ? HL_SLOT_WAS_ASLEEP
 		    : preempt && state ? HL_SLOT_ON_ITS_WAY
 				       : 0);
-	if (w.f.asleep && waits_for_disk(s))
-		s->for_disk = 1;
+	if (w.f.asleep && (more_waits & state_bit(s->state)))
+		ledger_keep(s, &w);
 	if (w.f.call != CALL_RESTART && w.f.call != CALL_PLAIN)
 		s->call_key = w.nr;
 	slot_unlock(s);

@@ -32,6 +32,8 @@ __hot void life_fill(struct hl_rec_life *r, struct task_struct *p, __u32 what, _
 	r->ppid = TASK_PTR(p, real_parent)->tgid;
 	r->uid = p->cred->uid.val;
 	r->flags = p->flags & HL_PF_KTHREAD ? HL_PROC_KTHREAD : 0;
+	if (BPF_CORE_READ(p, thread_pid, level))
+		r->flags |= HL_PROC_INNER;
 	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), p->comm);
 }
 

@@ -15,6 +15,8 @@
 #include "bpf/abi.h"
 #include "bpf/hist.h"
 
+#define HL_HOLDER_ANY 0x80 /* beside an enum hl_holder: it may be a thread of another process */
+
 /* ---- one thread ---------------------------------------------------------- */
 
 #define HL_SLOT_OFF_CPU     (1u << 0) /* switched out: `since` is when */
@@ -106,10 +108,17 @@ struct hl_slot {
 	/* sched_waking */
 	__u32 wake_tid; /* at claim: whose slot this is, once more */
 	__u32 waker_tid, waker_pid;
-	__u8 waker;                         /* enum hl_waker */
-	__u8 for_disk;                      /* sched_switch: it may be a request's end that wakes it */
-	__u64 woken_throttled;              /* how long its run queue had been throttled by then */
-	__u64 ended_ns[NR_HL_BLOCK_PHASES]; /* of the request whose end woke it */
+	__u8 waker;            /* enum hl_waker */
+	__u8 for_disk;         /* sched_switch: it may be a request's end that wakes it */
+	__u64 woken_throttled; /* how long its run queue had been throttled by then */
+	union {
+		__u64 ended_ns[NR_HL_BLOCK_PHASES]; /* of the request whose end woke it */
+		struct {
+			__u32 holder; /* of a lock: who held it when the wait began, as its pid namespace says
+				       */
+			__u8 holder_how; /* enum hl_holder; HL_HOLDER_ANY */
+		};
+	};
 	__u64 phase_ns[NR_HL_BLOCK_PHASES]; /* what it waited for a disk; clocks, as state_ns: sched_switch */
 	__u64 fault;                        /* address of its last page fault, while files are counted */
 };
@@ -157,7 +166,8 @@ struct hl_cell {
 	__u64 phase_ns[NR_HL_BLOCK_PHASES];
 	__u64 bytes, sequential;
 	__u64 requeues;
-	__u64 pad2[3];
+	__u64 proc_start; /* of a lock's */
+	__u64 pad2[2];
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
@@ -165,9 +175,14 @@ struct hl_cell {
 #define HL_CELL_DISK NR_HL_OPS /* + the phase, so that each has an "(other)" cell of its own */
 /* … or an operation on a file. Its key: where in hl_files the file is, instead of a process; or the
  * process with this bit, of the files that had no room there. */
-#define HL_FILE_NO_ROOM  (1u << 31)
-#define HL_CELL_FILE     (HL_CELL_DISK + NR_HL_BLOCK_PHASES) /* + enum hl_op */
-#define NR_HL_CELL_KINDS (HL_CELL_FILE + NR_HL_OPS)
+#define HL_FILE_NO_ROOM (1u << 31)
+#define HL_CELL_FILE    (HL_CELL_DISK + NR_HL_BLOCK_PHASES) /* + enum hl_op */
+/* … or a process's waits for one lock: `start` is the lock's address then, proc_start the process's,
+ * of which the key's call number has some bits. */
+#define HL_CELL_LOCK     (HL_CELL_FILE + NR_HL_OPS)
+#define NR_HL_CELL_KINDS (HL_CELL_LOCK + 1)
+#define HL_LOCK_KEY(pid, proc_start, abi)                                                                    \
+	HL_KEY(pid, (proc_start) >> 10 ^ (proc_start) >> 26, HL_STATE_LOCK, abi, HL_CELL_LOCK)
 
 /* Key tables: one open-addressed region per CPU. */
 struct hl_key {

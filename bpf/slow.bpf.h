@@ -132,6 +132,10 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 	r->queue_ns = w->phase_ns[HL_BLOCK_QUEUE];
 	r->device_ns = w->phase_ns[HL_BLOCK_DEVICE];
 	slow_detail(r, w->detail, w->object);
+	if (w->op == HL_OP_WAIT && w->state == HL_STATE_LOCK && w->detail == HL_DETAIL_LOCK) {
+		r->holder_tid = s->holder;
+		r->holder = s->holder_how;
+	}
 	if (!w->awake && (s->flags & (HL_SLOT_WAS_ASLEEP | HL_SLOT_WOKEN)))
 		slow_waker(r, s, w->state);
 }

@@ -66,10 +66,13 @@ struct hl_pollfd {
 /* What is learned about a wait beside its state. */
 struct hl_wait {
 	struct hl_facts f;
-	__u64 task;   /* whose wait it is: its address */
-	__u64 object; /* file or socket, futex word, or number of descriptors: by detail */
-	__u16 nr;
+	__u64 task;      /* whose wait it is: its address */
+	__u64 object;    /* file or socket, futex word, or number of descriptors: by detail */
+	__u32 holder;    /* of a lock: who holds it, as its pid namespace says; 0: not known */
+	__u8 holder_how; /* enum hl_holder; HL_HOLDER_ANY */
 	__u8 abi, detail;
+	__u16 nr;
+	__u32 futex_op; /* of a mutex */
 };
 
 __hot __u8 call_of(__u16 nr, bool compat)
@@ -260,6 +263,7 @@ __hot void wait_args(__u64 task, struct hl_wait *w, struct pt_regs *regs, bool c
 		w->object = a[0];
 		w->detail = HL_DETAIL_LOCK;
 		w->f.mutex = hl_futex_is_mutex(a[1], a[2], a[0], regs_sp(regs));
+		w->futex_op = a[1];
 		return;
 	case CALL_FUTEX2:
 		w->object = a[0];

@@ -14,19 +14,19 @@
 
 #define NEVER 7 /* every process with this last digit answers nothing */
 
-static ssize_t read_number(pid_t pid, char *buf, size_t size)
+static ssize_t read_number(const struct question *q, char *buf, size_t size)
 {
-	return snprintf(buf, size, "%d", (int)pid);
+	return snprintf(buf, size, "%d", (int)q->pid);
 }
 
-static ssize_t read_some(pid_t pid, char *buf, size_t size)
+static ssize_t read_some(const struct question *q, char *buf, size_t size)
 {
-	while (pid % 10 == NEVER)
+	while (q->pid % 10 == NEVER)
 		pause();
-	return pid % 10 ? read_number(pid, buf, size) : -ESRCH;
+	return q->pid % 10 ? read_number(q, buf, size) : -ESRCH;
 }
 
-static ssize_t read_ends(pid_t pid, char *buf, size_t size)
+static ssize_t read_ends(const struct question *q, char *buf, size_t size)
 {
 	_exit(1);
 }
@@ -36,16 +36,16 @@ struct got {
 	pid_t last;
 };
 
-static void on_answer(void *arg, pid_t pid, const char *buf, ssize_t n)
+static void on_answer(void *arg, const struct question *q, const char *buf, ssize_t n)
 {
 	struct got *g = arg;
 
 	g->n++;
-	g->right += n > 0 && (size_t)n < ASK_ROOM && atoi(buf) == pid;
+	g->right += n > 0 && (size_t)n < ASK_ROOM && atoi(buf) == q->pid;
 	g->late += n == -ETIME;
 	g->gone += n == -ESRCH;
-	g->ordered += pid > g->last;
-	g->last = pid;
+	g->ordered += q->pid > g->last;
+	g->last = q->pid;
 }
 
 static struct got ask(ask_fn fn, int from, int n, uint64_t ns)
@@ -57,7 +57,7 @@ static struct got ask(ask_fn fn, int from, int n, uint64_t ns)
 	if (!ASSERT(a != NULL))
 		return g;
 	for (int i = from; i < from + n; i++)
-		asker_put(a, i);
+		asker_put(a, i, 0);
 	asker_take(a, 0, on_answer, &g);
 	left = asker_take(a, clock_mono_ns() + ns, on_answer, &g);
 	ASSERT_EQ(left + g.n, n);
@@ -118,21 +118,54 @@ void test_host_ask_killed(void)
 			kill(atoi(list), SIGKILL);
 		fclose(f);
 	}
-	asker_put(a, 1);
+	asker_put(a, 1, 0);
 	asker_take(a, clock_mono_ns() + 5 * NSEC_PER_SEC, on_answer, &g);
 	ASSERT_EQ(g.n, atoi(list) > 0 ? 0 : 1);
 	asker_free(a);
 }
 
+static ssize_t read_cmdline(const struct question *q, char *buf, size_t size)
+{
+	return proc_cmdline(q->pid, buf, size);
+}
+
+/* The asker is asked again when all was answered. */
 void test_host_ask_cmdline(void)
 {
-	struct asker *a = asker_new(proc_cmdline);
+	struct asker *a = asker_new(read_cmdline);
 	struct got g = {};
 
-	asker_put(a, getpid());
-	asker_put(a, 0x7fffffff);
+	asker_put(a, getpid(), 0);
+	asker_put(a, 0x7fffffff, 0);
 	ASSERT_EQ(asker_take(a, clock_mono_ns() + 60 * NSEC_PER_SEC, on_answer, &g), 0);
 	ASSERT_EQ(g.n, 2);
 	ASSERT_EQ(g.gone, 1);
+	asker_put(a, getpid(), 0);
+	ASSERT_EQ(asker_take(a, clock_mono_ns() + 60 * NSEC_PER_SEC, on_answer, &g), 0);
+	ASSERT_EQ(g.n, 3);
+	asker_free(a);
+}
+
+static ssize_t read_memory(const struct question *q, char *buf, size_t size)
+{
+	return proc_memory(q->pid, q->at, buf, MIN(size, sizeof(uint64_t)));
+}
+
+static void on_memory(void *arg, const struct question *q, const char *buf, ssize_t n)
+{
+	*(uint64_t *)arg = n == sizeof(uint64_t) ? *(const uint64_t *)(const void *)buf : 0;
+}
+
+void test_host_ask_memory(void)
+{
+	struct asker *a = asker_new(read_memory);
+	uint64_t there = 0x1122334455667788, got = 0;
+
+	asker_put(a, getpid(), (uintptr_t)&there);
+	ASSERT_EQ(asker_take(a, clock_mono_ns() + 60 * NSEC_PER_SEC, on_memory, &got), 0);
+	ASSERT_EQ(got, there);
+	asker_put(a, getpid(), 16);
+	ASSERT_EQ(asker_take(a, clock_mono_ns() + 60 * NSEC_PER_SEC, on_memory, &got), 0);
+	ASSERT_EQ(got, 0);
 	asker_free(a);
 }

@@ -132,6 +132,31 @@ static cJSON *hist_item(struct doc *d, const struct hist *h)
 	return raw_item(d);
 }
 
+static cJSON *chain_item(struct doc *d, const struct snap_chain *c)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct snap_hop *h = &c->hops[i];
+		cJSON *o = cJSON_CreateObject();
+
+		put_u64(d, o, "pid", h->pid);
+		put_u64(d, o, "tid", h->tid);
+		put_str(d, o, "comm", h->comm);
+		put_str(d, o, "by", part_holder_names[h->holder]);
+		if (h->state < NR_HL_STATES) {
+			put_str(d, o, "state", hl_state_names[h->state]);
+			put_u64(d, o, "for_ns", h->for_ns);
+		}
+		put_str(d, o, "name", h->name);
+		put_str(d, o, "on", h->text);
+		if (h->stack)
+			put_u64(d, o, "kernel_stack", h->stack->id);
+		put_last(d, array, o);
+	}
+	return array;
+}
+
 /* NULL without failure: nothing was measured. */
 static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v)
 {
@@ -145,6 +170,8 @@ static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v
 		return hist_item(d, v->hist);
 	if (v->type == VAL_STACK)
 		return u64_item(d, v->stack->id);
+	if (v->type == VAL_CHAIN)
+		return chain_item(d, v->chain);
 	str_add(&d->raw, quoted ? "\"" : "");
 	if (!part_number(&d->raw, f, v))
 		return NULL;

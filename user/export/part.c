@@ -17,6 +17,7 @@ const char *const part_loss_names[NR_HL_LOSSES] = { HL_LOSSES(X) };
 const char *const part_loss_help[NR_HL_LOSSES] = { HL_LOSSES(X) };
 #undef X
 #define X(id, NAME, key) [id] = key,
+const char *const part_holder_names[NR_HL_HOLDERS] = { HL_HOLDERS(X) };
 const char *const part_collector_states[NR_HL_COLLECTOR_STATES] = { HL_COLLECTOR_STATES(X) };
 #undef X
 const char *const part_psi_names[PART_NR_PSI] = { "cpu", "io", "memory" };
@@ -64,22 +65,15 @@ bool part_outer(const char **name, char part[PART_NAME_LEN])
 
 enum val_type part_type(const struct field *f)
 {
-	static const struct {
-		void (*get)(const struct field *f, const void *row, struct val *out);
-		enum val_type type;
-	} known[] = {
-		{ field_u64, VAL_U64 },       { field_u64_opt, VAL_U64 },    { field_u32, VAL_U64 },
-		{ field_str, VAL_STR },       { field_state_name, VAL_STR }, { field_hist, VAL_HIST },
-		{ field_states, VAL_STATES }, { field_stack, VAL_STACK },
-	};
 	static const enum val_type by_unit[] = {
 		[UNIT_NONE] = VAL_NONE, [UNIT_COUNT] = VAL_U64, [UNIT_NS] = VAL_U64,   [UNIT_BYTES] = VAL_U64,
 		[UNIT_PCT] = VAL_F64,   [UNIT_BOOT] = VAL_U64,  [UNIT_WALL] = VAL_U64,
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (f->get == known[i].get)
-			return known[i].type;
+	enum val_type known = field_getter_type(f);
+
+	if (known != VAL_NONE)
+		return known;
 	return f->type != VAL_NONE ? f->type : by_unit[f->unit];
 }
 

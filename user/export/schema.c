@@ -66,6 +66,7 @@ static void put_defs(bool *failed, cJSON *defs)
 	def_numbers(failed, defs, "lost_by", "Lost events by cause. A cause without any is left out.",
 		    part_loss_names, part_loss_help, NR_HL_LOSSES);
 	def_words(failed, defs, "class", part_class_names, NR_HL_CLASSES);
+	def_words(failed, defs, "holder", part_holder_names + 1, NR_HL_HOLDERS - 1);
 	def_words(failed, defs, "collector_state", part_collector_states, NR_HL_COLLECTOR_STATES);
 }
 
@@ -77,6 +78,7 @@ static const struct {
 	[VAL_I64] = { .type = "integer" },          [VAL_F64] = { .type = "number" },
 	[VAL_STR] = { .type = "string" },           [VAL_HIST] = { .ref = "#/$defs/histogram" },
 	[VAL_STATES] = { .ref = "#/$defs/states" }, [VAL_STACK] = { .ref = "#/$defs/stack_id" },
+	[VAL_CHAIN] = { .ref = "#/$defs/chain" },
 };
 
 static void put_kind(bool *failed, cJSON *o, const struct field *f)

@@ -55,7 +55,8 @@ static void add_col(struct sheet *sh, const struct field *f)
 	struct col *c = vec_add(&sh->cols);
 
 	*c = (struct col){ .f = f, .type = type, .width = MAX(f->width, title_width(f)) };
-	c->left = f->flags & FIELD_LEFT || type == VAL_STR || type == VAL_STATES || type == VAL_STACK;
+	c->left = f->flags & FIELD_LEFT || type == VAL_STR || type == VAL_STATES || type == VAL_STACK ||
+		  type == VAL_CHAIN;
 }
 
 /* Does the field say anything about the rows that are shown? */

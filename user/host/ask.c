@@ -23,13 +23,13 @@
 #define LATE_MS 250 /* a command line takes microseconds; on a busy host the reader waits for a CPU */
 
 struct answer {
-	pid_t pid;
+	struct question q;
 	int32_t n; /* bytes, or -errno */
 	char buf[ASK_ROOM];
 };
 
 struct asker {
-	VEC(pid_t) pids;
+	VEC(struct question) asked;
 	size_t sent, taken;
 	int fd; /* to the keeper; -1: it is gone */
 	pid_t keeper;
@@ -65,8 +65,8 @@ static void reader_main(ask_fn fn)
 {
 	struct answer a = {};
 
-	while (get(STDIN_FILENO, &a.pid, sizeof(a.pid)) == sizeof(a.pid)) {
-		a.n = (int32_t)fn(a.pid, a.buf, sizeof(a.buf));
+	while (get(STDIN_FILENO, &a.q, sizeof(a.q)) == sizeof(a.q)) {
+		a.n = (int32_t)fn(&a.q, a.buf, sizeof(a.buf));
 		if (!put(STDIN_FILENO, &a, sizeof(a)))
 			break;
 	}
@@ -113,7 +113,7 @@ static void reader_ask(struct reader *r, ask_fn fn, struct answer *a)
 	if (r->fd < 0)
 		return;
 	p = (struct pollfd){ r->fd, POLLIN, 0 };
-	if (put(r->fd, &a->pid, sizeof(a->pid)) && poll(&p, 1, LATE_MS) > 0 &&
+	if (put(r->fd, &a->q, sizeof(a->q)) && poll(&p, 1, LATE_MS) > 0 &&
 	    get(r->fd, a, sizeof(*a)) == sizeof(*a))
 		return;
 	a->n = -ETIME;
@@ -126,7 +126,7 @@ static void keeper_main(ask_fn fn)
 	struct answer a = {};
 
 	signal(SIGCHLD, SIG_IGN); /* readers are not waited for */
-	while (get(STDIN_FILENO, &a.pid, sizeof(a.pid)) == sizeof(a.pid)) {
+	while (get(STDIN_FILENO, &a.q, sizeof(a.q)) == sizeof(a.q)) {
 		reader_ask(&r, fn, &a);
 		if (!put(STDIN_FILENO, &a, sizeof(a)))
 			break;
@@ -178,13 +178,15 @@ void asker_free(struct asker *a)
 	if (!a)
 		return;
 	keeper_gone(a);
-	vec_free(&a->pids);
+	vec_free(&a->asked);
 	free(a);
 }
 
-void asker_put(struct asker *a, pid_t pid)
+void asker_put(struct asker *a, pid_t pid, uint64_t at)
 {
-	*vec_add(&a->pids) = pid;
+	if (a->taken == a->asked.n) /* all were answered */
+		a->sent = a->taken = a->asked.n = 0;
+	*vec_add(&a->asked) = (struct question){ at, pid };
 }
 
 static bool may_come(int err)
@@ -198,11 +200,11 @@ static void exchange(struct asker *a, answer_fn fn, void *arg)
 	struct answer got;
 	ssize_t n = 1;
 
-	while (a->sent < a->pids.n && put(a->fd, &a->pids.v[a->sent], sizeof(pid_t)))
+	while (a->sent < a->asked.n && put(a->fd, &a->asked.v[a->sent], sizeof(a->asked.v[0])))
 		a->sent++;
 	while (a->taken < a->sent && (n = recv(a->fd, &got, sizeof(got), 0)) == sizeof(got)) {
 		a->taken++;
-		fn(arg, got.pid, got.buf, MIN(got.n, (int32_t)sizeof(got.buf)));
+		fn(arg, &got.q, got.buf, MIN(got.n, (int32_t)sizeof(got.buf)));
 	}
 	if (n == 0 || (n < 0 && !may_come(errno)))
 		keeper_gone(a);
@@ -210,14 +212,14 @@ static void exchange(struct asker *a, answer_fn fn, void *arg)
 
 size_t asker_take(struct asker *a, uint64_t until_ns, answer_fn fn, void *arg)
 {
-	while (a->fd >= 0 && a->taken < a->pids.n) {
+	while (a->fd >= 0 && a->taken < a->asked.n) {
 		struct pollfd p = { a->fd, POLLIN, 0 };
 		uint64_t now = clock_mono_ns();
 
 		exchange(a, fn, arg);
-		if (a->taken == a->pids.n || now >= until_ns)
+		if (a->taken == a->asked.n || now >= until_ns)
 			break;
 		poll(&p, 1, (int)((until_ns - now) / NSEC_PER_MSEC) + 1);
 	}
-	return a->fd < 0 ? 0 : a->pids.n - a->taken;
+	return a->fd < 0 ? 0 : a->asked.n - a->taken;
 }

@@ -169,7 +169,8 @@ static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct 
 						   struct cell_last *was) = {
 	[HL_OP_WAIT... NR_HL_OPS - 1] = send_op,
 	[HL_CELL_DISK... HL_CELL_FILE - 1] = send_disk,
-	[HL_CELL_FILE... NR_HL_CELL_KINDS - 1] = files_send_op,
+	[HL_CELL_FILE... HL_CELL_LOCK - 1] = files_send_op,
+	[HL_CELL_LOCK] = locks_send_op,
 };
 
 static void drain_one(struct live *l, uint32_t at)
@@ -257,6 +258,8 @@ static bool owner_gone(struct live *l, const struct hl_cell *c)
 	uint32_t pid = HL_KEY_PID(c->key);
 	struct kproc *p;
 
+	if (HL_KEY_OP(c->key) == HL_CELL_LOCK)
+		return locks_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) >= HL_CELL_FILE)
 		return files_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) >= HL_CELL_DISK)

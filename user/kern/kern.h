@@ -10,6 +10,7 @@
  *   files.c    who does what to which file -> FILE, FILE_OP
  *   slots.c    clocks of the living threads -> LEDGER
  *   slow.c     raw slow records -> SLOW, NOW
+ *   locks.c    waits lock by lock -> LOCK_OP; who holds a lock
  *   stacks.c   kernel stacks of what is blocked -> STACK
  *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
  *   parts.c    collectors beside the core, each an object of its own that may not load
@@ -26,6 +27,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "bpf/lock.h"
 #include "bpf/slot.h"
 #include "bpf/stack.h"
 #include "host/ask.h"
@@ -115,7 +117,7 @@ struct kthread {
  * ended others' waits. */
 struct ended {
 	uint64_t start;
-	uint32_t tid;
+	uint32_t tid, pid;
 	char comm[HL_COMM_LEN];
 };
 #define ENDED_NAMES 2048 /* by tid; a later one takes its place */
@@ -126,15 +128,15 @@ struct life {
 	struct hash *procs;   /* pid -> kproc */
 	struct hash *gone;    /* {pid, start} -> kproc whose cells are still to be drained */
 	struct cgroups *cgroups;
-	struct asker *asker; /* NULL: nothing is asked any more */
-	uint64_t lost;       /* records that we know of */
-	uint32_t round;      /* of looking for every thread */
+	uint64_t lost;  /* records that we know of */
+	uint32_t round; /* of looking for every thread */
 };
 
 void life_init(struct life *f);
 void life_fini(struct life *f);
 void life_record(struct live *l, const struct hl_rec *rec, size_t n); /* from the lifecycle ring */
-void life_asked(struct live *l, uint64_t until_ns); /* command lines of processes that were there before */
+void life_answer(struct live *l, pid_t pid, const char *buf,
+		 ssize_t n); /* the command line of one that was there before */
 /* Look for every thread: at start, and again when records were lost. 0 or -errno. */
 int life_find(struct live *l);
 void life_recover(struct live *l);
@@ -147,6 +149,16 @@ struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: 
 /* A thread's name, HL_COMM_LEN bytes, also for a while after its end; start 0: who has or had that
  * number last. NULL: not known. Borrowed until the next record. */
 const char *life_comm(const struct live *l, uint32_t tid, uint64_t start);
+
+/* A thread; comm is borrowed until the next record. */
+struct who {
+	uint64_t start;
+	uint32_t pid, tid;
+	const char *comm; /* HL_COMM_LEN bytes */
+};
+
+/* Who has that number, or had it last; false: nobody who is known. */
+bool life_who(const struct live *l, uint32_t tid, struct who *out);
 
 /* ---- cells.c ------------------------------------------------------------------- */
 
@@ -189,11 +201,31 @@ void files_retire(struct live *l);            /* at each tick: of the idle ones,
 void files_reclaim(struct live *l);           /* after the cells were */
 uint64_t files_counted(const struct live *l); /* calls and waits so far */
 
+/* ---- locks.c ------------------------------------------------------------------- */
+
+struct locks {
+	VEC(struct hl_now_raw) waiting; /* at this refresh, until it is known who holds what they wait for */
+	struct hash *words;             /* what their locks' memory holds: struct word of locks.c */
+	struct hash *inner;             /* threads by the numbers of inner pid namespaces */
+	uint64_t inner_at;              /* when that was begun */
+};
+
+void locks_init(struct locks *k);
+void locks_fini(struct locks *k);
+uint64_t locks_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
+bool locks_owner_gone(struct live *l, const struct hl_cell *c);
+/* Who held the lock of this wait: from what the kernel side read to who that is. */
+void locks_name(struct live *l, struct hl_rec_slow *r);
+bool locks_take(struct live *l, const struct hl_now_raw *raw); /* it waits for a lock: its NOW comes later */
+void locks_answer(struct live *l, const struct question *q, const char *buf, ssize_t n);
+void locks_refresh(struct live *l); /* NOW of all that locks_take took */
+
 /* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
 
 void slots_drain(struct live *l);
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n);
 void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
+void slow_send_now(struct live *l, const struct hl_now_raw *raw);
 
 struct stacks {
 	struct ksyms *syms;
@@ -296,7 +328,9 @@ struct live {
 	struct life life;
 	struct cells cells;
 	struct files files;
+	struct locks locks;
 	struct stacks stacks;
+	struct asker *asker; /* NULL: it could not be made */
 	struct tier tier;
 	struct part parts[NR_PARTS];
 	struct hash *disks; /* number -> struct disk of disks.c */
@@ -321,8 +355,9 @@ struct live {
 /* Build in l->buf, hand on, forget. */
 #define LIVE_BEGIN(l, KIND, body)                                                                            \
 	((struct hl_rec_##body *)rec_begin(&(l)->buf, HL_KIND_##KIND, sizeof(struct hl_rec_##body)))
-void live_emit(struct live *l); /* what was begun last */
-void live_gate(struct live *l); /* every thread is asked again whether its calls count */
+void live_emit(struct live *l);                     /* what was begun last */
+void live_gate(struct live *l);                     /* every thread is asked again whether its calls count */
+void live_asked(struct live *l, uint64_t until_ns); /* what was asked and is answered by then */
 uint64_t live_boot(const struct live *l, uint64_t clock); /* run queue clock -> CLOCK_BOOTTIME */
 
 #endif

@@ -49,7 +49,6 @@ void life_fini(struct life *f)
 	hash_free(f->threads);
 	hash_free(f->procs);
 	cgroups_free(f->cgroups);
-	asker_free(f->asker);
 	memset(f, 0, sizeof(*f));
 }
 
@@ -164,13 +163,25 @@ const char *life_comm(const struct live *l, uint32_t tid, uint64_t start)
 	return e->tid == tid && (!start || e->start == start) ? e->comm : NULL;
 }
 
+bool life_who(const struct live *l, uint32_t tid, struct who *out)
+{
+	const struct kthread *t = hash_get(l->life.threads, &tid);
+	const struct ended *e = &l->life.ended[tid % ENDED_NAMES];
+
+	if (!t && e->tid != tid)
+		return false;
+	*out = t ? (struct who){ t->start, t->pid, tid, t->comm }
+		 : (struct who){ e->start, e->pid, tid, e->comm };
+	return true;
+}
+
 static void thread_gone(struct live *l, struct kthread *t)
 {
 	struct ended *e = &l->life.ended[t->tid % ENDED_NAMES];
 
 	if (t->dirty)
 		send_thread(l, t);
-	*e = (struct ended){ .start = t->start, .tid = t->tid };
+	*e = (struct ended){ .start = t->start, .tid = t->tid, .pid = t->pid };
 	memcpy(e->comm, t->comm, HL_COMM_LEN);
 	hash_del(l->life.threads, &t->tid);
 	if (t->proc->alive && !--t->proc->alive)
@@ -217,13 +228,12 @@ static void proc_ask(struct live *l, struct kproc *p)
 	if (p->flags & HL_PROC_KTHREAD)
 		return;
 	set_str(&p->exe, proc_exe(p->pid, buf, sizeof(buf)) > 0 ? buf : NULL);
-	if (l->life.asker)
-		asker_put(l->life.asker, (pid_t)p->pid);
+	if (l->asker)
+		asker_put(l->asker, (pid_t)p->pid, 0);
 }
 
-static void on_answer(void *arg, pid_t pid, const char *buf, ssize_t n)
+void life_answer(struct live *l, pid_t pid, const char *buf, ssize_t n)
 {
-	struct live *l = arg;
 	uint32_t key = (uint32_t)pid;
 	struct kproc *p = hash_get(l->life.procs, &key);
 
@@ -232,14 +242,6 @@ static void on_answer(void *arg, pid_t pid, const char *buf, ssize_t n)
 		return;
 	masked(p, buf, n);
 	p->dirty = true;
-}
-
-void life_asked(struct live *l, uint64_t until_ns)
-{
-	if (!l->life.asker || asker_take(l->life.asker, until_ns, on_answer, l))
-		return;
-	asker_free(l->life.asker);
-	l->life.asker = NULL;
 }
 
 static void found(struct live *l, const void *item)

@@ -234,6 +234,26 @@ static void open_iter(struct live *l)
 		snprintf(l->iter_reason, sizeof(l->iter_reason), "task iterators: %s", err_str(err));
 }
 
+/* In the child: a command line, or what a lock's memory holds. */
+static ssize_t ask(const struct question *q, char *buf, size_t size)
+{
+	return q->at ? proc_memory(q->pid, q->at, buf, HL_MUTEX_BYTES) : proc_cmdline(q->pid, buf, size);
+}
+
+static void on_answer(void *arg, const struct question *q, const char *buf, ssize_t n)
+{
+	if (q->at)
+		locks_answer(arg, q, buf, n);
+	else
+		life_answer(arg, q->pid, buf, n);
+}
+
+void live_asked(struct live *l, uint64_t until_ns)
+{
+	if (l->asker)
+		asker_take(l->asker, until_ns, on_answer, l);
+}
+
 struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, int *status)
 {
 	struct live *l = xcalloc(1, sizeof(*l));
@@ -246,11 +266,12 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	libbpf_set_print(on_libbpf);
 	system_info(&l->sys);
 	life_init(&l->life);
+	locks_init(&l->locks);
 	kstacks_init(&l->stacks);
 	disks_init(l);
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
-		l->life.asker = asker_new(proc_cmdline);
+		l->asker = asker_new(ask);
 		err = open_core(l, status);
 	}
 	if (!err)
@@ -294,6 +315,8 @@ void live_close(struct live *l)
 	cells_fini(&l->cells);
 	files_fini(l);
 	life_fini(&l->life);
+	locks_fini(&l->locks);
+	asker_free(l->asker);
 	kstacks_fini(&l->stacks);
 	disks_fini(l);
 	recbuf_free(&l->buf);
@@ -348,7 +371,7 @@ int live_start(struct live *l)
 		}
 	}
 	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
-	life_asked(l, clock_mono_ns() + ASK_NS);
+	live_asked(l, clock_mono_ns() + ASK_NS);
 	disks_send(l); /* where their figures stand now */
 	l->started = true;
 	return tier_init(l);
@@ -382,7 +405,7 @@ int live_tick(struct live *l, bool final)
 	read_clocks(l);
 	live_drain(l);
 	life_recover(l);
-	life_asked(l, 0);
+	live_asked(l, 0);
 	life_send(l);
 	cells_drain(l);
 	files_retire(l);

@@ -64,6 +64,8 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 	r->detail_dev = dev_of_kernel(raw->detail_dev);
 	r->kernel_stack = stack;
 	name_threads(l, r);
+	if (r->detail == HL_DETAIL_LOCK && r->op == HL_OP_WAIT)
+		locks_name(l, r);
 	r->path_len = 0;
 	if (r->detail == HL_DETAIL_FILE && room && raw->path_len <= HL_NOW_PATH)
 		name_file(l, r, raw, room);
@@ -103,7 +105,11 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 
 void slow_now(struct live *l, const void *item)
 {
-	const struct hl_now_raw *raw = item;
+	if (!locks_take(l, item))
+		slow_send_now(l, item);
+}
 
+void slow_send_now(struct live *l, const struct hl_now_raw *raw)
+{
 	send(l, &raw->r, raw->path, stack_id(l, raw->r.h.tid, &raw->stack));
 }

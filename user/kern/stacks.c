@@ -247,8 +247,12 @@ static void forget(struct live *l)
 
 void stacks_refresh(struct live *l)
 {
+	int err;
+
 	l->stacks.round++;
-	if (!object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_now_raw), slow_now, l))
+	err = object_iterate(&l->iter, "hl_blocked", sizeof(struct hl_now_raw), slow_now, l);
+	locks_refresh(l);
+	if (!err)
 		forget(l);
 }
 

@@ -83,6 +83,31 @@ void field_stack(const struct field *f, const void *row, struct val *out)
 	*out = (struct val){ .type = s ? VAL_STACK : VAL_NONE, .stack = s };
 }
 
+void field_chain(const struct field *f, const void *row, struct val *out)
+{
+	const struct snap_chain *c;
+
+	memcpy(&c, member(f, row), sizeof(c));
+	*out = (struct val){ .type = c && c->n ? VAL_CHAIN : VAL_NONE, .chain = c };
+}
+
+enum val_type field_getter_type(const struct field *f)
+{
+	static const struct {
+		void (*get)(const struct field *f, const void *row, struct val *out);
+		enum val_type type;
+	} getters[] = {
+		{ field_u64, VAL_U64 },        { field_u64_opt, VAL_U64 },   { field_u32, VAL_U64 },
+		{ field_str, VAL_STR },        { field_states, VAL_STATES }, { field_hist, VAL_HIST },
+		{ field_state_name, VAL_STR }, { field_stack, VAL_STACK },   { field_chain, VAL_CHAIN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(getters); i++)
+		if (getters[i].get == f->get)
+			return getters[i].type;
+	return VAL_NONE;
+}
+
 struct val field_get(const struct field *f, const void *row)
 {
 	struct val v = {};
@@ -209,9 +234,16 @@ static int cmp_stack(const struct val *a, const struct val *b)
 	return order ? order : cmp_u64(a->stack->id, b->stack->id);
 }
 
+/* Longer chains are worse. */
+static int cmp_chain(const struct val *a, const struct val *b)
+{
+	return cmp_u64(a->chain->n, b->chain->n);
+}
+
 static int (*const cmps[])(const struct val *a, const struct val *b) = {
-	[VAL_BOOL] = cmp_bool, [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,    [VAL_F64] = cmp_float,
-	[VAL_STR] = cmp_str,   [VAL_HIST] = cmp_hist,    [VAL_STATES] = cmp_states, [VAL_STACK] = cmp_stack,
+	[VAL_BOOL] = cmp_bool,     [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,
+	[VAL_F64] = cmp_float,     [VAL_STR] = cmp_str,      [VAL_HIST] = cmp_hist,
+	[VAL_STATES] = cmp_states, [VAL_STACK] = cmp_stack,  [VAL_CHAIN] = cmp_chain,
 };
 
 bool val_is_none(const struct val *v)
@@ -420,9 +452,61 @@ static void text_stack(struct str *out, const struct field *f, const struct val 
 	}
 }
 
+static void add_name(struct str *out, const char *s, bool ascii)
+{
+	if (!s)
+		return;
+	str_addc(out, ' ');
+	enc_text(out, s, strlen(s), ascii);
+}
+
+void hop_text(struct str *out, const struct snap_hop *h, bool ascii)
+{
+	char buf[FMT_LEN];
+
+	if (h->state >= NR_HL_STATES) {
+		str_add(out, "state not known");
+		return;
+	}
+	str_add(out, hl_state_names[h->state]);
+	str_addc(out, ' ');
+	str_add(out, fmt_ns(buf, h->for_ns));
+	if (!h->name)
+		return;
+	str_addc(out, ':');
+	add_name(out, h->name, ascii);
+	add_name(out, h->text, ascii);
+}
+
+/* Each behind the one before; what all but the last wait for is the lock of the next. */
+static void text_chain(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	const struct snap_chain *c = v->chain;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		const char *comm = c->hops[i].comm;
+
+		str_add(out, i ? " < " : "");
+		if (comm)
+			enc_text(out, comm, strlen(comm), ascii);
+		else
+			str_addf(out, "%u", c->hops[i].tid);
+	}
+	if (c->cycle) {
+		str_add(out, " (deadlock)");
+		return;
+	}
+	if (!c->n || c->hops[c->n - 1].state >= NR_HL_STATES)
+		return;
+	str_add(out, " (");
+	hop_text(out, &c->hops[c->n - 1], ascii);
+	str_addc(out, ')');
+}
+
 static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {
-	[VAL_BOOL] = text_bool, [VAL_U64] = text_u64, [VAL_I64] = text_i64, [VAL_F64] = text_f64,
-	[VAL_STR] = text_str,   [VAL_HIST] = NULL,    [VAL_STATES] = NULL,  [VAL_STACK] = text_stack,
+	[VAL_BOOL] = text_bool, [VAL_U64] = text_u64,     [VAL_I64] = text_i64,
+	[VAL_F64] = text_f64,   [VAL_STR] = text_str,     [VAL_HIST] = NULL,
+	[VAL_STATES] = NULL,    [VAL_STACK] = text_stack, [VAL_CHAIN] = text_chain,
 };
 
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii)

@@ -20,10 +20,13 @@ enum val_type {
 	VAL_STR,    /* bytes from outside: encode them */
 	VAL_HIST,   /* a histogram of ns */
 	VAL_STATES, /* ns by state, NR_HL_STATES of them: a coloured bar on screen, an object in JSON */
+	VAL_CHAIN,  /* who waits behind whom: "< comm state: call what" as text, an array in JSON */
 	VAL_STACK,  /* frames: "func < func" as text, its number in JSON, where "stacks" has it */
 };
 
 struct snap_stack; /* see snap.h */
+struct snap_chain;
+struct snap_hop;
 
 struct val {
 	enum val_type type;
@@ -36,6 +39,7 @@ struct val {
 		const struct hist *hist;
 		const uint64_t *states;
 		const struct snap_stack *stack;
+		const struct snap_chain *chain;
 	};
 	bool least; /* it is at least so much: ">3.00s" as text */
 };
@@ -97,6 +101,9 @@ void field_states(const struct field *f, const void *row, struct val *out); /* u
 void field_hist(const struct field *f, const void *row, struct val *out);   /* struct hist */
 void field_state_name(const struct field *f, const void *row, struct val *out); /* uint8_t; 0xff is none */
 void field_stack(const struct field *f, const void *row, struct val *out); /* const struct snap_stack * */
+void field_chain(const struct field *f, const void *row, struct val *out); /* const struct snap_chain * */
+/* The type that one of these getters gives; VAL_NONE: it is none of them. */
+enum val_type field_getter_type(const struct field *f);
 
 /* Whose rows the model keeps; a table says which of them it shows. */
 enum rows {
@@ -109,6 +116,7 @@ enum rows {
 	ROWS_FILE_OPS,
 	ROWS_BLOCKED,
 	ROWS_WAITED,
+	ROWS_LOCKS,
 	NR_ROWS
 };
 
@@ -143,6 +151,8 @@ bool field_fits_flavour(const struct field *f, bool total);
 /* Does the field say anything about these rows? Only FIELD_RARE and FIELD_GROUPED ask. */
 bool field_tells(const struct field *f, const void *const *rows, size_t n, bool grouped);
 
+/* What one thread of a chain does, for people: "disk 24.1ms: fsync /var/lib/x/wal". */
+void hop_text(struct str *out, const struct snap_hop *h, bool ascii);
 /* One frame for people: "ext4_sync_file+0x1a [ext4]", or "?" and the reason. */
 void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii);
 

@@ -246,6 +246,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_OP_IO] = op_io_apply,
 	[HL_KIND_FILE] = file_apply,
 	[HL_KIND_FILE_OP] = file_op_apply,
+	[HL_KIND_LOCK_OP] = lock_op_apply,
 	[HL_KIND_SLOW] = slow_apply,
 	[HL_KIND_NOW] = now_apply,
 	[HL_KIND_ACCT] = acct_apply,

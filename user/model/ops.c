@@ -72,6 +72,7 @@ static struct op *last_resort(struct model *m, const struct op *from)
 	struct op_key key = {
 		.start = p->start,
 		.file = from->key.file ? FILE_OTHER : 0,
+		.lock = from->key.lock ? LOCK_OTHER : 0,
 		.nr = HL_NR_OTHER,
 		.op = from->key.op,
 		.state = from->key.state,
@@ -291,6 +292,19 @@ int file_op_apply(struct model *m, const struct hl_rec *rec)
 	io_add(&o->io, r->queue_ns, r->device_ns, r->bytes);
 	io_add(&o->ivl_io, r->queue_ns, r->device_ns, r->bytes);
 	file_drop(m, f);
+	return 0;
+}
+
+int lock_op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_lock_op *r = (const void *)rec;
+	struct op_key key = { .lock = r->addr ? r->addr : LOCK_OTHER,
+			      .nr = r->o.nr,
+			      .op = r->o.op,
+			      .state = r->o.state,
+			      .abi = r->o.abi };
+
+	op_take(op_of(m, rec->pid, r->o.proc_start, key, NULL), &r->o, rec_lock_buckets(r));
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The model as a snapshot: every row and every string copied into memory of its own, so
  * that the model goes on while outputs read. Called by model.c at a tick. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -223,7 +224,7 @@ static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 	hist_fill(p, &r->ivl_hist, &o->ivl_hist);
 }
 
-/* Those on files, or the others. */
+/* Those as such, and not on a file or for a lock. */
 static void *ops_of(struct picture *p, bool on_files, size_t *n)
 {
 	const struct model *m = p->m;
@@ -233,7 +234,7 @@ static void *ops_of(struct picture *p, bool on_files, size_t *n)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];
 
-		if (!o->key.file == !on_files && o->proc->belongs &&
+		if (!o->key.file == !on_files && !o->key.lock && o->proc->belongs &&
 		    nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
 			op_fill(p, &rows[(*n)++], o);
 	}
@@ -268,6 +269,8 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->disk = copy(p, s->disk ? s->disk : disk_called(p->m, s->row.dev));
 	r->name = copy(p, s->name);
 	r->stack = stack_copy(p->m, s->stack, p->a, p->stamp);
+	r->holder_comm = copy(p, s->holder_comm);
+	r->chain = chain_copy(p->m, s, p->a, p->stamp);
 }
 
 static bool slow_belongs(const struct model *m, const struct slow *s)
@@ -340,6 +343,65 @@ static void *waited_rows(struct picture *p, struct snap_table *made, size_t *n)
 	return rows;
 }
 
+static void lock_address(struct picture *p, struct lock_row *r, uint64_t addr)
+{
+	char text[24];
+
+	r->addr = addr == LOCK_OTHER ? 0 : addr;
+	snprintf(text, sizeof(text), "0x%" PRIx64, r->addr);
+	r->text = r->addr ? copy_str(p, text) : "(other)";
+}
+
+/* Of a lock that nobody has got yet there is no operation. */
+static void lock_row_begin(struct picture *p, struct lock_row *r, const struct slow *s)
+{
+	lock_address(p, r, s->row.lock_addr);
+	r->sum = (struct op_row){
+		.op = HL_OP_WAIT,
+		.state = HL_STATE_LOCK,
+		.abi = s->row.abi,
+		.pid = s->proc->pid,
+		.proc_start_ns = s->proc->start,
+		.proc_flags = s->proc->flags,
+		.comm = copy(p, s->proc->comm),
+		.container = copy(p, s->proc->container),
+		.cgroup = copy(p, s->proc->cgroup),
+		.members = 1,
+		.wall_ns = p->s->duration_ns,
+		.ivl_wall_ns = p->s->interval_ns,
+	};
+}
+
+static void *lock_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	const struct model *m = p->m;
+	struct lock_row *rows = arena_zalloc(p->a, (m->ops.n + m->now.n) * sizeof(*rows));
+	struct lock_fill *f = lock_fill_new();
+
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++) {
+		const struct op *o = m->ops.v[i];
+
+		if (!o->key.lock || !o->proc->belongs)
+			continue;
+		op_fill(p, &rows[*n].sum, o);
+		lock_address(p, &rows[*n], o->key.lock);
+		lock_fill_add(f, &rows[(*n)++]);
+	}
+	for (size_t i = 0; i < m->now.n; i++) {
+		if (lock_fill_lacks(f, &m->now.v[i])) {
+			lock_row_begin(p, &rows[*n], &m->now.v[i]);
+			lock_fill_add(f, &rows[(*n)++]);
+		}
+		lock_fill_slow(f, p->m, &m->now.v[i], p->a, p->stamp);
+	}
+	for (size_t i = 1; i <= m->slow.n; i++)
+		lock_fill_slow(f, p->m, &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n], p->a,
+			       p->stamp);
+	lock_fill_free(f);
+	return rows;
+}
+
 static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
 
 static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made, size_t *n) = {
@@ -352,6 +414,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_FILE_OPS] = file_op_rows,
 	[ROWS_BLOCKED] = blocked_rows,
 	[ROWS_WAITED] = waited_rows,
+	[ROWS_LOCKS] = lock_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */
@@ -498,6 +561,7 @@ const struct snap *picture_take(struct model *m)
 	take_collectors(&p);
 	take_acct(&p);
 	take_tables(&p);
+	chains_roll(m);
 	b->snap.stacks = stacks_copied(m, p.a, p.stamp, &b->snap.nr_stacks);
 	return &b->snap;
 }

@@ -68,6 +68,14 @@ static bool stack_holds(const struct snap_stack *s, const char *word)
 	return false;
 }
 
+static bool chain_holds(const struct snap_chain *c, const char *word)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->hops[i].comm && holds(c->hops[i].comm, word))
+			return true;
+	return false;
+}
+
 static bool val_matches(const struct field *f, const struct val *v, const char *word)
 {
 	char number[24];
@@ -76,6 +84,8 @@ static bool val_matches(const struct field *f, const struct val *v, const char *
 		return v->s && holds(v->s, word);
 	if (v->type == VAL_STACK)
 		return stack_holds(v->stack, word);
+	if (v->type == VAL_CHAIN)
+		return chain_holds(v->chain, word);
 	if (v->type != VAL_U64 || !(f->flags & FIELD_KEY))
 		return false;
 	snprintf(number, sizeof(number), "%" PRIu64, v->u);

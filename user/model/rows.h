@@ -18,6 +18,7 @@
 #define UID_SEVERAL UINT32_MAX
 
 struct snap_stack; /* see snap.h */
+struct snap_chain;
 
 struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
@@ -138,6 +139,24 @@ struct slow_row {
 	const char *name;               /* of the call; NULL: nobody has a name for it */
 	uint64_t fds;                   /* how many descriptors were waited on, for HL_DETAIL_COUNT */
 	const struct snap_stack *stack; /* the kernel's, of one in progress; NULL: not taken */
+	uint8_t holder;                 /* of a lock: enum hl_holder */
+	uint32_t holder_pid, holder_tid;
+	const char *holder_comm;
+	const struct snap_chain *chain; /* who it waited behind; NULL: not known, or nobody */
+};
+
+/* A lock, and how a process waits for it. */
+struct lock_row {
+	struct op_row sum; /* of its waits */
+	uint64_t addr;     /* 0: the row "(other)" */
+	const char *text;  /* the same for people */
+	uint64_t waiters;  /* that have been blocked there for long, now */
+	uint64_t longest_ns;
+	bool now;       /* it is held right now; else: when it was slow last */
+	uint8_t holder; /* enum hl_holder; UNKNOWN: nobody is known */
+	uint32_t holder_pid, holder_tid;
+	const char *holder_comm;
+	const struct snap_chain *chain; /* from the holder on */
 };
 
 #endif

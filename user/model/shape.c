@@ -67,6 +67,19 @@ static int cmp_file(const void *a, const void *b)
 	return cmp_u64(((const struct file_row *)a)->sum.file.id, ((const struct file_row *)b)->sum.file.id);
 }
 
+static int cmp_lock_proc(const void *a, const void *b)
+{
+	return cmp_op_proc(a, b); /* it begins with one */
+}
+
+static int cmp_lock(const void *a, const void *b)
+{
+	int order = cmp_lock_proc(a, b);
+
+	return order ? order
+		     : cmp_u64(((const struct lock_row *)a)->addr, ((const struct lock_row *)b)->addr);
+}
+
 static int cmp_slow(const void *a, const void *b)
 {
 	const struct slow_row *x = a, *y = b;
@@ -326,6 +339,9 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	/* no flags: a kernel thread that is blocked is not hidden */
 	[ROWS_BLOCKED] = { sizeof(struct slow_row), 0, AT(slow_row, proc_comm), AT(slow_row, cgroup),
 			   AT(slow_row, container), cmp_slow, NULL, NULL, NULL, NULL, false },
+	[ROWS_LOCKS] = { sizeof(struct lock_row), AT(lock_row, sum.proc_flags), AT(lock_row, sum.comm),
+			 AT(lock_row, sum.cgroup), AT(lock_row, sum.container), cmp_lock, NULL, cmp_lock_proc,
+			 NULL, NULL, false },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

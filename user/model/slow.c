@@ -12,11 +12,12 @@
 
 static void slow_drop(struct model *m, struct slow *s)
 {
-	struct istr *strings[] = { s->comm,  s->waker_comm, s->text, s->path,
-				   s->local, s->remote,     s->disk, s->name };
+	struct istr *strings[] = { s->comm,  s->waker_comm, s->holder_comm, s->text, s->path,
+				   s->local, s->remote,     s->disk,        s->name };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);
+	chain_drop(m, s->chain);
 	proc_put(m, s->proc);
 }
 
@@ -40,11 +41,16 @@ static void slow_fill(struct model *m, struct slow *s, const struct hl_rec_slow 
 		.waker_tid = r->waker_tid,
 		.queue_ns = r->queue_ns,
 		.device_ns = r->device_ns,
+		.holder = r->holder,
+		.holder_pid = r->holder_pid,
+		.holder_tid = r->holder_tid,
 		.in_progress = r->h.kind == HL_KIND_NOW,
 	};
 	for (int i = 0; i < NR_HL_STATES; i++)
 		s->row.time[i] = r->state_ns[i];
 	s->stack = r->kernel_stack;
+	s->holder_start = r->holder_start;
+	s->holder_comm = intern_get(m->interns, r->holder_comm, comm_len(r->holder_comm));
 	s->proc = proc_hold(proc_get(m, r->h.pid, r->proc_start));
 	s->comm = intern_get(m->interns, r->comm, comm_len(r->comm));
 	s->waker_comm = intern_get(m->interns, r->waker_comm, comm_len(r->waker_comm));
@@ -67,6 +73,7 @@ int slow_apply(struct model *m, const struct hl_rec *rec)
 	}
 	m->slow_fresh = MIN(m->slow_fresh + 1, m->slow.n);
 	slow_fill(m, s, (const void *)rec);
+	chain_of_slow(m, s);
 	waited_add(m, s);
 	return 0;
 }
@@ -109,6 +116,7 @@ void slow_tick(struct model *m)
 
 void slow_roll(struct model *m)
 {
+	chains_roll(m);
 	for (size_t i = 0; i < m->now.n; i++)
 		slow_drop(m, &m->now.v[i]);
 	m->now.n = 0;

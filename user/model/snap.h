@@ -38,6 +38,24 @@ struct snap_stack {
 	bool cut;                        /* the outermost are missing */
 };
 
+#define HOP_NO_STATE 0xff
+
+/* A thread that another one waits behind. */
+struct snap_hop {
+	uint32_t pid, tid;
+	uint8_t holder;                 /* enum hl_holder: how it is known that it is that one */
+	uint8_t state;                  /* what it does, or did meanwhile; HOP_NO_STATE: not known */
+	uint64_t for_ns;                /* for how long it has; of a wait that is over: how much of that */
+	const char *comm, *name, *text; /* its call, and what that is on; NULL: none, or not known */
+	const struct snap_stack *stack;
+};
+
+struct snap_chain {
+	uint32_t n;
+	const struct snap_hop *hops; /* the first holds what the waiter waits for, and so on to the root */
+	bool cycle;                  /* the last one stands in it twice: they wait for each other */
+};
+
 struct snap_table {
 	const struct table_desc *desc;
 	const void *rows; /* n of desc->row_size bytes each */
@@ -110,7 +128,7 @@ extern const char *const group_names[NR_GROUPS]; /* "none", "process", "command"
 /* Are there rows of this kind to add up? Not where each is a process's own, or a single event. */
 bool group_merges(const struct table_desc *t, enum group by);
 
-#define QUERY_SAME 5
+#define QUERY_SAME 6
 
 struct query {
 	const char *sort;   /* field name; NULL: the table's own. Of twins the one that `total` says */

@@ -10,6 +10,8 @@
  *   slow.c     slow operations; detail.c what they were on, in words
  *   stacks.c   kernel stacks of what is blocked, or was slow
  *   waited.c   slow waits by these
+ *   chain.c    who they waited behind
+ *   locks.c    locks that are waited for
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
  *
@@ -77,16 +79,18 @@ struct file {
 };
 
 #define FILE_OTHER UINT32_MAX /* the file "(other)": what had no room */
+#define LOCK_OTHER UINT64_MAX /* the same of locks */
 
 struct op_key { /* no padding that is not zeroed */
 	uint64_t start;
+	uint64_t lock; /* address of the lock that was waited for; 0: of an operation as such */
 	uint32_t pid;
 	uint32_t file; /* id of the file that it was on; 0: of an operation as such */
 	uint16_t nr;
 	uint8_t op, state, abi;
 	uint8_t pad[3];
 };
-_Static_assert(sizeof(struct op_key) == 24, "an operation's key is compared as bytes");
+_Static_assert(sizeof(struct op_key) == 32, "an operation's key is compared as bytes");
 
 struct op {
 	struct op_key key;
@@ -102,11 +106,29 @@ struct op {
 	uint64_t members;
 };
 
+/* One thread of a chain of waiting: it held what the one before it waited for. */
+struct hop {
+	struct istr *comm, *name, *text; /* of its call, and what that was on */
+	uint64_t for_ns;                 /* how much of the wait it spent so */
+	uint32_t pid, tid, stack;
+	uint8_t holder; /* enum hl_holder */
+	uint8_t state;  /* what it waited for itself; HOP_NO_STATE: not known */
+};
+
+#define HOPS_MAX 8
+
+struct chain {
+	uint32_t n;
+	struct hop hops[HOPS_MAX];
+};
+
 struct slow {
-	struct slow_row row; /* its strings and its stack are set in the snapshot only */
+	struct slow_row row; /* its strings, its stack and its chain are set in the snapshot only */
 	uint32_t stack;
+	uint64_t holder_start;
 	struct proc *proc;
-	struct istr *comm, *waker_comm, *text, *path, *local, *remote, *disk, *name;
+	struct chain *chain; /* of one that is over; NULL: none */
+	struct istr *comm, *waker_comm, *holder_comm, *text, *path, *local, *remote, *disk, *name;
 };
 
 struct waited_key { /* no padding that is not zeroed */
@@ -186,6 +208,7 @@ struct model {
 	size_t slow_next, slow_fresh;
 	uint64_t slow_seen;
 	VEC(struct slow) now;
+	struct hash *now_by_tid; /* while a picture is taken, if at all */
 
 	struct hash *disk_names; /* struct istr by device number */
 	struct hash *stacks;     /* struct stack by number */
@@ -232,6 +255,7 @@ void threads_roll(struct model *m);
 int op_apply(struct model *m, const struct hl_rec *rec);
 int op_io_apply(struct model *m, const struct hl_rec *rec);
 int file_op_apply(struct model *m, const struct hl_rec *rec);
+int lock_op_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
 		     unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
@@ -256,6 +280,24 @@ int now_apply(struct model *m, const struct hl_rec *rec);
 void slow_tick(struct model *m); /* wall-clock times of what came since the last tick */
 void slow_fini(struct model *m);
 void slow_roll(struct model *m);
+
+/* chain.c */
+void chain_of_slow(struct model *m, struct slow *s); /* finds who it waited behind */
+void chain_drop(struct model *m, struct chain *c);
+void chains_roll(struct model *m); /* after a picture */
+/* NULL: it waited behind nobody that is known. */
+const struct snap_chain *chain_copy(struct model *m, const struct slow *s, struct arena *a, uint64_t stamp);
+
+/* locks.c: what the rows of locks have of the slow waits for them */
+struct lock_fill;
+struct lock_fill *lock_fill_new(void);
+void lock_fill_free(struct lock_fill *f);
+void lock_fill_add(struct lock_fill *f, struct lock_row *r);
+/* Is it a wait of a process that is shown, for a lock that was not added? */
+bool lock_fill_lacks(const struct lock_fill *f, const struct slow *s);
+/* A slow wait, those in progress first, the newest first: if it is one for a lock that was added. */
+void lock_fill_slow(struct lock_fill *f, struct model *m, const struct slow *s, struct arena *a,
+		    uint64_t stamp);
 
 /* stacks.c */
 int stack_apply(struct model *m, const struct hl_rec *rec);

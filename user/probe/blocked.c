@@ -55,6 +55,14 @@ static const struct field blocked_fields[] = {
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 10 },
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it is in, innermost first, without those "
 	  "of every sleep", field_stack, AT(stack), .flags = FIELD_NARROW | FIELD_ASC, .width = 24 },
+	{ "held_by.comm", "HELD BY", "thread that holds the lock that it waits for", field_str, AT(holder_comm), .flags = FIELD_ASC, .width = 12 },
+	{ "held_by.tid", "HTID", "its thread id", get_holder_id, AT(holder_tid), .width = 7, .type = VAL_U64 },
+	{ "held_by.pid", "HPID", "its process", get_holder_id, AT(holder_pid), .width = 7, .type = VAL_U64 },
+	{ "held_by.by", "KNOWN BY", "word: the lock's word is its owner; owner: the mutex's owner field; waker: "
+	  "nothing says who", get_holder_how, AT(holder), .flags = FIELD_ASC,
+	  .width = 8, .type = VAL_STR },
+	{ "chain", "BEHIND", "who it waits behind, and what that one waits for, or did meanwhile; < behind whom",
+	  field_chain, AT(chain), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "time", "SINCE", "when it began; local time on screen", field_u64, AT(real_ns), .unit = UNIT_WALL,
 	  .width = 12 },
 	{ "lower_bound", "AT LEAST", "it began before the capture: for at least so long", get_flag,

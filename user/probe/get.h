@@ -16,6 +16,11 @@ static inline void val_set_str(struct val *out, const char *s)
 	*out = (struct val){ .type = s && *s ? VAL_STR : VAL_NONE, .s = s };
 }
 
+/* Who holds a lock, of rows that have such members (locks.c); offset: of an enum hl_holder, one byte;
+ * of a number, 0: not known. */
+void get_holder_how(const struct field *f, const void *row, struct val *out);
+void get_holder_id(const struct field *f, const void *row, struct val *out);
+
 static inline void val_set_u64(struct val *out, uint64_t u)
 {
 	*out = (struct val){ .type = VAL_U64, .u = u };

@@ -26,6 +26,9 @@ extern const struct collector uring_collector;
 /* Slow waits by where in the kernel they were. */
 extern const struct collector stacks_collector;
 
+/* Locks, and who holds them. */
+extern const struct collector locks_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

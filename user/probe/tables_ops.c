@@ -396,6 +396,15 @@ static const struct field slow_fields[] = {
 	{ "detail.bytes", "BYTES", "how many the request was of", get_request, AT(bytes), .unit = UNIT_BYTES,
 	  .width = 6, .type = VAL_U64 },
 	{ "detail.inode", "INODE", "inode of the file or socket", field_u64_opt, AT(ino), .width = 8 },
+	{ "held_by.comm", "HELD BY", "thread that held the lock when the wait for it began; of one in progress, that "
+	  "holds it now", field_str, AT(holder_comm), .flags = FIELD_ASC, .width = 12 },
+	{ "held_by.tid", "HTID", "its thread id", get_holder_id, AT(holder_tid), .width = 7, .type = VAL_U64 },
+	{ "held_by.pid", "HPID", "its process", get_holder_id, AT(holder_pid), .width = 7, .type = VAL_U64 },
+	{ "held_by.by", "KNOWN BY", "word: the lock's word is its owner; owner: the mutex's owner field; waker: "
+	  "nothing says who, this is who ended the wait", get_holder_how, AT(holder), .flags = FIELD_ASC,
+	  .width = 8, .type = VAL_STR },
+	{ "chain", "BEHIND", "who it waits behind, and what that one waits for, or did meanwhile; < behind whom",
+	  field_chain, AT(chain), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "woken_by", "WOKEN BY", "who ended the wait", get_waker,
 	  .flags = FIELD_WIDE | FIELD_SCREEN | FIELD_ASC,
 	  .width = 12, .type = VAL_STR },

@@ -63,6 +63,9 @@ static const struct field slow_fields[] = {
 	BELOW(slow, abi, NR_HL_ABIS),
 	BELOW(slow, detail, NR_HL_DETAILS),
 	BELOW(slow, waker, NR_HL_WAKERS),
+	BELOW(slow, holder, NR_HL_HOLDERS),
+	COMM(slow, holder_comm),
+	PAD(slow, pad2),
 	COMM(slow, waker_comm),
 	COMM(slow, comm),
 	PAD(slow, pad),
@@ -101,6 +104,13 @@ static const struct field file_op_fields[] = {
 	BELOW(file_op, o.abi, NR_HL_ABIS),
 	PAD(file_op, o.pad),
 	PAD(file_op, pad),
+	END,
+};
+static const struct field lock_op_fields[] = {
+	BELOW(lock_op, o.op, NR_HL_OPS),
+	BELOW(lock_op, o.state, NR_HL_STATES),
+	BELOW(lock_op, o.abi, NR_HL_ABIS),
+	PAD(lock_op, o.pad),
 	END,
 };
 static const struct field life_fields[] = {
@@ -219,6 +229,7 @@ static const struct rule {
 	[HL_KIND_DISK_OP] = { disk_op_fields, disk_op_tail, false },
 	[HL_KIND_FILE] = { file_fields, one_string, true },
 	[HL_KIND_FILE_OP] = { file_op_fields, op_tail, false },
+	[HL_KIND_LOCK_OP] = { lock_op_fields, op_tail, false },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
 };
@@ -329,6 +340,11 @@ const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op)
 }
 
 const __u32 *rec_file_buckets(const struct hl_rec_file_op *op)
+{
+	return (const __u32 *)(op + 1);
+}
+
+const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op)
 {
 	return (const __u32 *)(op + 1);
 }

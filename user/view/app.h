@@ -22,6 +22,7 @@ enum part_kind {
 	PART_HIST,   /* every histogram since start */
 	PART_RECENT, /* every histogram of the last interval */
 	PART_HEAT,   /* history of an operation */
+	PART_CHAIN,  /* who it waits behind, a thread to a line */
 	PART_STACK,  /* every kernel stack, a frame to a line */
 	PART_TABLE,  /* another table, of the row's process and thread */
 };

@@ -13,25 +13,15 @@
 
 enum val_type field_type(const struct field *f)
 {
-	static const struct {
-		void (*get)(const struct field *f, const void *row, struct val *out);
-		enum val_type type;
-	} getters[] = {
-		{ field_u64, VAL_U64 },        { field_u64_opt, VAL_U64 },   { field_u32, VAL_U64 },
-		{ field_str, VAL_STR },        { field_states, VAL_STATES }, { field_hist, VAL_HIST },
-		{ field_state_name, VAL_STR }, { field_stack, VAL_STACK },
-	};
+	enum val_type known = field_getter_type(f);
 
-	for (size_t i = 0; i < ARRAY_SIZE(getters); i++)
-		if (getters[i].get == f->get)
-			return getters[i].type;
-	return f->type;
+	return known != VAL_NONE ? known : f->type;
 }
 
 bool field_left(const struct field *f)
 {
 	return f->flags & FIELD_LEFT || field_type(f) == VAL_STR || field_type(f) == VAL_STATES ||
-	       field_type(f) == VAL_STACK;
+	       field_type(f) == VAL_STACK || field_type(f) == VAL_CHAIN;
 }
 
 bool field_sortable(const struct field *f)

@@ -24,7 +24,7 @@ static uint32_t row_number(const struct table_desc *d, const void *row, const ch
 	return v.type == VAL_U64 ? (uint32_t)v.u : 0;
 }
 
-/* Only rows of what the row is: the same call, kind, state and file, as far as it has them. */
+/* Only rows of what the row is: the same call, kind, state, file and lock, as far as it has them. */
 static void panel_same(struct panel *p, const struct table_desc *d, const void *row)
 {
 	/* … what a slow operation was on is called otherwise there */
@@ -32,7 +32,7 @@ static void panel_same(struct panel *p, const struct table_desc *d, const void *
 		const char *of, *in;
 	} names[QUERY_SAME] = {
 		{ "name", "name" }, { "kind", "kind" },        { "state", "state" },
-		{ "path", "path" }, { "path", "detail.path" },
+		{ "path", "path" }, { "path", "detail.path" }, { "lock", "detail.text" },
 	};
 
 	for (size_t i = 0; i < QUERY_SAME; i++) {

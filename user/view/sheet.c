@@ -77,7 +77,8 @@ static bool said_after(const struct sheet *s, const struct field *f, const char 
 /* Does the field say something that the page does not say better elsewhere? */
 static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
 {
-	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST || v->type == VAL_STACK)
+	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST || v->type == VAL_STACK ||
+	    v->type == VAL_CHAIN)
 		return false;
 	if (v->type == VAL_BOOL)
 		return v->b;
@@ -281,6 +282,47 @@ static void draw_stack(struct sheet *s)
 	}
 }
 
+/* ---- chains: a thread to a line ------------------------------------------------------- */
+
+static void hop_line(struct str *line, const struct snap_hop *h, bool ascii)
+{
+	static const char *const how[NR_HL_HOLDERS] = {
+		[HL_HOLDER_WORD] = "held by",
+		[HL_HOLDER_FIELD] = "held by",
+		[HL_HOLDER_WAKER] = "let go by",
+	};
+
+	str_reset(line);
+	str_add(line, h->holder < NR_HL_HOLDERS && how[h->holder] ? how[h->holder] : "behind");
+	str_addc(line, ' ');
+	if (h->comm)
+		enc_text(line, h->comm, strlen(h->comm), ascii);
+	str_addf(line, "[%u]  ", h->tid);
+	hop_text(line, h, ascii);
+}
+
+static void draw_chain(struct sheet *s)
+{
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i];
+		struct val v = field_get(f, s->l->row);
+		struct str line = {};
+
+		if (v.type != VAL_CHAIN)
+			continue;
+		section(s, f->title);
+		for (uint32_t k = 0; k < v.chain->n; k++) {
+			hop_line(&line, &v.chain->hops[k], !s->a->theme.utf8);
+			put_cut(s->c, &s->a->theme, s->r.x + 2 + 2 * (int)k, s->y++, s->r.w - 2 - 2 * (int)k,
+				ATTR_NORMAL, str_get(&line));
+		}
+		if (v.chain->cycle)
+			canvas_put(s->c, s->r.x + 2, s->y++, ATTR_WARN,
+				   "and that one waits for one above: a deadlock");
+		str_free(&line);
+	}
+}
+
 /* ---- charts: beside each other where there is room ------------------------------ */
 
 /* Title of a chart, and of which span its field is. */
@@ -379,7 +421,7 @@ int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, str
 	static void (*const draw[])(struct sheet * s) = {
 		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,   [PART_STATES] = draw_states,
 		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent, [PART_HEAT] = draw_heat,
-		[PART_STACK] = draw_stack, [PART_TABLE] = NULL,
+		[PART_STACK] = draw_stack, [PART_CHAIN] = draw_chain,   [PART_TABLE] = NULL,
 	};
 	struct sheet s = { .a = a, .c = c, .l = l, .d = level_desc(l), .r = r, .y = r.y - scroll };
 

@@ -39,10 +39,15 @@ static const struct page page_operations = {
 	.parts = { PART(FACTS), PART(HIST), PART(RECENT), PART(STATES), TABLE_SAME(NULL, "Process by process") },
 };
 static const struct page page_slow = {
-	.parts = { PART(FACTS), PART(STATES), PART(STACK), TABLE_SAME("operations", "All of its kind in this process") },
+	.parts = { PART(FACTS), PART(STATES), PART(CHAIN), PART(STACK),
+		   TABLE_SAME("operations", "All of its kind in this process") },
 };
 static const struct page page_blocked = {
-	.parts = { PART(FACTS), PART(STACK), TABLE_TITLED("slow", "Slow of this thread") },
+	.parts = { PART(FACTS), PART(CHAIN), PART(STACK), TABLE_TITLED("slow", "Slow of this thread") },
+};
+static const struct page page_lock = {
+	.parts = { PART(FACTS), PART(CHAIN), PART(HIST), PART(RECENT),
+		   TABLE_SAME("blocked", "Blocked on it now"), TABLE_SAME("slow", "Slow on it") },
 };
 static const struct page page_stack = {
 	.parts = { PART(FACTS), PART(STACK), TABLE_SAME("slow", "Slow ones") },
@@ -66,6 +71,7 @@ const struct view views[] = {
 	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL },
 	{ "Files", "files", '7', "path", &page_file, NULL },
 	{ "Stacks", "waits_by_stack", '8', "comm name", &page_stack, NULL },
+	{ "Locks", "locks", '9', "comm lock", &page_lock, NULL },
 	{}
 };
 

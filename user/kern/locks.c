@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Locks out of the kernel: LOCK_OP for a process's waits for each, and who holds the lock that a
+ * thread waits for. The kernel side reads a lock's memory when a wait for it begins. For what still
+ * waits it is read again at each refresh, by the child that may wait in our place. Called by
+ * cells.c, slow.c and stacks.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kern/kern.h"
+
+#define ASKED_MAX 256                  /* locks whose memory is read at one refresh */
+#define ASKED_NS  (20 * NSEC_PER_MSEC) /* for how long that may keep us */
+#define INNER_NS  (2 * NSEC_PER_SEC)   /* numbers of inner namespaces are used again after that */
+#define INNER_MAX 4096
+
+/* One lock whose memory was asked for at this refresh; owned by the table. */
+struct word {
+	struct hl_mutex m;
+	ssize_t n; /* bytes that were read; 0: no answer yet */
+};
+
+struct word_key { /* no padding that is not zeroed */
+	uint64_t at;
+	uint32_t pid, pad;
+};
+
+void locks_init(struct locks *k)
+{
+	k->words = hash_new(sizeof(struct word_key));
+	k->inner = hash_new(sizeof(uint64_t));
+}
+
+static void clear(struct hash **h, size_t key_size)
+{
+	void *v;
+
+	for (size_t i = 0; *h && (v = hash_next(*h, &i, NULL));)
+		free(v);
+	hash_free(*h);
+	*h = key_size ? hash_new(key_size) : NULL;
+}
+
+void locks_fini(struct locks *k)
+{
+	vec_free(&k->waiting);
+	clear(&k->words, 0);
+	hash_free(k->inner);
+}
+
+/* ---- cells ---------------------------------------------------------------------------- */
+
+uint64_t locks_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	uint32_t pid = HL_KEY_PID(c->key);
+	struct hl_rec_lock_op *r;
+	uint64_t n;
+
+	if (pid)
+		life_meet(l, pid, c->proc_start);
+	r = LIVE_BEGIN(l, LOCK_OP, lock_op);
+	n = cells_fill_op(l, c, was, &r->o);
+	r->o.h.ts = l->last_tick;
+	r->o.h.pid = r->o.h.tid = pid;
+	r->o.proc_start = pid ? c->proc_start : 0;
+	r->o.nr = HL_NR_OTHER;
+	r->o.op = HL_OP_WAIT;
+	r->o.state = HL_STATE_LOCK;
+	r->addr = pid ? c->start : 0;
+	live_emit(l);
+	return n;
+}
+
+bool locks_owner_gone(struct live *l, const struct hl_cell *c)
+{
+	struct kproc *p = life_proc(l, HL_KEY_PID(c->key), c->proc_start);
+
+	return p && p->gone;
+}
+
+/* ---- who holds it ----------------------------------------------------------------------- */
+
+/* The host's number of a thread of a process in a pid namespace of its own; 0: there is none. */
+static uint32_t outer(struct live *l, uint32_t pid, uint32_t tid)
+{
+	uint64_t key = (uint64_t)pid << 32 | tid, now = clock_mono_ns();
+	uintptr_t found;
+	pid_t got;
+
+	if (now - l->locks.inner_at > INNER_NS || hash_count(l->locks.inner) >= INNER_MAX) {
+		hash_free(l->locks.inner);
+		l->locks.inner = hash_new(sizeof(key));
+		l->locks.inner_at = now;
+	}
+	found = (uintptr_t)hash_get(l->locks.inner, &key);
+	if (found)
+		return (uint32_t)(found - 1);
+	got = proc_thread_within((pid_t)pid, (pid_t)tid);
+	hash_put(l->locks.inner, &key, (void *)((uintptr_t)MAX(got, 0) + 1));
+	return (uint32_t)MAX(got, 0);
+}
+
+/* Is it a thread that can hold a lock of this process? */
+static bool find_holder(struct live *l, const struct hl_rec_slow *r, bool any, struct who *out)
+{
+	struct kproc *p = life_proc(l, r->h.pid, r->proc_start);
+	uint32_t tid = r->holder_tid;
+
+	if (p && p->flags & HL_PROC_INNER)
+		tid = p->gone ? 0 : outer(l, p->pid, tid);
+	if (!p || !tid || tid == r->h.tid || !life_who(l, tid, out))
+		return false;
+	return any || out->pid == r->h.pid;
+}
+
+static void set_holder(struct hl_rec_slow *r, const struct who *w, enum hl_holder how)
+{
+	r->holder = how;
+	r->holder_start = w->start;
+	r->holder_pid = w->pid;
+	r->holder_tid = w->tid;
+	memcpy(r->holder_comm, w->comm, HL_COMM_LEN);
+}
+
+void locks_name(struct live *l, struct hl_rec_slow *r)
+{
+	bool any = r->holder & HL_HOLDER_ANY;
+	enum hl_holder how = r->holder & ~HL_HOLDER_ANY;
+	struct who w;
+
+	if (how && find_holder(l, r, any, &w)) {
+		set_holder(r, &w, how);
+		return;
+	}
+	r->holder = HL_HOLDER_UNKNOWN;
+	r->holder_tid = 0;
+	if (r->waker == HL_WAKER_THREAD && life_who(l, r->waker_tid, &w))
+		set_holder(r, &w, HL_HOLDER_WAKER);
+}
+
+/* ---- of what still waits ------------------------------------------------------------------ */
+
+static struct word_key key_of(const struct hl_rec_slow *r)
+{
+	return (struct word_key){ .at = r->detail_addr, .pid = r->h.pid };
+}
+
+bool locks_take(struct live *l, const struct hl_now_raw *raw)
+{
+	struct word_key key = key_of(&raw->r);
+
+	if (!l->asker || raw->r.state != HL_STATE_LOCK || raw->r.detail != HL_DETAIL_LOCK)
+		return false;
+	*vec_add(&l->locks.waiting) = *raw;
+	if (hash_get(l->locks.words, &key) || hash_count(l->locks.words) >= ASKED_MAX)
+		return true;
+	hash_put(l->locks.words, &key, xcalloc(1, sizeof(struct word)));
+	asker_put(l->asker, (pid_t)key.pid, key.at);
+	return true;
+}
+
+void locks_answer(struct live *l, const struct question *q, const char *buf, ssize_t n)
+{
+	struct word_key key = { .at = q->at, .pid = (uint32_t)q->pid };
+	struct word *w = hash_get(l->locks.words, &key);
+
+	if (!w) /* of a refresh that did not wait for it */
+		return;
+	w->n = n;
+	if (n == sizeof(w->m))
+		memcpy(&w->m, buf, sizeof(w->m));
+}
+
+/* As its memory says now; the wait's begin may be long ago. Where that cannot be read, what was
+ * read then is not known to hold still. */
+static void look_again(struct hl_rec_slow *r, const struct word *w)
+{
+	__u32 op = r->holder & HL_HOLDER_ANY ? 0 : HL_FUTEX_PRIVATE;
+	enum hl_holder was = r->holder & ~HL_HOLDER_ANY;
+
+	r->holder_tid = 0;
+	if (!w || w->n != sizeof(w->m)) {
+		r->holder = HL_HOLDER_UNKNOWN;
+		return;
+	}
+	if (was == HL_HOLDER_WORD && !(w->m.word & HL_FUTEX_WAITERS)) /* nobody waits any more */
+		return;
+	r->holder_tid = hl_mutex_holder(&w->m, op, r->abi != HL_ABI_IA32, &r->holder);
+}
+
+void locks_refresh(struct live *l)
+{
+	if (hash_count(l->locks.words))
+		live_asked(l, clock_mono_ns() + ASKED_NS);
+	for (size_t i = 0; i < l->locks.waiting.n; i++) {
+		struct hl_now_raw *raw = &l->locks.waiting.v[i];
+		struct word_key key = key_of(&raw->r);
+
+		look_again(&raw->r, hash_get(l->locks.words, &key));
+		slow_send_now(l, raw);
+	}
+	l->locks.waiting.n = 0;
+	clear(&l->locks.words, sizeof(struct word_key));
+}

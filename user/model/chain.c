@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Who a thread waited behind: the holder of its lock, what that one waited for meanwhile, and so on
+ * to the root. Of a wait that is over the records tell: the holder's own slow waits that lie in it
+ * came before it. Of one that lasts, the threads as they are now. Called by slow.c and picture.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/state.h"
+
+#define LOOK_BACK 2048 /* slow operations in which a holder's waits are looked for */
+
+/* ---- of waits that are over --------------------------------------------------------------- */
+
+static struct chain *chain_new(void)
+{
+	return xcalloc(1, sizeof(struct chain));
+}
+
+static struct hop *hop_add(struct chain *c)
+{
+	return c->n < HOPS_MAX ? &c->hops[c->n++] : NULL;
+}
+
+static void hops_copy(struct chain *to, const struct chain *from)
+{
+	for (uint32_t i = 0; from && i < from->n; i++) {
+		struct hop *h = hop_add(to);
+
+		if (!h)
+			return;
+		*h = from->hops[i];
+		intern_hold(h->comm);
+		intern_hold(h->name);
+		intern_hold(h->text);
+	}
+}
+
+void chain_drop(struct model *m, struct chain *c)
+{
+	for (uint32_t i = 0; c && i < c->n; i++) {
+		intern_put(m->interns, c->hops[i].comm);
+		intern_put(m->interns, c->hops[i].name);
+		intern_put(m->interns, c->hops[i].text);
+	}
+	free(c);
+}
+
+static uint64_t overlap(const struct slow_row *r, uint64_t begin, uint64_t end)
+{
+	uint64_t from = MAX(r->begin_ns, begin), to = MIN(r->begin_ns + r->duration_ns, end);
+
+	return to > from ? to - from : 0;
+}
+
+/* Of that thread's slow waits the one that takes most of a span; *ns: how much. NULL: there is none. */
+static const struct slow *longest(const struct model *m, uint32_t tid, uint64_t begin, uint64_t end,
+				  const struct slow *but, uint64_t *ns)
+{
+	const struct slow *best = NULL;
+
+	*ns = 0;
+	for (size_t i = 1; i <= MIN(m->slow.n, (size_t)LOOK_BACK); i++) {
+		const struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
+		uint64_t n;
+
+		if (s == but || s->row.tid != tid || s->row.op != HL_OP_WAIT)
+			continue;
+		n = overlap(&s->row, begin, end);
+		if (n <= *ns)
+			continue;
+		*ns = n;
+		best = s;
+	}
+	return best;
+}
+
+/* The holder, with what it waited for meanwhile, and behind whom. */
+static struct chain *behind(const struct model *m, const struct slow *s, struct istr *comm)
+{
+	struct chain *c = chain_new();
+	struct hop *h = hop_add(c);
+	const struct slow *held;
+	uint64_t ns;
+
+	*h = (struct hop){ .pid = s->row.holder_pid,
+			   .tid = s->row.holder_tid,
+			   .holder = s->row.holder,
+			   .state = HOP_NO_STATE };
+	h->comm = intern_hold(comm);
+	held = longest(m, h->tid, s->row.begin_ns, s->row.begin_ns + s->row.duration_ns, s, &ns);
+	if (!held)
+		return c;
+	h->state = held->row.state;
+	h->name = intern_hold(held->name);
+	h->text = intern_hold(held->text);
+	h->stack = held->stack;
+	h->for_ns = ns;
+	hops_copy(c, held->chain);
+	return c;
+}
+
+/* A call has the chain of its longest wait. */
+static struct chain *of_wait_within(const struct model *m, struct slow *s)
+{
+	uint64_t ns;
+	const struct slow *w =
+		longest(m, s->row.tid, s->row.begin_ns, s->row.begin_ns + s->row.duration_ns, s, &ns);
+	struct chain *c;
+
+	if (!w || !w->chain)
+		return NULL;
+	s->row.holder = w->row.holder;
+	s->row.holder_pid = w->row.holder_pid;
+	s->row.holder_tid = w->row.holder_tid;
+	s->holder_comm = intern_hold(w->holder_comm);
+	c = chain_new();
+	hops_copy(c, w->chain);
+	return c;
+}
+
+void chain_of_slow(struct model *m, struct slow *s)
+{
+	if (s->row.op == HL_OP_SYSCALL)
+		s->chain = of_wait_within(m, s);
+	else if (s->row.holder)
+		s->chain = behind(m, s, s->holder_comm);
+}
+
+/* ---- in the snapshot ------------------------------------------------------------------------ */
+
+static const struct snap_chain *copied(struct model *m, const struct chain *c, struct arena *a,
+				       uint64_t stamp)
+{
+	struct snap_chain *to = arena_zalloc(a, sizeof(*to));
+	struct snap_hop *hops = arena_zalloc(a, c->n * sizeof(*hops));
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct hop *h = &c->hops[i];
+
+		hops[i] = (struct snap_hop){ .pid = h->pid,
+					     .tid = h->tid,
+					     .holder = h->holder,
+					     .state = h->state,
+					     .for_ns = h->for_ns,
+					     .comm = intern_copy(h->comm, a, stamp),
+					     .name = intern_copy(h->name, a, stamp),
+					     .text = intern_copy(h->text, a, stamp),
+					     .stack = stack_copy(m, h->stack, a, stamp) };
+	}
+	to->n = c->n;
+	to->hops = hops;
+	return to;
+}
+
+/* Those in progress, by thread. Made once for a picture. */
+static struct hash *now_by_tid(struct model *m)
+{
+	if (m->now_by_tid)
+		return m->now_by_tid;
+	m->now_by_tid = hash_new(sizeof(uint32_t));
+	for (size_t i = 0; i < m->now.n; i++)
+		hash_put(m->now_by_tid, &m->now.v[i].row.tid, &m->now.v[i]);
+	return m->now_by_tid;
+}
+
+void chains_roll(struct model *m)
+{
+	hash_free(m->now_by_tid);
+	m->now_by_tid = NULL;
+}
+
+/* What a thread does now; its own holder, where it waits for a lock. */
+static const struct slow *hop_now(struct model *m, struct snap_hop *h, uint64_t start, struct arena *a,
+				  uint64_t stamp)
+{
+	struct thread *t = thread_find(m, h->tid, start);
+	const struct slow *s = hash_get(now_by_tid(m), &h->tid);
+
+	h->state = HOP_NO_STATE;
+	if (!t || t->now_state >= NR_HL_STATES)
+		return NULL;
+	h->state = t->now_state;
+	h->for_ns = m->ts > t->now_since ? m->ts - t->now_since : 0;
+	if (h->state == HL_STATE_CPU)
+		return NULL;
+	h->name = intern_copy(op_name(m, HL_OP_WAIT, t->now_abi, t->now_nr), a, stamp);
+	h->text = intern_copy(t->now_detail, a, stamp);
+	h->stack = stack_copy(m, t->now_stack, a, stamp);
+	return s && s->row.state == h->state ? s : NULL;
+}
+
+/* Is that thread in the chain already, or its beginning? */
+static bool comes_again(const struct slow *first, const struct snap_hop *hops, uint32_t n, uint32_t tid)
+{
+	if (tid == first->row.tid)
+		return true;
+	for (uint32_t i = 0; i < n; i++)
+		if (hops[i].tid == tid)
+			return true;
+	return false;
+}
+
+static const struct snap_chain *current(struct model *m, const struct slow *first, struct arena *a,
+					uint64_t stamp)
+{
+	struct snap_chain *c = arena_zalloc(a, sizeof(*c));
+	struct snap_hop *hops = arena_zalloc(a, HOPS_MAX * sizeof(*hops));
+
+	c->hops = hops;
+	for (const struct slow *s = first; s && s->row.holder && c->n < HOPS_MAX;) {
+		struct snap_hop *h = &hops[c->n];
+
+		c->cycle = comes_again(first, hops, c->n, s->row.holder_tid);
+		h->pid = s->row.holder_pid;
+		h->tid = s->row.holder_tid;
+		h->holder = s->row.holder;
+		h->comm = intern_copy(s->holder_comm, a, stamp);
+		s = hop_now(m, h, s->holder_start, a, stamp);
+		c->n++;
+		if (c->cycle)
+			break;
+	}
+	return c;
+}
+
+const struct snap_chain *chain_copy(struct model *m, const struct slow *s, struct arena *a, uint64_t stamp)
+{
+	if (s->row.in_progress)
+		return s->row.holder ? current(m, s, a, stamp) : NULL;
+	return s->chain ? copied(m, s->chain, a, stamp) : NULL;
+}

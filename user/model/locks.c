@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Locks that are waited for: of each who holds it, or held it when it was slow last, and how many
+ * are blocked there. Called by picture.c. */
+#include <stdlib.h>
+
+#include "model/state.h"
+
+struct lock_key { /* no padding that is not zeroed */
+	uint64_t start, addr;
+	uint32_t pid, pad;
+};
+
+struct lock_fill {
+	struct hash *rows; /* struct lock_row by process and address; the snapshot's */
+};
+
+struct lock_fill *lock_fill_new(void)
+{
+	struct lock_fill *f = xcalloc(1, sizeof(*f));
+
+	f->rows = hash_new(sizeof(struct lock_key));
+	return f;
+}
+
+void lock_fill_free(struct lock_fill *f)
+{
+	hash_free(f->rows);
+	free(f);
+}
+
+void lock_fill_add(struct lock_fill *f, struct lock_row *r)
+{
+	struct lock_key key = { .start = r->sum.proc_start_ns, .addr = r->addr, .pid = r->sum.pid };
+
+	if (r->addr)
+		hash_put(f->rows, &key, r);
+}
+
+static struct lock_row *row_of(const struct lock_fill *f, const struct slow *s)
+{
+	struct lock_key key = { .start = s->row.proc_start_ns, .addr = s->row.lock_addr, .pid = s->row.pid };
+
+	return hash_get(f->rows, &key);
+}
+
+static bool is_for_lock(const struct slow *s)
+{
+	return s->row.op == HL_OP_WAIT && s->row.state == HL_STATE_LOCK && s->row.lock_addr;
+}
+
+bool lock_fill_lacks(const struct lock_fill *f, const struct slow *s)
+{
+	return is_for_lock(s) && s->proc->belongs && !row_of(f, s);
+}
+
+void lock_fill_slow(struct lock_fill *f, struct model *m, const struct slow *s, struct arena *a,
+		    uint64_t stamp)
+{
+	struct lock_row *r = is_for_lock(s) ? row_of(f, s) : NULL;
+
+	if (!r)
+		return;
+	if (s->row.in_progress) {
+		r->waiters++;
+		r->longest_ns = MAX(r->longest_ns, s->row.duration_ns);
+	}
+	if (r->holder || !s->row.holder)
+		return;
+	r->now = s->row.in_progress;
+	r->holder = s->row.holder;
+	r->holder_pid = s->row.holder_pid;
+	r->holder_tid = s->row.holder_tid;
+	r->holder_comm = intern_copy(s->holder_comm, a, stamp);
+	r->chain = chain_copy(m, s, a, stamp);
+}
