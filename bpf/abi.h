@@ -287,7 +287,6 @@ struct hl_rec_tick {
 #define HL_PROC_EXISTED (1u << 1) /* was there before hostlat */
 #define HL_PROC_SELF    (1u << 2) /* hostlat itself */
 #define HL_PROC_TARGET  (1u << 3) /* within the filters of this run */
-#define HL_PROC_INNER   (1u << 5) /* in a pid namespace of its own: its threads have other numbers there */
 #define HL_PROC_ENDING  (1u << 4) /* from the task iterator only: its last switch-out is to come */
 
 /* Identity of a process, sent at first sight and again when it changes.
@@ -585,7 +584,9 @@ struct hl_rec_life {
 	__u16 name_len;
 	__u16 args_len;
 	char comm[HL_COMM_LEN];
-	__u64 pad[2];
+	__u32 inner_tid; /* in the thread's own pid namespace */
+	__u32 pad;
+	__u64 pad2;
 };
 
 #define X(id, NAME, body, bytes)                                                                             \

@@ -17,6 +17,18 @@ struct exec_raw {
 	char args[HL_ARGS_ROOM];
 };
 
+/* Its number in its own pid namespace, by which its own program knows it. */
+__hot __u32 inner_tid(struct task_struct *p)
+{
+	struct pid *pid = BPF_CORE_READ(p, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level), nr = 0;
+	__u64 at = (__u64)pid + bpf_core_field_offset(struct pid, numbers) +
+		   level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
+
+	bpf_probe_read_kernel(&nr, sizeof(nr), (void *)at);
+	return nr;
+}
+
 __hot void life_fill(struct hl_rec_life *r, struct task_struct *p, __u32 what, __u32 size)
 {
 	__builtin_memset(r, 0, sizeof(*r));
@@ -32,8 +44,7 @@ __hot void life_fill(struct hl_rec_life *r, struct task_struct *p, __u32 what, _
 	r->ppid = TASK_PTR(p, real_parent)->tgid;
 	r->uid = p->cred->uid.val;
 	r->flags = p->flags & HL_PF_KTHREAD ? HL_PROC_KTHREAD : 0;
-	if (BPF_CORE_READ(p, thread_pid, level))
-		r->flags |= HL_PROC_INNER;
+	r->inner_tid = inner_tid(p);
 	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), p->comm);
 }
 

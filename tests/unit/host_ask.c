@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,7 +154,9 @@ static ssize_t read_memory(const struct question *q, char *buf, size_t size)
 
 static void on_memory(void *arg, const struct question *q, const char *buf, ssize_t n)
 {
-	*(uint64_t *)arg = n == sizeof(uint64_t) ? *(const uint64_t *)(const void *)buf : 0;
+	memset(arg, 0, sizeof(uint64_t));
+	if (n == sizeof(uint64_t))
+		memcpy(arg, buf, sizeof(uint64_t));
 }
 
 void test_host_ask_memory(void)

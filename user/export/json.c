@@ -147,6 +147,8 @@ static cJSON *chain_item(struct doc *d, const struct snap_chain *c)
 		if (h->state < NR_HL_STATES) {
 			put_str(d, o, "state", hl_state_names[h->state]);
 			put_u64(d, o, "for_ns", h->for_ns);
+			if (h->least)
+				put(d, o, "lower_bound", cJSON_CreateTrue());
 		}
 		put_str(d, o, "name", h->name);
 		put_str(d, o, "on", h->text);

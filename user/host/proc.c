@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -162,42 +161,6 @@ ssize_t proc_memory(pid_t pid, uint64_t at, void *buf, size_t size)
 	if (n < 0)
 		return -errno;
 	return (size_t)n == size ? n : -EFAULT;
-}
-
-struct inner {
-	pid_t pid, wanted, found;
-};
-
-/* NSpid has the numbers of all its namespaces; the last is its own. */
-static int is_inner(void *arg, pid_t tid)
-{
-	struct inner *in = arg;
-	char path[PATH_LEN], text[4096], *p, *end;
-	long number = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)in->pid, (int)tid);
-	if (file_read(path, text, sizeof(text)) <= 0)
-		return 0;
-	p = strstr(text, "\nNSpid:");
-	for (p = p ? p + strlen("\nNSpid:") : NULL; p && *p != '\n'; p = end) {
-		long n = strtol(p, &end, 10);
-
-		if (end == p)
-			break;
-		number = n;
-	}
-	if (number != in->wanted)
-		return 0;
-	in->found = tid;
-	return 1;
-}
-
-pid_t proc_thread_within(pid_t pid, pid_t inner)
-{
-	struct inner in = { pid, inner, -ESRCH };
-
-	proc_each_thread(pid, is_inner, &in);
-	return in.found;
 }
 
 int proc_comm(pid_t pid, pid_t tid, char *comm)

@@ -59,10 +59,6 @@ ssize_t proc_cmdline(pid_t pid, char *buf, size_t size);
 /* Bytes of its memory at that address: size, or -errno. The kernel may wait as for a command line. */
 ssize_t proc_memory(pid_t pid, uint64_t at, void *buf, size_t size);
 
-/* The thread of process pid that the process's own pid namespace gives this number; -ESRCH: there is
- * none. Looks at each of its threads. */
-pid_t proc_thread_within(pid_t pid, pid_t inner);
-
 /* The name of thread tid of process pid, HL_COMM_LEN bytes. */
 int proc_comm(pid_t pid, pid_t tid, char *comm);
 

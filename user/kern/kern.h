@@ -104,6 +104,7 @@ struct kproc {
 
 struct kthread {
 	uint32_t tid, pid;
+	uint32_t inner_tid; /* in its own pid namespace */
 	uint64_t start;
 	struct kproc *proc;
 	char comm[HL_COMM_LEN];
@@ -117,7 +118,7 @@ struct kthread {
  * ended others' waits. */
 struct ended {
 	uint64_t start;
-	uint32_t tid, pid;
+	uint32_t tid, pid, inner_tid;
 	char comm[HL_COMM_LEN];
 };
 #define ENDED_NAMES 2048 /* by tid; a later one takes its place */
@@ -125,8 +126,9 @@ struct ended {
 struct life {
 	struct ended ended[ENDED_NAMES];
 	struct hash *threads; /* tid -> kthread */
-	struct hash *procs;   /* pid -> kproc */
-	struct hash *gone;    /* {pid, start} -> kproc whose cells are still to be drained */
+	struct hash *inner; /* {pid, number in its own namespace} -> kthread, where that is another number */
+	struct hash *procs; /* pid -> kproc */
+	struct hash *gone;  /* {pid, start} -> kproc whose cells are still to be drained */
 	struct cgroups *cgroups;
 	uint64_t lost;  /* records that we know of */
 	uint32_t round; /* of looking for every thread */
@@ -159,6 +161,9 @@ struct who {
 
 /* Who has that number, or had it last; false: nobody who is known. */
 bool life_who(const struct live *l, uint32_t tid, struct who *out);
+/* The same of the threads of a process, by the numbers of its own pid namespace. */
+bool life_inner(const struct live *l, uint32_t pid, uint32_t inner_tid, struct who *out);
+bool life_is_inner(const struct live *l, uint32_t tid); /* has it another number in its own namespace? */
 
 /* ---- cells.c ------------------------------------------------------------------- */
 
@@ -206,8 +211,6 @@ uint64_t files_counted(const struct live *l); /* calls and waits so far */
 struct locks {
 	VEC(struct hl_now_raw) waiting; /* at this refresh, until it is known who holds what they wait for */
 	struct hash *words;             /* what their locks' memory holds: struct word of locks.c */
-	struct hash *inner;             /* threads by the numbers of inner pid namespaces */
-	uint64_t inner_at;              /* when that was begun */
 };
 
 void locks_init(struct locks *k);

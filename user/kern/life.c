@@ -19,9 +19,14 @@ struct identity {
 	uint32_t pid, pad;
 };
 
+struct inner {
+	uint32_t pid, tid;
+};
+
 void life_init(struct life *f)
 {
 	f->threads = hash_new(sizeof(uint32_t));
+	f->inner = hash_new(sizeof(struct inner));
 	f->procs = hash_new(sizeof(uint32_t));
 	f->gone = hash_new(sizeof(struct identity));
 	f->cgroups = cgroups_new();
@@ -46,6 +51,7 @@ void life_fini(struct life *f)
 	for (size_t i = 0; f->gone && (v = hash_next(f->gone, &i, NULL));)
 		proc_free(v);
 	hash_free(f->gone);
+	hash_free(f->inner);
 	hash_free(f->threads);
 	hash_free(f->procs);
 	cgroups_free(f->cgroups);
@@ -175,13 +181,58 @@ bool life_who(const struct live *l, uint32_t tid, struct who *out)
 	return true;
 }
 
+/* Of those that ended not long ago; their numbers go with them. */
+static bool ended_inner(const struct live *l, uint32_t pid, uint32_t inner_tid, struct who *out)
+{
+	for (size_t i = 0; i < ENDED_NAMES; i++) {
+		const struct ended *e = &l->life.ended[i];
+
+		if (e->pid != pid || e->inner_tid != inner_tid)
+			continue;
+		*out = (struct who){ e->start, e->pid, e->tid, e->comm };
+		return true;
+	}
+	return false;
+}
+
+bool life_inner(const struct live *l, uint32_t pid, uint32_t inner_tid, struct who *out)
+{
+	const struct kthread *t = hash_get(l->life.inner, &(struct inner){ pid, inner_tid });
+
+	if (!t)
+		t = hash_get(l->life.threads, &inner_tid);
+	if (!t || t->pid != pid || t->inner_tid != inner_tid)
+		return ended_inner(l, pid, inner_tid, out);
+	*out = (struct who){ t->start, t->pid, t->tid, t->comm };
+	return true;
+}
+
+bool life_is_inner(const struct live *l, uint32_t tid)
+{
+	const struct kthread *t = hash_get(l->life.threads, &tid);
+	const struct ended *e = &l->life.ended[tid % ENDED_NAMES];
+
+	if (t)
+		return t->inner_tid != tid;
+	return e->tid != tid || e->inner_tid != tid;
+}
+
+static void forget_inner(struct live *l, struct kthread *t)
+{
+	struct inner key = { t->pid, t->inner_tid };
+
+	if (hash_get(l->life.inner, &key) == t)
+		hash_del(l->life.inner, &key);
+}
+
 static void thread_gone(struct live *l, struct kthread *t)
 {
 	struct ended *e = &l->life.ended[t->tid % ENDED_NAMES];
 
 	if (t->dirty)
 		send_thread(l, t);
-	*e = (struct ended){ .start = t->start, .tid = t->tid, .pid = t->pid };
+	*e = (struct ended){ t->start, t->tid, t->pid, t->inner_tid, "" };
+	forget_inner(l, t);
 	memcpy(e->comm, t->comm, HL_COMM_LEN);
 	hash_del(l->life.threads, &t->tid);
 	if (t->proc->alive && !--t->proc->alive)
@@ -201,6 +252,9 @@ static struct kthread *thread_get(struct live *l, const struct hl_rec_life *r)
 	t->tid = r->h.tid;
 	t->pid = r->h.pid;
 	t->start = r->start;
+	t->inner_tid = r->inner_tid ? r->inner_tid : t->tid;
+	if (t->inner_tid != t->tid)
+		hash_put(l->life.inner, &(struct inner){ t->pid, t->inner_tid }, t);
 	t->proc = proc_get(l, r);
 	t->proc->alive++;
 	t->round = l->life.round;

@@ -12,8 +12,6 @@
 
 #define ASKED_MAX 256                  /* locks whose memory is read at one refresh */
 #define ASKED_NS  (20 * NSEC_PER_MSEC) /* for how long that may keep us */
-#define INNER_NS  (2 * NSEC_PER_SEC)   /* numbers of inner namespaces are used again after that */
-#define INNER_MAX 4096
 
 /* One lock whose memory was asked for at this refresh; owned by the table. */
 struct word {
@@ -29,7 +27,6 @@ struct word_key { /* no padding that is not zeroed */
 void locks_init(struct locks *k)
 {
 	k->words = hash_new(sizeof(struct word_key));
-	k->inner = hash_new(sizeof(uint64_t));
 }
 
 static void clear(struct hash **h, size_t key_size)
@@ -46,7 +43,6 @@ void locks_fini(struct locks *k)
 {
 	vec_free(&k->waiting);
 	clear(&k->words, 0);
-	hash_free(k->inner);
 }
 
 /* ---- cells ---------------------------------------------------------------------------- */
@@ -81,37 +77,14 @@ bool locks_owner_gone(struct live *l, const struct hl_cell *c)
 
 /* ---- who holds it ----------------------------------------------------------------------- */
 
-/* The host's number of a thread of a process in a pid namespace of its own; 0: there is none. */
-static uint32_t outer(struct live *l, uint32_t pid, uint32_t tid)
-{
-	uint64_t key = (uint64_t)pid << 32 | tid, now = clock_mono_ns();
-	uintptr_t found;
-	pid_t got;
-
-	if (now - l->locks.inner_at > INNER_NS || hash_count(l->locks.inner) >= INNER_MAX) {
-		hash_free(l->locks.inner);
-		l->locks.inner = hash_new(sizeof(key));
-		l->locks.inner_at = now;
-	}
-	found = (uintptr_t)hash_get(l->locks.inner, &key);
-	if (found)
-		return (uint32_t)(found - 1);
-	got = proc_thread_within((pid_t)pid, (pid_t)tid);
-	hash_put(l->locks.inner, &key, (void *)((uintptr_t)MAX(got, 0) + 1));
-	return (uint32_t)MAX(got, 0);
-}
-
 /* Is it a thread that can hold a lock of this process? */
 static bool find_holder(struct live *l, const struct hl_rec_slow *r, bool any, struct who *out)
 {
-	struct kproc *p = life_proc(l, r->h.pid, r->proc_start);
-	uint32_t tid = r->holder_tid;
-
-	if (p && p->flags & HL_PROC_INNER)
-		tid = p->gone ? 0 : outer(l, p->pid, tid);
-	if (!p || !tid || tid == r->h.tid || !life_who(l, tid, out))
-		return false;
-	return any || out->pid == r->h.pid;
+	if (!life_inner(l, r->h.pid, r->holder_tid, out))
+		/* of another process: in the host's own pid namespace numbers are what they seem */
+		if (!any || life_is_inner(l, r->h.tid) || !life_who(l, r->holder_tid, out))
+			return false;
+	return out->tid != r->h.tid;
 }
 
 static void set_holder(struct hl_rec_slow *r, const struct who *w, enum hl_holder how)

@@ -64,7 +64,7 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 	r->detail_dev = dev_of_kernel(raw->detail_dev);
 	r->kernel_stack = stack;
 	name_threads(l, r);
-	if (r->detail == HL_DETAIL_LOCK && r->op == HL_OP_WAIT)
+	if (r->op == HL_OP_WAIT && r->state == HL_STATE_LOCK)
 		locks_name(l, r);
 	r->path_len = 0;
 	if (r->detail == HL_DETAIL_FILE && room && raw->path_len <= HL_NOW_PATH)

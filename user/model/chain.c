@@ -183,6 +183,7 @@ static const struct slow *hop_now(struct model *m, struct snap_hop *h, uint64_t 
 		return NULL;
 	h->state = t->now_state;
 	h->for_ns = m->ts > t->now_since ? m->ts - t->now_since : 0;
+	h->least = t->lower_bound;
 	if (h->state == HL_STATE_CPU)
 		return NULL;
 	h->name = intern_copy(op_name(m, HL_OP_WAIT, t->now_abi, t->now_nr), a, stamp);

@@ -470,6 +470,7 @@ void hop_text(struct str *out, const struct snap_hop *h, bool ascii)
 	}
 	str_add(out, hl_state_names[h->state]);
 	str_addc(out, ' ');
+	str_add(out, h->least ? ">" : "");
 	str_add(out, fmt_ns(buf, h->for_ns));
 	if (!h->name)
 		return;

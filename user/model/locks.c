@@ -62,6 +62,8 @@ void lock_fill_slow(struct lock_fill *f, struct model *m, const struct slow *s, 
 		return;
 	if (s->row.in_progress) {
 		r->waiters++;
+		if (s->row.duration_ns > r->longest_ns)
+			r->longest_least = s->row.flags & HL_SLOW_LOWER_BOUND;
 		r->longest_ns = MAX(r->longest_ns, s->row.duration_ns);
 	}
 	if (r->holder || !s->row.holder)

@@ -147,13 +147,14 @@ struct slow_row {
 
 /* A lock, and how a process waits for it. */
 struct lock_row {
-	struct op_row sum; /* of its waits */
-	uint64_t addr;     /* 0: the row "(other)" */
-	const char *text;  /* the same for people */
-	uint64_t waiters;  /* that have been blocked there for long, now */
-	uint64_t longest_ns;
-	bool now;       /* it is held right now; else: when it was slow last */
-	uint8_t holder; /* enum hl_holder; UNKNOWN: nobody is known */
+	struct op_row sum;   /* of its waits */
+	uint64_t addr;       /* 0: the row "(other)" */
+	const char *text;    /* the same for people */
+	uint64_t waiters;    /* that have been blocked there for long, now */
+	uint64_t longest_ns; /* for how long the longest of them has been … */
+	bool longest_least;  /* … at least */
+	bool now;            /* it is held right now; else: when it was slow last */
+	uint8_t holder;      /* enum hl_holder; UNKNOWN: nobody is known */
 	uint32_t holder_pid, holder_tid;
 	const char *holder_comm;
 	const struct snap_chain *chain; /* from the holder on */

@@ -46,6 +46,7 @@ struct snap_hop {
 	uint8_t holder;                 /* enum hl_holder: how it is known that it is that one */
 	uint8_t state;                  /* what it does, or did meanwhile; HOP_NO_STATE: not known */
 	uint64_t for_ns;                /* for how long it has; of a wait that is over: how much of that */
+	bool least;                     /* at least: it has since before the capture */
 	const char *comm, *name, *text; /* its call, and what that is on; NULL: none, or not known */
 	const struct snap_stack *stack;
 };

@@ -41,6 +41,16 @@ static void get_waiters(const struct field *f, const void *row, struct val *out)
 	val_set_u64(out, ((const struct lock_row *)row)->waiters);
 }
 
+static void get_longest(const struct field *f, const void *row, struct val *out)
+{
+	const struct lock_row *r = row;
+
+	*out = (struct val){};
+	if (r->waiters)
+		val_set_u64(out, r->longest_ns);
+	out->least = r->longest_least;
+}
+
 static void get_now(const struct field *f, const void *row, struct val *out)
 {
 	const struct lock_row *r = row;
@@ -67,8 +77,8 @@ static const struct field lock_fields[] = {
 	{ "addr", "ADDRESS", "the same as a number", field_u64_opt, AT(addr), .flags = FIELD_KEY, .width = 16 },
 	{ "waiters", "NOW", "threads that have been blocked there for longer than --blocked, right now", get_waiters,
 	  .unit = UNIT_COUNT, .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 4, .type = VAL_U64 },
-	{ "longest_ns", "FOR", "for how long the longest of them has been", field_u64_opt, AT(longest_ns),
-	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 6 },
+	{ "longest_ns", "FOR", "for how long the longest of them has been", get_longest,
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 6, .type = VAL_U64 },
 	{ "interval.count", "WAITS", "waits that ended in the interval", field_u64, OP_AT(ivl_count),
 	  .unit = UNIT_COUNT, .flags = FIELD_NARROW | FIELD_IVL, .width = 5 },
 	{ "count", "WAITS", "waits that ended since start", field_u64, OP_AT(count), .unit = UNIT_COUNT,

@@ -114,10 +114,7 @@ static const struct field lock_op_fields[] = {
 	END,
 };
 static const struct field life_fields[] = {
-	BELOW(life, what, NR_HL_LIFE),
-	COMM(life, comm),
-	PAD(life, pad),
-	END,
+	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
 };
 
 /* Tails: each returns the bytes that mean something, or -EINVAL. */

@@ -49,6 +49,7 @@ struct view {
 	const char *label;          /* fields that name a row in the breadcrumb */
 	const struct page *page;    /* what Enter opens; NULL: page_row */
 	const struct page *grouped; /* … on a group; NULL: page_row */
+	const char *brief;          /* its title where there is little room; NULL: the same */
 };
 
 #define NR_VIEWS 9

@@ -45,27 +45,37 @@ static bool status_text(const struct app *a, struct str *s)
 	return special;
 }
 
+static const char *tab_title(size_t i, bool brief)
+{
+	return brief && views[i].brief ? views[i].brief : views[i].title;
+}
+
 /* All tabs, with so many columns beside each title. */
-static int tabs_width(int beside)
+static int tabs_width(int beside, bool brief)
 {
 	int w = 0;
 
 	for (size_t i = 0; i < nr_views(); i++)
-		w += text_width(views[i].title) + beside;
+		w += text_width(tab_title(i, brief)) + beside;
 	return w;
+}
+
+static bool tabs_are_brief(const struct app *a)
+{
+	return tabs_width(3, false) > a->w;
 }
 
 /* A key and blanks; the last of these only where all tabs have room for it. */
 static int tab_beside(const struct app *a)
 {
-	return tabs_width(4) <= a->w ? 4 : 3;
+	return tabs_width(4, tabs_are_brief(a)) <= a->w ? 4 : 3;
 }
 
 /* Do only keys stand for the tabs that are not shown? They give way to what is special. */
 static bool tabs_are_short(const struct app *a)
 {
 	struct str s = {};
-	int w = 1 + tabs_width(tab_beside(a));
+	int w = 1 + tabs_width(tab_beside(a), tabs_are_brief(a));
 	bool is_short = status_text(a, &s);
 
 	is_short = a->w < 60 || (is_short && w + text_width(str_get(&s)) >= a->w);
@@ -75,7 +85,9 @@ static bool tabs_are_short(const struct app *a)
 
 static int tab_width(const struct app *a, size_t i, bool is_short)
 {
-	return a->w < 60 || (is_short && i != a->view) ? 3 : text_width(views[i].title) + tab_beside(a);
+	if (a->w < 60 || (is_short && i != a->view))
+		return 3;
+	return text_width(tab_title(i, tabs_are_brief(a))) + tab_beside(a);
 }
 
 int tab_at(const struct app *a, int x)
@@ -107,7 +119,7 @@ static void tabs_draw(const struct app *a, struct canvas *c, int y)
 		pen_printf(&p, on ? ATTR_TAB_ON : ATTR_TAB_KEY, " %c", v->key);
 		pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, " ");
 		if (p.end - x > 3)
-			pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, v->title);
+			pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, tab_title(i, tabs_are_brief(a)));
 		pen_put(&p, on ? ATTR_TAB_ON : ATTR_TAB, " ");
 		x = p.end;
 	}

@@ -63,21 +63,21 @@ static const struct page page_file = {
 };
 
 const struct view views[] = {
-	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group },
-	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group },
-	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations },
-	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL },
-	{ "Disks", "disks", '5', "name", &page_disk, NULL },
-	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL },
-	{ "Files", "files", '7', "path", &page_file, NULL },
-	{ "Stacks", "waits_by_stack", '8', "comm name", &page_stack, NULL },
-	{ "Locks", "locks", '9', "comm lock", &page_lock, NULL },
+	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group, "Procs" },
+	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group, NULL },
+	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations, "Ops" },
+	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL, NULL },
+	{ "Disks", "disks", '5', "name", &page_disk, NULL, NULL },
+	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL, NULL },
+	{ "Files", "files", '7', "path", &page_file, NULL, NULL },
+	{ "Stacks", "waits_by_stack", '8', "comm name", &page_stack, NULL, NULL },
+	{ "Locks", "locks", '9', "comm lock", &page_lock, NULL, NULL },
 	{}
 };
 
 /* Tables that are parts of pages only. */
 static const struct view parts[] = {
-	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations },
+	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations, NULL },
 	{}
 };
 /* clang-format on */
