@@ -367,6 +367,21 @@ def null_blk(f, out):
     f.same(doc.acct("block")["lost"], 0, "lost")
 
 
+@case("lock-chain", "a chain of three has at its root the disk that the first one waited for",
+      f"{RECORD} 'held chain-disk 6 0 /dev/nullb2 >held.json'")
+def lock_chain(f, out):
+    doc = document(out, "lock-chain")
+    truth = json.loads(out.read("lock-chain", "held.json"))
+    rows = [s for s in doc["slow"] if (s["kind"], s["comm"], s["state"]) == ("wait", "the-last", "lock")]
+    f.same(len(rows), 6, "slow waits of the last one")
+    for r in rows:
+        f.same([h["tid"] for h in r["chain"]], [truth["waiter"], truth["holder"]], "hops")
+        f.same([(h["state"], h["name"]) for h in r["chain"]], [("lock", "futex"), ("disk", "fsync")], "states")
+        f.same(r["chain"][1].get("on"), "/dev/nullb2", "what the root was on")
+        f.same([h["by"] for h in r["chain"]], ["owner", "owner"], "how they are known")
+    f.same(doc.acct("waits")["lost"], 0, "lost")
+
+
 @case("one-tag", "the wait for a free request is in the queue",
       f"""{RECORD} '{read("nullb4", 20)} & {read("nullb4", 20)}; wait'""")
 def one_tag(f, out):

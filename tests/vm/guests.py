@@ -55,7 +55,7 @@ disk 6 irqmode=0 mbps=1
 blockdev --rereadpt /dev/nullb3
 mount -t cgroup2 none /sys/fs/cgroup
 echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
-DISK_CASES = ["dm-delay", "null-blk", "io-max"]
+DISK_CASES = ["dm-delay", "null-blk", "io-max", "lock-chain"]
 MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues", "flusher"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 LONG = {"case_limit": 900, "limit": 1200}
