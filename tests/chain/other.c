@@ -87,6 +87,7 @@ static NOINLINE long in_coroutine(struct chain *c, long x)
 	long r;
 
 	ENTER(c);
+	c->least = c->n; /* all of it; whether it ends here nobody can tell from the stack */
 	r = RAW_SLEEP(c);
 	r += x;
 	return LEAVE(c, r);
