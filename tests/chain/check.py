@@ -137,17 +137,45 @@ def compare(name, calls, stacks, debug):
     return wrong, compared, settled, data
 
 
+def refuses(calls):
+    """What the comparison does not notice: each kind of mistake is made in each stack that allows it."""
+    missed, made = [], 0
+    for c in (c for c in calls if not c.cut):
+        rows, signals, _ = truth.expected(c)
+        frames = [dict(zip(("function", "inlined", "line", "file"), r), module="chain") for r in rows]
+        for i in sorted(signals, reverse=True):
+            frames.insert(i, {"function": None, "module": "libc.so.6"})
+        right = lambda f, cut=False: not truth.differences(c, f, truth.is_library, cut)
+        if not right(frames):
+            missed.append(f"{c}: the truth itself is refused")
+        changed = [("is cut", frames, True), ("has one more", frames + [{"function": "x", "module": "chain"}], False)]
+        for i, f in enumerate(frames):
+            put = lambda **k: frames[:i] + [{**f, **k}] + frames[i + 1:]
+            changed.append(("lacks one", frames[:i] + frames[i + 1:], False))
+            if f["module"] != "chain":
+                continue
+            changed += [("another name", put(function=f["function"] + "x"), False), ("no name", put(function=None), False),
+                        ("inlined", put(inlined=not f["inlined"]), False)]
+            if f["line"] is not None:
+                changed += [("another line", put(line=f["line"] + 1), False), ("another file", put(file="x.c"), False)]
+        made += len(changed)
+        missed += [f"{c}: {what}, and it was not noticed" for what, f, cut in changed if right(f, cut)]
+    return missed, made
+
+
 def variant(name):
     where = os.path.join(CHAIN, name)
     debug = os.path.join(where, "debug")
     debug = debug if os.path.isdir(debug) else ""
     calls, stacks = under_gdb(where, debug, name == "fp")
     wrong, compared, settled, data = compare(name, calls, stacks, debug)
+    missed, made = refuses(calls)
+    wrong += missed
     listed = subprocess.run([os.path.join(where, "chain"), "--list"], capture_output=True, text=True, check=True).stdout
     missing = {int(line.split()[0]) for line in listed.splitlines()} - {c.site for c in calls}
     if missing or not listed:
         wrong.append(f"sites that printed nothing: {sorted(missing)}")
-    print(f"# {name}: {len(calls)} calls of {len({c.site for c in calls})} sites, {compared} frames")
+    print(f"# {name}: {len(calls)} calls of {len({c.site for c in calls})} sites, {compared} frames; {made} mistakes made on purpose")
     print(f"#   a line of gdb's that addr2line corrects: {' '.join(settled) or 'none'}")
     print(f"#   gdb goes on into data after the last frame: {' '.join(sorted(data)) or 'none'}")
     for w in wrong:
