@@ -2,7 +2,9 @@
 # tests/chain/build.sh VARIANT DIRECTORY: builds the program of known call chains, and its libraries, in one way.
 # tests/chain/build.sh --list: the ways.
 #
-#   pie nopie static   what the linker makes of it; static: with the C library, which has no debug information
+#   pie nopie static   what the linker makes of it; static: with the C library, which has no debug information.
+#                      The latter two have no gaps between functions: where one ends with a call, that returns to
+#                      the next one's address
 #   cet                landing pads at every function (-fcf-protection)
 #   dwarf4             an older version of debug information, its sections compressed
 #   debuglink          stripped; the rest is in *.debug beside it, by name
@@ -27,8 +29,8 @@ frames=-fomit-frame-pointer
 code=-fPIE
 link=-pie
 case $variant in
-nopie) code=-fno-pie link=-no-pie ;;
-static) code="-fno-pie -DCHAIN_STATIC" link=-static ;;
+nopie) code=-fno-pie link=-no-pie frames="$frames -falign-functions=1" ;;
+static) code="-fno-pie -DCHAIN_STATIC" link=-static frames="$frames -falign-functions=1" ;;
 cet) [ "$(uname -m)" != x86_64 ] || frames="$frames -fcf-protection=full" ;;
 dwarf4) frames="$frames -gdwarf-4 -gz" ;;
 fp)

@@ -148,6 +148,11 @@ long site_trap_in(struct chain *c)
 
 void trap_first_instruction(void);
 __asm__(".text\n"
+	".type trap_not_this_one, %function\n"
+	"trap_not_this_one:\n" /* where the byte before it is */
+	".cfi_startproc\n" RETURN "\n"
+	".cfi_endproc\n"
+	".size trap_not_this_one, .-trap_not_this_one\n"
 	".globl trap_first_instruction\n"
 	".type trap_first_instruction, %function\n"
 	"trap_first_instruction:\n"
