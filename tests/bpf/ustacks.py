@@ -136,15 +136,16 @@ whole("fp", ("frame_pointers", "mixed"))
 
 @test("user stacks: of a program that is gone when its call is over")
 def gone():
-    # the next to last thing that each of them does
+    p, all_calls, wrong = program("pie"), [], []
+    listed = subprocess.run([p, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
     for site in ("path", "constprop", "cxx_inlined", "callback_deep", "thread_raw", "nested_signals"):
-        p = program("pie")
-        number = next(line.split()[0] for line in subprocess.run([p, "--list"], capture_output=True, text=True).stdout.splitlines()
-                      if line.split()[1] == site)
+        number = next(line.split()[0] for line in listed if line.split()[1] == site)
         r = live.record([p, number], ("--slow", "10ms"), calls="on")
         calls = truth.parse("\n".join(line for line in r.out.splitlines() if line.startswith('{"site"')))
         check(calls, f"{site}: the program printed nothing: {r.out[-200:]!r}")
-        tell(site, judge(r.doc, slow_calls(calls), "pie", ("dwarf",)), calls)
+        wrong += judge(r.doc, slow_calls(calls), "pie", ("dwarf",))
+        all_calls += calls
+    tell("gone", wrong, all_calls)
 
 
 @test("user stacks: stripped, its debug information nowhere: as deep as it was, and no wrong name")
