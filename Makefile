@@ -116,7 +116,14 @@ $(O)/held: tests/held/held.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -O2 -g -Wall -Wextra -Wno-unused-parameter -std=gnu11 -static -pthread $< -o $@
 
+# The programs of known call chains: the same sources, built in each of the ways that unwinders meet.
+CHAIN_DEP := $(wildcard tests/chain/*.[ch] tests/chain/*.cc) tests/chain/gen.py tests/chain/build.sh
+CHAIN     := $(patsubst %,$(O)/chain/%/chain,$(shell tests/chain/build.sh --list))
+$(CHAIN): $(O)/chain/%/chain: $(CHAIN_DEP)
+	$(call say,CHAIN,$@)tests/chain/build.sh $* $(@D)
+
 work: $(O)/work $(O)/held
+chain: $(CHAIN)
 unit: $(O)/unit
 
 deps:
@@ -149,7 +156,7 @@ check:
 	$(Q)tools/check-layers.sh && tools/check-size.sh
 
 format:
-	$(Q)clang-format -i bpf/*.[ch] user/*.c user/*/*.[ch] tests/*.[ch] tests/*/*.[ch]
+	$(Q)clang-format -i bpf/*.[ch] user/*.c user/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*.cc
 
 install: all
 	install -D -m 755 $(O)/hostlat $(DESTDIR)$(PREFIX)/bin/hostlat
@@ -159,4 +166,4 @@ clean:
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 
-.PHONY: all run test test-kernels bench fuzz check format install clean deps deps-test deps-bench work unit
+.PHONY: all run test test-kernels bench fuzz check format install clean deps deps-test deps-bench work unit chain

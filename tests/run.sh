@@ -53,7 +53,7 @@ compiles() { # name, make arguments: without a single warning
 }
 
 build() {
-	compiles "build with gcc" all work
+	compiles "build with gcc" all work chain
 	compiles "build with clang" CC=clang O=build-clang all
 	compiles "build with sanitizers" SAN=1 all unit
 	compiles "static build" STATIC=1 all
@@ -95,7 +95,7 @@ for s in $wanted; do
 	house) suite layers 60 tools/check-layers.sh; suite sizes 60 tools/check-size.sh ;;
 	unit) suite unit 300 bash -c 'UBSAN_OPTIONS=print_stacktrace=1 build-san/unit' ;;
 	cli) scripts cli ;;
-	live) scripts bpf ;;
+	live) suite chain 300 tests/chain/check.py; scripts bpf ;;
 	vm) suite vm 600 tests/vm/run.py ;;
 	*) echo "no such suite: $s"; exit 2 ;;
 	esac
