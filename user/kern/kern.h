@@ -87,6 +87,8 @@ void shared_unmap(struct shared *s);
 /* ---- ring.c -------------------------------------------------------------------- */
 
 int ring_open(struct live *l);
+int ring_drain(struct live *l); /* how many records came, or -errno */
+int ring_life(struct live *l);  /* the same of lifecycle records alone */
 void ring_close(struct live *l);
 
 /* ---- life.c -------------------------------------------------------------------- */
@@ -338,7 +340,8 @@ struct live {
 	struct part parts[NR_PARTS];
 	struct hash *disks; /* number -> struct disk of disks.c */
 	struct recbuf buf;
-	struct ring_buffer *ring;
+	struct ring_buffer *ring, *life_ring; /* all of them; lifecycle alone */
+	uint64_t life_at;                     /* when that was drained last, CLOCK_BOOTTIME */
 	struct bpf_link *links[8];
 	size_t nr_links;
 	struct system_info sys;

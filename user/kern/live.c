@@ -384,7 +384,7 @@ int live_fd(const struct live *l)
 
 int live_drain(struct live *l)
 {
-	int n = ring_buffer__consume(l->ring);
+	int n = ring_drain(l);
 
 	if (!l->stopped)
 		tier_tick(l);
