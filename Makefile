@@ -30,7 +30,7 @@ HLFLAGS := -std=gnu11 $(WARN) -Iuser -I. -I$(O) -D_GNU_SOURCE -DHL_VERSION='"$(V
            -fstack-protector-strong -MMD -MP
 BPFFLAGS := -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3 -target bpf \
             -D__TARGET_ARCH_$(ARCH) -D__BPF__ -Ivmlinux/$(ARCH) -I. -MMD -MP
-LIBS    := -lbpf -lelf -lz -lncursesw -ltinfo -lcjson -lm
+LIBS    := -lbpf -ldw -lelf -lz -llzma -lseccomp -liberty -lncursesw -ltinfo -lcjson -lm
 LDFLAGS ?=
 
 ifneq ($(SAN),)
@@ -68,7 +68,7 @@ $(O)/how: FORCE
 FORCE:
 
 $(O)/hostlat: $(O)/user/main.o $(LIB_OBJ)
-	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(if $(STATIC),$(filter-out -lcjson,$(LIBS)) -lzstd -lpthread,$(LIBS))
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(if $(STATIC),$(filter-out -lcjson,$(LIBS)) -lbz2 -lzstd -lpthread -ldl,$(LIBS))
 
 $(O)/%.o: %.c $(O)/how
 	@mkdir -p $(@D)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sym/helper.h"
 #include "tests/test.h"
 
 static int failures;
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
 {
 	int passed = 0, failed = 0;
 
+	sym_helper(argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		if (argc > 1 && !strstr(tests[i].name, argv[1]))

@@ -8,6 +8,7 @@
 
 #include "cmd/child.h"
 #include "cmd/cmd.h"
+#include "sym/helper.h"
 
 /* With a standard descriptor closed, the next file opened would take its number, and a
  * message would be written into it. */
@@ -25,6 +26,7 @@ static int open_descriptors(void)
 
 int main(int argc, char **argv)
 {
+	sym_helper(argc, argv);
 	if (open_descriptors())
 		return 1;
 	child_remember();

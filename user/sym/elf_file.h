@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * One mapped file inside the child in the sandbox, and all that is known of it: its segments,
+ * symbols, debug information, unwind tables. Each is made when first needed. What a file says is
+ * hostile. Addresses are those that the file gives itself, before it is loaded anywhere.
+ */
+#ifndef SYM_ELF_FILE_H
+#define SYM_ELF_FILE_H
+
+#include <elfutils/libdw.h>
+#include <gelf.h>
+
+#include "base/base.h"
+#include "base/hash.h"
+
+struct symtab;
+struct debug_info;
+struct perf_map;
+
+struct load {
+	uint64_t vaddr, offset, size;
+	bool exec;
+};
+
+struct elf_file {
+	uint64_t key;
+	char *name;
+	bool usable;  /* false: neither names nor unwind tables; why says why */
+	char why[80]; /* "": nothing is missing */
+	char *map;    /* all of it, or NULL */
+	size_t size;
+	Elf *elf;
+	int class;
+	bool native; /* of this machine, 64-bit */
+	struct load loads[16];
+	size_t n_loads;
+
+	struct elf_file *debug; /* the separate one; owned */
+	struct elf_file *alt;   /* what dwz shares; owned */
+	bool sought_debug;
+	struct symtab *symtab;
+	struct debug_info *info;
+	Dwarf *dwarf;
+	bool tried_symtab, tried_info, tried_dwarf, tried_eh;
+	Dwarf_CFI *eh;
+	struct hash *frames; /* address -> Dwarf_Frame */
+	struct hash *names;  /* address -> struct named */
+};
+
+/* By fd (mapped, the caller closes it), or -1 and bytes of an ELF file (copied). Never NULL. */
+struct elf_file *elf_file_new(uint64_t key, const char *name, int fd, const void *bytes, size_t size);
+/* One that must not be touched. */
+struct elf_file *elf_file_bad(uint64_t key, const char *name, const char *why);
+
+/* The address inside the file of what stands at an offset of it; false: it is not loaded. */
+bool elf_file_vaddr(const struct elf_file *f, uint64_t offset, uint64_t *vaddr);
+bool elf_file_is_code(const struct elf_file *f, uint64_t vaddr);
+/* The section of that name, or the first of that type when name is NULL. */
+Elf_Scn *elf_file_section(Elf *elf, const char *name, uint32_t type, GElf_Shdr *shdr);
+/* The build id in hex; false: none. */
+bool elf_file_build_id(const struct elf_file *f, char *hex, size_t size);
+bool elf_file_crc_is(const struct elf_file *f, uint32_t crc);
+bool elf_file_has_debug(const struct elf_file *f);
+/* The debug information of the file or its separate one; NULL: none. */
+Dwarf *elf_file_dwarf(struct elf_file *f);
+
+#endif

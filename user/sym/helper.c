@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Tells helpers from hostlat. Called by main before anything else. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sym/child.h"
+#include "sym/helper.h"
+#include "sym/opener.h"
+
+void sym_helper(int argc, char **argv)
+{
+	if (argc != 3)
+		return;
+	if (!strcmp(argv[1], SYM_OPENER))
+		opener_main(argv[2]);
+	if (!strcmp(argv[1], SYM_SANDBOX))
+		child_main(strtoull(argv[2], NULL, 10));
+}

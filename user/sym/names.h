@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* An address of a file to frames with names, each looked up once. In the sandbox. */
+#ifndef SYM_NAMES_H
+#define SYM_NAMES_H
+
+#include "sym/dwarf_info.h"
+#include "sym/ustack.h"
+
+struct named {
+	size_t n;
+	struct ustack_frame v[]; /* innermost first; pc: where the function begins; module is not set */
+};
+
+/* Never NULL, kept with the file; n may be 0. Strings live as long as the file. */
+const struct named *names_find(struct elf_file *f, uint64_t vaddr);
+
+#endif

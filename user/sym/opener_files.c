@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Processes, their address spaces, the files in them. Processes with the same mappings (forks)
+ * share an image; files are known by device, inode, times and size, never by path, and are opened
+ * through the mapping itself, so that one which was deleted or replaced is still the right one.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "host/proc.h"
+#include "sym/open_in.h"
+#include "sym/opener.h"
+
+#define MAX_FILES  1000 /* each holds a descriptor */
+#define MAX_IMAGES 1000
+#define MAX_PROCS  8192
+#define FRESH_NS   NSEC_PER_SEC         /* mappings are not read more often without a reason */
+#define FORCED_NS  (50 * NSEC_PER_MSEC) /* nor with one: what is in no mapping may never be in any */
+#define CHECKED_NS (10 * NSEC_PER_SEC)  /* files of known mappings are not looked at more often */
+#define BAD_NS     (10 * NSEC_PER_SEC)  /* a file that killed once */
+#define KEY_VDSO   1
+
+uint64_t opener_key(const struct stat *st)
+{
+	const uint64_t id[] = { st->st_dev,
+				st->st_ino,
+				(uint64_t)st->st_size,
+				(uint64_t)st->st_mtim.tv_sec,
+				(uint64_t)st->st_mtim.tv_nsec,
+				(uint64_t)st->st_ctim.tv_sec,
+				(uint64_t)st->st_ctim.tv_nsec };
+
+	return hash_bytes(id, sizeof(id)) | 2; /* neither none nor the vDSO */
+}
+
+/* ---- files that killed ------------------------------------------------------------------ */
+
+bool opener_is_bad(struct opener *o, uint64_t key, uint64_t now)
+{
+	const struct bad_file *b = hash_get(o->bad, &key);
+
+	return b && (b->deaths > 1 || now < b->until_ns);
+}
+
+void opener_add_bad(struct opener *o, uint64_t key)
+{
+	struct bad_file *b = hash_get(o->bad, &key);
+
+	if (!b) {
+		b = xcalloc(1, sizeof(*b));
+		b->key = key;
+		hash_put(o->bad, &key, b);
+	}
+	b->deaths++;
+	b->until_ns = clock_mono_ns() + BAD_NS;
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static struct ofile *add_file(struct opener *o, uint64_t key, const char *path)
+{
+	struct ofile *f = xcalloc(1, sizeof(*f));
+
+	f->key = key;
+	f->path = xstrndup(path, WIRE_NAME - 1);
+	f->fd = -1;
+	hash_put(o->files, &f->key, f);
+	return f;
+}
+
+static uint64_t refused(struct opener *o, const struct mapping *m, int err)
+{
+	const uint64_t id[] = { m->major, m->minor, m->inode, (uint64_t)err };
+	uint64_t key = hash_bytes(id, sizeof(id)) | 2;
+	struct ofile *f = hash_get(o->files, &key);
+
+	if (!f)
+		f = add_file(o, key, m->path);
+	snprintf(f->why, sizeof(f->why), "%s", err == -ENXIO ? "not a regular file" : strerror(-err));
+	return key;
+}
+
+/* Where the link of the mapping cannot be followed: by path, when that is the same file. */
+static int open_by_path(pid_t pid, const struct mapping *m, struct stat *st)
+{
+	int root = open_root(pid), fd;
+
+	if (root < 0)
+		return root;
+	fd = open_in(root, m->path, false, st);
+	close(root);
+	if (fd >= 0 && (st->st_ino != m->inode || st->st_dev != makedev(m->major, m->minor))) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+static uint64_t file_of(struct opener *o, pid_t pid, const struct mapping *m)
+{
+	struct stat st;
+	struct ofile *f;
+	char path[80];
+	uint64_t key;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)pid, m->start, m->end);
+	if (!stat(path, &st) && S_ISREG(st.st_mode)) {
+		key = opener_key(&st);
+		if (hash_get(o->files, &key))
+			return key;
+	}
+	fd = open_regular(path, &st);
+	if (fd < 0 && fd != -ENXIO)
+		fd = open_by_path(pid, m, &st);
+	if (fd < 0)
+		return refused(o, m, fd);
+	key = opener_key(&st);
+	f = hash_get(o->files, &key);
+	if (f) {
+		close(fd);
+		return key;
+	}
+	f = add_file(o, key, m->path);
+	f->fd = fd;
+	f->size = (uint64_t)st.st_size;
+	return key;
+}
+
+/* It is the same for every process, also for us. */
+static uint64_t vdso(struct opener *o)
+{
+	uint64_t key = KEY_VDSO;
+	struct ofile *f = hash_get(o->files, &key);
+
+	if (!f) {
+		f = add_file(o, key, "[vdso]");
+		f->type = FILE_BYTES;
+	}
+	return key;
+}
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+static void fill_image(struct opener *o, struct oimage *i, pid_t pid)
+{
+	struct wire_vma *v = xcalloc(o->space.n + 1, sizeof(*v));
+	size_t n = 0;
+
+	i->jit_start = i->jit_end = 0;
+	for (size_t k = 0; k < o->space.n; k++) {
+		const struct mapping *m = &o->space.v[k];
+
+		v[n] = (struct wire_vma){ m->start, m->end, m->offset, 0 };
+		if (m->type == MAPPING_FILE)
+			v[n].key = file_of(o, pid, m);
+		else if (m->type == MAPPING_VDSO)
+			v[n].key = vdso(o);
+		if (m->type == MAPPING_JITDUMP) {
+			i->jit_start = m->start;
+			i->jit_end = m->end;
+		} else if (m->type != MAPPING_OTHER) {
+			n++;
+		}
+	}
+	if (!i->v || i->n != n || memcmp(i->v, v, n * sizeof(*v)))
+		i->slot = -1; /* what the child has is another one */
+	free(i->v);
+	i->v = v;
+	i->n = n;
+}
+
+static struct oimage *image_of(struct opener *o, pid_t pid, uint64_t now)
+{
+	struct oimage *i = hash_get(o->images, &o->space.hash);
+
+	if (!i) {
+		i = xcalloc(1, sizeof(*i));
+		i->hash = o->space.hash;
+		i->slot = -1;
+		hash_put(o->images, &i->hash, i);
+	} else if (now - i->checked_ns < CHECKED_NS) {
+		return i;
+	}
+	i->checked_ns = now;
+	if (i->slot >= 0)
+		o->slots[i->slot] = NULL;
+	i->slot = -1;
+	fill_image(o, i, pid);
+	return i;
+}
+
+void opener_begin(struct opener *o)
+{
+	memset(o->slots, 0, sizeof(o->slots));
+	o->procs = hash_new(2 * sizeof(uint64_t));
+	o->images = hash_new(sizeof(uint64_t));
+	o->files = hash_new(sizeof(uint64_t));
+}
+
+void opener_forget(struct opener *o)
+{
+	struct oproc *p;
+	struct oimage *i;
+	struct ofile *f;
+
+	for (size_t at = 0; (p = hash_next(o->procs, &at, NULL));)
+		free(p);
+	for (size_t at = 0; (i = hash_next(o->images, &at, NULL));) {
+		free(i->v);
+		free(i);
+	}
+	for (size_t at = 0; (f = hash_next(o->files, &at, NULL));) {
+		if (f->fd >= 0)
+			close(f->fd);
+		free(f->path);
+		free(f);
+	}
+	hash_free(o->procs);
+	hash_free(o->images);
+	hash_free(o->files);
+	opener_begin(o);
+}
+
+/* ---- processes ---------------------------------------------------------------------------------- */
+
+static bool is_there(const struct wire_ask *ask)
+{
+	struct proc_info info;
+
+	return !proc_read((pid_t)ask->pid, &info) &&
+	       (!ask->start_ns || proc_same_start(ask->start_ns, info.start));
+}
+
+static bool covers(const struct oimage *i, uint64_t pc)
+{
+	for (size_t k = 0; k < i->n; k++)
+		if (pc >= i->v[k].start && pc < i->v[k].end)
+			return true;
+	return false;
+}
+
+struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t pc, bool force)
+{
+	const uint64_t key[2] = { ask->pid, ask->start_ns };
+	struct oproc *p = hash_get(o->procs, key);
+	uint64_t now = clock_mono_ns(), program = space_program((pid_t)ask->pid);
+
+	if (!p) {
+		p = xcalloc(1, sizeof(*p));
+		memcpy(p->key, key, sizeof(key));
+		hash_put(o->procs, p->key, p);
+	}
+	if (p->image && (!program || program == p->program) &&
+	    now - p->read_ns < (force || (pc && !covers(p->image, pc)) ? FORCED_NS : FRESH_NS))
+		return p;
+	/* who ended is what it was; the number may be another's by now, before or after the reading */
+	if (!program || !is_there(ask) || space_read(&o->space, (pid_t)ask->pid, WIRE_VMAS) || !o->space.n)
+		return p;
+	if (hash_count(o->files) > MAX_FILES || hash_count(o->images) > MAX_IMAGES ||
+	    hash_count(o->procs) > MAX_PROCS)
+		return NULL;
+	p->image = image_of(o, (pid_t)ask->pid, now);
+	if (!is_there(ask))
+		p->image = NULL;
+	p->program = program;
+	p->read_ns = now;
+	return p;
+}

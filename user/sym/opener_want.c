@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What the child asks for by name: separate debug information, and what a process wrote about
+ * code that it made. The child is hostile: a name is a build id or one path element, and what is
+ * found under it is a regular file below a root, which tells the child nothing that it may not
+ * know. Files of a process are looked for in its own root first.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "host/file.h"
+#include "sym/open_in.h"
+#include "sym/opener.h"
+
+#define DEBUG_ROOT "/usr/lib/debug"
+
+static int send_missing(struct opener *o)
+{
+	struct wire_file none = { .kind = WIRE_FILE, .state = FILE_MISSING };
+
+	return opener_send_file(o, &none, "", NULL, 0, -1);
+}
+
+static int send_found(struct opener *o, int fd, const struct stat *st, enum file_type type)
+{
+	struct wire_file found = { .kind = WIRE_FILE,
+				   .state = FILE_GOOD,
+				   .type = type,
+				   .key = opener_key(st),
+				   .size = (uint64_t)st->st_size };
+	int err = opener_send_file(o, &found, "", NULL, 0, fd);
+
+	close(fd);
+	return err;
+}
+
+/* ---- debug information -------------------------------------------------------------------- */
+
+static bool is_build_id(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n >= 4 && n <= 128 && n % 2 == 0 && strspn(s, "0123456789abcdef") == n;
+}
+
+/* One path element; with `folders` several, none of them hidden. */
+static bool is_name(const char *s, bool folders)
+{
+	if (!*s || *s == '.' || *s == '/' || strstr(s, "/.") || (!folders && strchr(s, '/')))
+		return false;
+	for (; *s; s++)
+		if (!isgraph((unsigned char)*s))
+			return false;
+	return true;
+}
+
+#define MAX_PLACES 3
+struct places {
+	char v[MAX_PLACES][PATH_MAX];
+	size_t n;
+};
+
+static void __printf(2, 3) add_place(struct places *p, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(p->v[p->n], PATH_MAX, fmt, ap);
+	va_end(ap);
+	p->n += n > 0 && n < PATH_MAX;
+}
+
+static void find_places(struct opener *o, const struct wire_want *w, struct places *p)
+{
+	const struct ofile *f = hash_get(o->files, &w->key);
+	const char *slash = f ? strrchr(f->path, '/') : NULL;
+	int folder = slash ? (int)(slash - f->path) : 0;
+
+	if (w->type == WANT_BUILD_ID && is_build_id(w->name)) {
+		add_place(p, DEBUG_ROOT "/.build-id/%.2s/%s.debug", w->name, w->name + 2);
+	} else if (w->type == WANT_LINK && is_name(w->name, false) && slash) {
+		add_place(p, "%.*s/%s", folder, f->path, w->name);
+		add_place(p, "%.*s/.debug/%s", folder, f->path, w->name);
+		add_place(p, DEBUG_ROOT "%.*s/%s", folder, f->path, w->name);
+	} else if (w->type == WANT_ALT && is_name(w->name, true)) {
+		add_place(p, DEBUG_ROOT "/.dwz/%s", w->name);
+	}
+}
+
+/* The name in a link is often that of the file itself, which is not what is sought. */
+static int open_place(struct opener *o, int root, const char *path, uint64_t self, struct stat *st)
+{
+	int fd = open_in(root, path, true, st);
+
+	if (fd >= 0 && (opener_key(st) == self || opener_is_bad(o, opener_key(st), 0))) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
+{
+	const pid_t roots[] = { pid, 0 };
+	struct places *p = xcalloc(1, sizeof(*p));
+	struct stat st;
+	int fd = -1;
+
+	find_places(o, w, p);
+	for (size_t r = 0; r < ARRAY_SIZE(roots) && fd < 0; r++) {
+		int root = open_root(roots[r]);
+
+		for (size_t i = 0; i < p->n && fd < 0 && root >= 0; i++)
+			fd = open_place(o, root, p->v[i], w->key, &st);
+		if (root >= 0)
+			close(root);
+	}
+	free(p);
+	return fd < 0 ? send_missing(o) : send_found(o, fd, &st, FILE_ELF);
+}
+
+/* ---- code that a process made ---------------------------------------------------------------- */
+
+struct owner {
+	uint32_t euid;
+	pid_t ns_pid; /* what the process calls itself */
+};
+
+static bool read_owner(pid_t pid, struct owner *w)
+{
+	char path[40], text[8192];
+	const char *uid, *ns, *last;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return false;
+	uid = find_key(text, "Uid:");
+	ns = find_key(text, "NSpid:");
+	if (!uid || !ns || sscanf(uid, "%*u %u", &w->euid) != 1)
+		return false;
+	for (last = ns; *ns && *ns != '\n'; ns++)
+		if (isspace((unsigned char)ns[0]) && isdigit((unsigned char)ns[1]))
+			last = ns + 1;
+	w->ns_pid = atoi(last);
+	return w->ns_pid > 0;
+}
+
+/* Anyone may write into /tmp: only what the process itself (or root) wrote is believed. */
+static bool is_his(const struct stat *st, const struct owner *w)
+{
+	return (st->st_uid == w->euid || st->st_uid == 0) && st->st_nlink <= 1;
+}
+
+static int open_perf_map(pid_t pid, const struct owner *w, struct stat *st)
+{
+	char path[40];
+	int root = open_root(pid), fd;
+
+	if (root < 0)
+		return root;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)w->ns_pid);
+	fd = open_in(root, path, false, st);
+	close(root);
+	return fd;
+}
+
+static int open_jitdump(pid_t pid, const struct oimage *i, struct stat *st)
+{
+	char path[80];
+
+	if (!i || !i->jit_end)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)pid, i->jit_start, i->jit_end);
+	return open_regular(path, st);
+}
+
+static int want_made(struct opener *o, pid_t pid, const struct oimage *image, const struct wire_want *w)
+{
+	enum file_type type = FILE_PERF_MAP;
+	struct owner owner;
+	struct stat st;
+	int fd;
+
+	if (!read_owner(pid, &owner))
+		return send_missing(o);
+	fd = open_perf_map(pid, &owner, &st);
+	if (fd < 0) {
+		type = FILE_JITDUMP;
+		fd = open_jitdump(pid, image, &st);
+	}
+	if (fd < 0)
+		return send_missing(o);
+	if (!is_his(&st, &owner) || opener_key(&st) == w->key || opener_is_bad(o, opener_key(&st), 0)) {
+		close(fd);
+		return send_missing(o);
+	}
+	return send_found(o, fd, &st, type);
+}
+
+int opener_want(struct opener *o, const struct wire_ask *ask, const struct oimage *image,
+		const struct wire_want *w)
+{
+	if (w->name[sizeof(w->name) - 1])
+		return -EINVAL;
+	return w->type == WANT_PERF_MAP ? want_made(o, (pid_t)ask->pid, image, w)
+					: want_debug(o, (pid_t)ask->pid, w);
+}
