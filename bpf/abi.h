@@ -126,13 +126,14 @@ enum hl_block_phase {
 	X(6, BLOCK, "block", "one block request that was issued and completed")                              \
 	X(7, FILES, "files", "one call or wait on a file")                                                   \
 	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
-	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")
+	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")  \
+	X(10, USTACKS, "user_stacks", "user stack of a slow system call")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 10,
+		NR_HL_CLASSES = 11,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -258,13 +259,14 @@ struct hl_rec {
 	X(18, FILE, file, 64)                                                                                \
 	X(19, FILE_OP, file_op, 240)                                                                         \
 	X(20, STACK, stack, 40)                                                                              \
-	X(21, LOCK_OP, lock_op, 216)
+	X(21, LOCK_OP, lock_op, 216)                                                                         \
+	X(22, USTACK, ustack, 40)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 22,
+		HL_KIND_MAX = 23,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -488,8 +490,9 @@ struct hl_rec_slow {
 	__u64 holder_start;
 	__u32 holder_pid, holder_tid;
 	char holder_comm[HL_COMM_LEN];
-	__u8 holder; /* enum hl_holder: how that is known */
-	__u8 pad2[7];
+	__u32 user_stack; /* id of a USTACK that came before; 0: none was taken */
+	__u8 holder;      /* enum hl_holder: how that is known */
+	__u8 pad2[3];
 };
 
 /* As OP, of a process's waits for one lock. Tail as of OP. */
@@ -516,6 +519,43 @@ struct hl_rec_stack {
 struct hl_frame {
 	__u32 offset; /* into the function */
 	__u16 function, module;
+};
+
+/* How a user stack was found. */
+#define HL_UNWINDS(X) /* X(id, NAME, "key") */                                                               \
+	X(0, NONE, "")                                                                                       \
+	X(1, DWARF, "dwarf")                   /* by the tables that programs carry for this */              \
+	X(2, FRAME_POINTERS, "frame_pointers") /* along the chain of frame pointers: not more than likely */ \
+	X(3, MIXED, "mixed")                   /* both */
+
+enum hl_unwind {
+#define X(id, NAME, key) HL_UNWIND_##NAME = id,
+	HL_UNWINDS(X)
+#undef X
+		NR_HL_UNWINDS = 4,
+};
+
+/* A user stack, once in a capture; its id is of the same numbers as those of STACK. Tail: nr_frames
+ * of struct hl_uframe, innermost first, then text_len bytes of strings with a NUL each: the first
+ * says what is missing and why. */
+struct hl_rec_ustack {
+	struct hl_rec h; /* pid and tid 0 */
+	__u32 id;        /* not 0 */
+	__u16 nr_frames;
+	__u8 flags;  /* HL_STACK_CUT */
+	__u8 unwind; /* enum hl_unwind */
+	__u32 text_len;
+	__u32 pad;
+};
+
+/* Where the strings begin in the text; an empty one: it is not known. An inlined function is a frame
+ * of its own, before the one that it is inlined into. */
+struct hl_uframe {
+	__u64 offset; /* into the function; without one: an address in the module's file */
+	__u32 line;   /* of the source file; 0: not known */
+	__u16 function, module, file;
+	__u16 inlined;
+	__u32 pad;
 };
 
 /* One row of the accounting, absolute since start. */

@@ -249,6 +249,28 @@ __hot __u64 regs_sp(struct pt_regs *r)
 {
 	return r->sp;
 }
+
+/* All of them, in DWARF's order. */
+__hot void regs_user(struct pt_regs *r, __u64 *to)
+{
+	to[0] = r->ax;
+	to[1] = r->dx;
+	to[2] = r->cx;
+	to[3] = r->bx;
+	to[4] = r->si;
+	to[5] = r->di;
+	to[6] = r->bp;
+	to[7] = r->sp;
+	to[8] = r->r8;
+	to[9] = r->r9;
+	to[10] = r->r10;
+	to[11] = r->r11;
+	to[12] = r->r12;
+	to[13] = r->r13;
+	to[14] = r->r14;
+	to[15] = r->r15;
+	to[16] = r->ip;
+}
 #elif defined(__TARGET_ARCH_arm64)
 #define HL_NATIVE_ABI HL_ABI_ARM64
 #define HL_COMPAT_ABI HL_ABI_IA32
@@ -278,6 +300,14 @@ __hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
 __hot __u64 regs_sp(struct pt_regs *r)
 {
 	return r->sp;
+}
+
+__hot void regs_user(struct pt_regs *r, __u64 *to)
+{
+	for (int i = 0; i < 31; i++)
+		to[i] = r->regs[i];
+	to[31] = r->sp;
+	to[32] = r->pc;
 }
 #endif
 

@@ -246,7 +246,8 @@ struct hl_cpu {
 	/* the last block request that ended here, by CLOCK_MONOTONIC */
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
 	__u64 block_bios; /* of devices that make no requests */
-	__u64 pad[4];
+	__u64 ustacks_seen, ustacks_over, ustacks_full;
+	__u64 pad;
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -300,9 +301,9 @@ struct hl_cfg {
 	__u32 nr_cells;
 	__u32 nr_cpus; /* possible ones */
 	__u32 flags;
-	__u32 self;      /* our own tgid */
-	__u32 file_mask; /* number of files - 1 */
-	__u32 pad;
+	__u32 self;         /* our own tgid */
+	__u32 file_mask;    /* number of files - 1 */
+	__u32 ustack_bytes; /* of a user stack, whole pages; 0: none are taken */
 };
 
 #define HL_FILTER_ON     (1u << 0) /* the calls tier looks at targets only */
@@ -327,6 +328,9 @@ struct hl_ctl {
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 	__u64 blocked_ns; /* from what age on a thread is blocked */
+	/* user stacks: one each so many ns; from when on the next one is due, and how many there were */
+	__u64 ustack_ns, ustack_at;
+	__u32 ustack_next, pad;
 };
 
 _Static_assert(sizeof(struct hl_slot) == 448, "128 Ki slots are 56 MiB");

@@ -80,6 +80,7 @@ struct slow_what {
 	__u16 nr;
 	__u8 op, state, abi, detail;
 	__u32 flags, restarts;
+	__u32 user_stack; /* by which number it was sent; 0: it was not */
 	__u8 file;
 	bool awake; /* it never slept: nobody woke it */
 };
@@ -126,6 +127,7 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 	r->result = w->result;
 	r->flags = w->flags;
 	r->restarts = w->restarts;
+	r->user_stack = w->user_stack;
 	r->file = w->file;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		r->state_ns[i] = w->state_ns[i];

@@ -53,6 +53,29 @@ struct hl_slow_raw {
 #define HL_SLOW_RAW_SHORT (HL_SLOW_RAW_HEAD + HL_SHORT_STACK * 8)
 #define HL_SLOW_RAW_STACK __builtin_offsetof(struct hl_slow_raw, path)
 
+/*
+ * A user stack: registers and a piece of the stack, with all that the program keeps there. It goes
+ * to the child that unwinds it, and nowhere else: never to a recording, a log or a core file.
+ */
+#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#define HL_USER_REGS 33
+#else
+#define HL_USER_REGS 17
+#endif
+
+#define HL_USTACK_MAX   65536 /* bytes of the piece, at most */
+#define HL_USTACK_BURST 32    /* of these at once, before their rate is looked at */
+
+struct hl_ustack_raw {
+	__u32 token; /* by which the record names it */
+	__u32 pid;
+	__u64 proc_start;
+	__u64 regs[HL_USER_REGS]; /* in DWARF's order */
+	__u64 sp;                 /* where the piece begins */
+	__u32 len, pad;
+	unsigned char slice[]; /* hl_cfg.ustack_bytes */
+};
+
 struct hl_now_raw {
 	struct hl_rec_slow r; /* its size is of itself and the path */
 	char path[HL_NOW_PATH];

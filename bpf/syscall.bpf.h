@@ -11,6 +11,7 @@
 #ifndef HL_SYSCALL_BPF_H
 #define HL_SYSCALL_BPF_H
 
+#include "bpf/ustack.bpf.h"
 #include "bpf/target.bpf.h"
 
 #define HL_EINTR 4
@@ -180,6 +181,13 @@ struct call_end {
 	long ret;
 };
 
+/* Nobody asks where a program waits for its next event; and what 32-bit ones have on their stacks is
+ * not looked at. */
+__hot bool has_user_stack(const struct slow_what *w)
+{
+	return w->state != HL_STATE_POLL && w->state != HL_STATE_IDLE && w->abi == HL_NATIVE_ABI && !w->ago;
+}
+
 /* The room has its breakdown. */
 static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e,
 				struct slow_room *room, struct hl_cpu *cpu)
@@ -204,6 +212,8 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 	if (w->restarts)
 		w->flags = HL_SLOW_RESTARTED;
 	call_detail(p, s, room);
+	if (has_user_stack(w))
+		w->user_stack = ustack_take(s, cpu);
 	slow_emit(s, w, cpu);
 	return 0;
 }

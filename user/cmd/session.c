@@ -259,6 +259,7 @@ static int open_live(struct session *s)
 		.slow_ns = o->slow_ns,
 		.blocked_ns = o->blocked_ns,
 		.memory_bytes = o->memory,
+		.ustack_bytes = (uint32_t)((o->stack_bytes + 4095) & ~4095ull),
 		.calls = o->calls,
 		.ring_bytes = (uint32_t)o->ring,
 		.slots = o->slots,

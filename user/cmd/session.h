@@ -17,7 +17,7 @@
 struct session_opts {
 	struct filter_opts filter;
 	int calls; /* enum calls_mode */
-	uint64_t slow_ns, blocked_ns, memory;
+	uint64_t slow_ns, blocked_ns, memory, stack_bytes;
 	uint64_t ring; /* bytes; this and what follows: for tests */
 	unsigned int slots, cells, max_files;
 	bool files;         /* count file by file what is done to files */
@@ -26,7 +26,8 @@ struct session_opts {
 
 #define SESSION_DEFAULTS                                                                                     \
 	{                                                                                                    \
-		.slow_ns = 10 * NSEC_PER_MSEC, .blocked_ns = 100 * NSEC_PER_MSEC, .memory = 64ull << 20      \
+		.slow_ns = 10 * NSEC_PER_MSEC, .blocked_ns = 100 * NSEC_PER_MSEC, .memory = 64ull << 20,     \
+		.stack_bytes = 16ull << 10                                                                   \
 	}
 
 extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ended */
@@ -47,6 +48,10 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	{ .type = OPT_SIZE, .long_name = "memory", .arg = "SIZE", \
 	  .help = "bound for the memory of kernel maps (64M)", .min = 1 << 20, .max = 64ull << 30, \
 	  .offset = offsetof(where, m.memory) }, \
+	{ .type = OPT_SIZE, .long_name = "stack-bytes", .arg = "SIZE", \
+	  .help = "how much of a program's stack is looked at for the user stack of a slow call, 64K at most; " \
+		  "0: none (16K)", .max = 64 << 10, \
+	  .offset = offsetof(where, m.stack_bytes) }, \
 	{ .type = OPT_FLAG, .long_name = "files", \
 	  .help = "count file by file what is done to files; in the live view it is on while Files shows", \
 	  .offset = offsetof(where, m.files) }, \

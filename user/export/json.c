@@ -417,12 +417,18 @@ static cJSON *stack_item(struct doc *d, const struct snap_stack *s)
 
 		put_str(d, f, "function", s->frames[i].function);
 		put_str(d, f, "module", s->frames[i].module);
-		if (s->frames[i].function)
+		if (s->frames[i].function ? !s->frames[i].inlined : s->user && s->frames[i].module)
 			put_u64(d, f, "offset", s->frames[i].offset);
+		put_str(d, f, "file", s->frames[i].file);
+		put_u64_opt(d, f, "line", s->frames[i].line);
+		if (s->frames[i].inlined)
+			put(d, f, "inlined", cJSON_CreateTrue());
 		put_last(d, frames, f);
 	}
 	put(d, o, "frames", frames);
 	put_str(d, o, "unreadable", s->why);
+	if (s->user && s->unwind)
+		put_str(d, o, "unwound", part_unwind_names[s->unwind]);
 	if (s->cut)
 		put(d, o, "cut", cJSON_CreateTrue());
 	return o;

@@ -18,6 +18,7 @@ const char *const part_loss_help[NR_HL_LOSSES] = { HL_LOSSES(X) };
 #undef X
 #define X(id, NAME, key) [id] = key,
 const char *const part_holder_names[NR_HL_HOLDERS] = { HL_HOLDERS(X) };
+const char *const part_unwind_names[NR_HL_UNWINDS] = { HL_UNWINDS(X) };
 const char *const part_collector_states[NR_HL_COLLECTOR_STATES] = { HL_COLLECTOR_STATES(X) };
 #undef X
 const char *const part_psi_names[PART_NR_PSI] = { "cpu", "io", "memory" };

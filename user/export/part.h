@@ -37,7 +37,7 @@ void part_f64(struct str *out, double d); /* finite */
 bool part_hist_range(const struct hist *h, unsigned int *first, unsigned int *last);
 
 extern const char *const part_class_names[NR_HL_CLASSES];
-extern const char *const part_holder_names[NR_HL_HOLDERS];
+extern const char *const part_holder_names[NR_HL_HOLDERS], *const part_unwind_names[NR_HL_UNWINDS];
 extern const char *const part_loss_names[NR_HL_LOSSES], *const part_loss_help[NR_HL_LOSSES];
 extern const char *const part_collector_states[NR_HL_COLLECTOR_STATES];
 #define PART_NR_PSI 3

@@ -66,6 +66,7 @@ static void put_defs(bool *failed, cJSON *defs)
 	def_numbers(failed, defs, "lost_by", "Lost events by cause. A cause without any is left out.",
 		    part_loss_names, part_loss_help, NR_HL_LOSSES);
 	def_words(failed, defs, "class", part_class_names, NR_HL_CLASSES);
+	def_words(failed, defs, "unwound", part_unwind_names + 1, NR_HL_UNWINDS - 1);
 	def_words(failed, defs, "holder", part_holder_names + 1, NR_HL_HOLDERS - 1);
 	def_words(failed, defs, "collector_state", part_collector_states, NR_HL_COLLECTOR_STATES);
 }

@@ -118,13 +118,16 @@ static void pressure(struct live *l)
 static void self(struct live *l)
 {
 	struct hl_rec_self *r = LIVE_BEGIN(l, SELF, self);
+	struct ustacks_stats children = {};
 	uint64_t rss = 0;
 
 	process_rss(getpid(), &rss);
+	if (l->ustacks.u)
+		ustacks_stats(l->ustacks.u, &children);
 	r->h.ts = l->last_tick;
 	r->h.pid = r->h.tid = getpid();
-	r->cpu_ns = clock_cpu_ns() - l->cpu0_ns;
-	r->rss_bytes = rss;
+	r->cpu_ns = clock_cpu_ns() - l->cpu0_ns + children.cpu_ns;
+	r->rss_bytes = rss + children.rss_bytes;
 	r->map_bytes = l->sh.bytes;
 	r->call_cost_ns = l->tier.cost_ns;
 	r->threads = hash_count(l->life.threads);
@@ -248,7 +251,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.slow_lost + c.slow_requests_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;
-	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests, l->slow_delivered, lost);
+	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests - l->ustacks.held, l->slow_delivered, lost);
 	lost[HL_LOSS_RING_FULL] = c.life_lost;
 	lost[HL_LOSS_RECURSION] = skipped_life(l);
 	lost[HL_LOSS_DAMAGED] = 0;
@@ -276,6 +279,10 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_UNREADABLE] = l->stacks.unreadable;
 	send_acct(l, HL_CLASS_STACKS, l->stacks.delivered + l->stacks.over + l->stacks.unreadable,
 		  l->stacks.delivered, lost);
+	lost[HL_LOSS_MAP_FULL] = c.ustacks_over + l->ustacks.over;
+	lost[HL_LOSS_RING_FULL] = c.ustacks_full;
+	lost[HL_LOSS_UNREADABLE] = l->ustacks.unreadable;
+	send_acct(l, HL_CLASS_USTACKS, c.ustacks_seen - ustacks_waiting(l), l->ustacks.delivered, lost);
 }
 
 void facts_before(struct live *l, struct hl_cpu *before)

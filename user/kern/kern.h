@@ -11,6 +11,7 @@
  *   slots.c    clocks of the living threads -> LEDGER
  *   slow.c     raw slow records -> SLOW, NOW
  *   locks.c    waits lock by lock -> LOCK_OP; who holds a lock
+ *   ustacks.c  user stacks of what was slow -> USTACK
  *   stacks.c   kernel stacks of what is blocked -> STACK
  *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
  *   parts.c    collectors beside the core, each an object of its own that may not load
@@ -37,6 +38,7 @@
 #include "kern/live.h"
 #include "rec/rec.h"
 #include "sym/ksym.h"
+#include "sym/ustack.h"
 
 /* ---- object.c ------------------------------------------------------------------ */
 
@@ -229,10 +231,14 @@ void locks_refresh(struct live *l); /* NOW of all that locks_take took */
 
 void slots_drain(struct live *l);
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n);
+/* The record, with its stacks; n bytes of it came. */
+void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack,
+	       uint32_t user_stack);
 void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
 void slow_send_now(struct live *l, const struct hl_now_raw *raw);
 
 struct stacks {
+	uint32_t last_id; /* of all stacks, the kernel's and programs' */
 	struct ksyms *syms;
 	struct hash *ids;                     /* of each distinct one */
 	struct hash *waits;                   /* by thread: whose stack is known, or still to be taken */
@@ -254,6 +260,28 @@ void stack_note(struct live *l, const struct hl_rec_slow *r, uint32_t id, bool u
  * at while it waited. 0: nothing. */
 uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r);
 void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
+
+/* ---- ustacks.c ------------------------------------------------------------------- */
+
+struct user_stacks {
+	struct ustacks *u;    /* NULL: none are taken */
+	struct hash *pending; /* by token: taken, and not told of yet */
+	struct hash *ids;     /* of each distinct one, by what they hash to */
+	uint32_t tick;
+	uint64_t held;                        /* slow records that wait for their stack */
+	uint64_t delivered, over, unreadable; /* over: there were too many at once, or distinct ones */
+};
+
+void ustacks_init(struct live *l); /* before the core is opened */
+void ustacks_fini(struct live *l);
+void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n); /* from its ring */
+/* Keeps a slow record until its user stack is known, and sends it then. */
+bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack);
+void ustacks_drain(struct live *l);
+void ustacks_refresh(struct live *l, bool final); /* at each tick; final: waits for those on their way */
+uint64_t ustacks_waiting(const struct live *l);   /* taken, and not known yet */
+
+/* ---- tiers.c ------------------------------------------------------------------------ */
 
 struct tier {
 	enum calls_mode mode;
@@ -335,6 +363,7 @@ struct live {
 	struct files files;
 	struct locks locks;
 	struct stacks stacks;
+	struct user_stacks ustacks;
 	struct asker *asker; /* NULL: it could not be made */
 	struct tier tier;
 	struct part parts[NR_PARTS];

@@ -13,7 +13,8 @@
 #include "kern/kern.h"
 
 /* At the start, for the command lines of who is there; what comes later comes with a tick. */
-#define ASK_NS (100 * NSEC_PER_MSEC)
+#define USTACK_NS (4 * NSEC_PER_MSEC) /* a user stack each so often, beyond a burst */
+#define ASK_NS    (100 * NSEC_PER_MSEC)
 
 /* A pair of clocks that is not older than this beside the newest one. */
 #define FRESH_NS (200 * NSEC_PER_MSEC)
@@ -131,6 +132,7 @@ static void set_ctl(struct live *l)
 		l->sh.cpus[i].id = i;
 	live_set_slow(l, l->cfg.slow_ns);
 	ctl->blocked_ns = l->cfg.blocked_ns;
+	ctl->ustack_ns = USTACK_NS;
 	ctl->gate = 2; /* no slot's */
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {
@@ -272,6 +274,8 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
 		l->asker = asker_new(ask);
+		l->kcfg.ustack_bytes = l->cfg.ustack_bytes;
+		ustacks_init(l);
 		err = open_core(l, status);
 	}
 	if (!err)
@@ -318,6 +322,7 @@ void live_close(struct live *l)
 	locks_fini(&l->locks);
 	asker_free(l->asker);
 	kstacks_fini(&l->stacks);
+	ustacks_fini(l);
 	disks_fini(l);
 	recbuf_free(&l->buf);
 	free(l);
@@ -386,6 +391,8 @@ int live_drain(struct live *l)
 {
 	int n = ring_drain(l);
 
+	ustacks_drain(l);
+
 	if (!l->stopped)
 		tier_tick(l);
 	if (cells_scarce(l) && hash_count(l->life.gone))
@@ -412,6 +419,7 @@ int live_tick(struct live *l, bool final)
 	cells_reclaim(l);
 	disks_send(l);
 	slots_drain(l);
+	ustacks_refresh(l, final);
 	if (l->iter_works)
 		stacks_refresh(l);
 	life_forget(l);

@@ -8,6 +8,17 @@
 #include "base/log.h"
 #include "kern/kern.h"
 
+static int on_ustack(void *arg, void *data, size_t n)
+{
+	struct live *l = arg;
+
+	if (n < sizeof(struct hl_ustack_raw))
+		l->damaged++;
+	else
+		ustack_record(l, data, n);
+	return 0;
+}
+
 static int on_record(void *arg, void *data, size_t n)
 {
 	const struct hl_rec *rec = data;
@@ -61,7 +72,9 @@ int ring_open(struct live *l)
 		pr_err("rings: %s", err_str(err));
 		return err;
 	}
-	err = ring_buffer__add(l->ring, bpf_map__fd(object_map(&l->core, "hl_events")), on_record, l);
+	err = ring_buffer__add(l->ring, bpf_map__fd(object_map(&l->core, "hl_ustacks")), on_ustack, l);
+	if (!err)
+		err = ring_buffer__add(l->ring, bpf_map__fd(object_map(&l->core, "hl_events")), on_record, l);
 	if (err)
 		pr_err("rings: %s", err_str(err));
 	return err;

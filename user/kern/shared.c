@@ -18,6 +18,7 @@
 #define PARTS      (4u << 20) /* for the maps that only one object has: requests in flight and the like */
 #define MAX_FILES  4096u      /* that processes have to do with; the rest is "(other)" */
 #define RING_BYTES (4u << 20)
+#define USTK_BYTES (1u << 20) /* user stacks: some sixty that nobody has taken yet */
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
 
 static uint32_t pow2_at_least(uint64_t n)
@@ -30,7 +31,7 @@ static uint32_t pow2_at_least(uint64_t n)
 }
 
 struct sizes {
-	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, files;
+	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, ustacks, files;
 };
 
 static uint64_t sizes_bytes(const struct sizes *z)
@@ -39,7 +40,8 @@ static uint64_t sizes_bytes(const struct sizes *z)
 	       (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
 	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) +
 	       (uint64_t)z->files * sizeof(struct hl_file_entry) +
-	       z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) + z->ring + z->life + sizeof(struct hl_ctl);
+	       z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) + z->ring + z->life + z->ustacks +
+	       sizeof(struct hl_ctl);
 }
 
 /* Slots first, for exactness hangs on them; cells take what remains. */
@@ -53,6 +55,9 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	z->cpus = sys.cpus_possible;
 	z->ring = cfg->ring_bytes ? cfg->ring_bytes : RING_BYTES;
 	z->life = LIFE_BYTES;
+	z->ustacks = cfg->ustack_bytes ? USTK_BYTES : 4096;
+	while (z->ustacks > 4 * HL_USTACK_MAX && z->ustacks > budget / 16)
+		z->ustacks /= 2;
 	z->files = pow2_at_least(cfg->files ? cfg->files : MAX_FILES);
 	while (!cfg->files && z->files > 64 &&
 	       (uint64_t)z->files * sizeof(struct hl_file_entry) > budget / 16)
@@ -95,7 +100,7 @@ int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *
 		{ "hl_free", z.cells },  { "hl_keys", z.keys_per_cpu * z.cpus },
 		{ "hl_cpus", z.cpus },   { "hl_events", z.ring },
 		{ "hl_life", z.life },   { "hl_rooms", z.cpus },
-		{ "hl_files", z.files },
+		{ "hl_files", z.files }, { "hl_ustacks", z.ustacks },
 	};
 
 	if (err)
@@ -148,6 +153,7 @@ int shared_map(struct shared *s, struct object *core)
 	s->files = map_one(s, core, "hl_files", &err);
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_events"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_life"));
+	s->bytes += bpf_map__max_entries(object_map(core, "hl_ustacks"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_rooms")) * HL_ROOM_BYTES;
 	return err;
 }

@@ -56,13 +56,15 @@ static void name_disk(struct live *l, struct hl_rec_slow *r)
 }
 
 /* room: where its path is as path_of left it; NULL: nowhere. */
-static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, uint32_t stack)
+static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, uint32_t stack,
+		 uint32_t user_stack)
 {
 	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
 
 	*r = *raw;
 	r->detail_dev = dev_of_kernel(raw->detail_dev);
 	r->kernel_stack = stack;
+	r->user_stack = user_stack;
 	name_threads(l, r);
 	if (r->op == HL_OP_WAIT && r->state == HL_STATE_LOCK)
 		locks_name(l, r);
@@ -94,13 +96,20 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 
 	if (n < sizeof(raw->r))
 		return;
-	l->slow_delivered++;
 	stack = own_stack(l, raw, n);
 	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_HEAD && raw->stack.since)
 		stack_note(l, &raw->r, stack, !raw->stack.nr);
 	if (!stack && raw->r.op != HL_OP_BLOCK) /* where its thread slept is not where it was submitted */
 		stack = stack_of_slow(l, &raw->r);
-	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, stack);
+	if (!raw->r.user_stack || !ustack_hold(l, raw, n, stack))
+		slow_send(l, raw, n, stack, 0);
+}
+
+void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack,
+	       uint32_t user_stack)
+{
+	l->slow_delivered++;
+	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, kernel_stack, user_stack);
 }
 
 void slow_now(struct live *l, const void *item)
@@ -111,5 +120,5 @@ void slow_now(struct live *l, const void *item)
 
 void slow_send_now(struct live *l, const struct hl_now_raw *raw)
 {
-	send(l, &raw->r, raw->path, stack_id(l, raw->r.h.tid, &raw->stack));
+	send(l, &raw->r, raw->path, stack_id(l, raw->r.h.tid, &raw->stack), 0);
 }

@@ -163,7 +163,7 @@ uint32_t stack_number(struct live *l, const struct hl_stack_raw *raw)
 	id = (uint32_t)(uintptr_t)hash_get(s->ids, &key);
 	if (id || hash_count(s->ids) >= MAX_STACKS)
 		return id;
-	id = (uint32_t)hash_count(s->ids) + 1;
+	id = ++s->last_id;
 	hash_put(s->ids, &key, (void *)(uintptr_t)id);
 	send(l, raw, id);
 	return id;

@@ -361,17 +361,56 @@ static void text_str(struct str *out, const struct field *f, const struct val *v
 	enc_text(out, v->s, strlen(v->s), ascii);
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* "exec_stmt [postgres] execMain.c:123"; without a name "postgres+0x1234". */
+static void uframe_text(struct str *out, const struct snap_frame *f, bool ascii)
+{
+	const char *module = f->module ? base_name(f->module) : NULL;
+
+	if (f->function)
+		enc_text(out, f->function, strlen(f->function), ascii);
+	else if (module)
+		enc_text(out, module, strlen(module), ascii);
+	else
+		str_addc(out, '?');
+	if (!f->inlined && (module || f->function))
+		str_addf(out, "+0x%" PRIx64, f->offset);
+	if (f->inlined)
+		str_add(out, " (inlined)");
+	if (f->function && module) {
+		str_add(out, " [");
+		enc_text(out, module, strlen(module), ascii);
+		str_addc(out, ']');
+	}
+	if (!f->file)
+		return;
+	str_addc(out, ' ');
+	enc_text(out, base_name(f->file), strlen(base_name(f->file)), ascii);
+	if (f->line)
+		str_addf(out, ":%u", f->line);
+}
+
 void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii)
 {
 	const struct snap_frame *f = &s->frames[i];
 
+	if (s->user) {
+		uframe_text(out, f, ascii);
+		return;
+	}
 	if (!f->function) {
 		str_add(out, "? ");
 		enc_text(out, s->why ? s->why : "", s->why ? strlen(s->why) : 0, ascii);
 		return;
 	}
 	enc_text(out, f->function, strlen(f->function), ascii);
-	str_addf(out, "+0x%x", f->offset);
+	str_addf(out, "+0x%" PRIx64, f->offset);
 	if (!f->module)
 		return;
 	str_add(out, " [");

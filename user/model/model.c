@@ -254,6 +254,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_PSI] = psi_apply,
 	[HL_KIND_SELF] = self_apply,
 	[HL_KIND_STACK] = stack_apply,
+	[HL_KIND_USTACK] = ustack_apply,
 	[HL_KIND_DISK] = disk_apply,
 };
 

@@ -269,6 +269,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->disk = copy(p, s->disk ? s->disk : disk_called(p->m, s->row.dev));
 	r->name = copy(p, s->name);
 	r->stack = stack_copy(p->m, s->stack, p->a, p->stamp);
+	r->user_stack = stack_copy(p->m, s->user_stack, p->a, p->stamp);
 	r->holder_comm = copy(p, s->holder_comm);
 	r->chain = chain_copy(p->m, s, p->a, p->stamp);
 }

@@ -139,7 +139,8 @@ struct slow_row {
 	const char *name;               /* of the call; NULL: nobody has a name for it */
 	uint64_t fds;                   /* how many descriptors were waited on, for HL_DETAIL_COUNT */
 	const struct snap_stack *stack; /* the kernel's, of one in progress; NULL: not taken */
-	uint8_t holder;                 /* of a lock: enum hl_holder */
+	const struct snap_stack *user_stack;
+	uint8_t holder; /* of a lock: enum hl_holder */
 	uint32_t holder_pid, holder_tid;
 	const char *holder_comm;
 	const struct snap_chain *chain; /* who it waited behind; NULL: not known, or nobody */

@@ -49,6 +49,7 @@ static void slow_fill(struct model *m, struct slow *s, const struct hl_rec_slow 
 	for (int i = 0; i < NR_HL_STATES; i++)
 		s->row.time[i] = r->state_ns[i];
 	s->stack = r->kernel_stack;
+	s->user_stack = r->user_stack;
 	s->holder_start = r->holder_start;
 	s->holder_comm = intern_get(m->interns, r->holder_comm, comm_len(r->holder_comm));
 	s->proc = proc_hold(proc_get(m, r->h.pid, r->proc_start));

@@ -27,15 +27,21 @@ struct snap_psi {
 };
 
 struct snap_frame {
-	const char *function, *module; /* function NULL: not known; module NULL: the kernel itself */
-	uint32_t offset;
+	const char *function; /* NULL: not known */
+	const char *module;   /* NULL: the kernel itself; of a user stack: not known */
+	const char *file;     /* source, of a user stack; NULL: not known */
+	uint64_t offset; /* into the function; of a user stack without one, an address in the module's file */
+	uint32_t line;   /* 0: not known */
+	bool inlined;    /* into the next one */
 };
 
 struct snap_stack {
 	uint32_t id, n;
 	const struct snap_frame *frames; /* innermost first */
-	const char *why;                 /* frames have no function; NULL: all have one */
-	bool cut;                        /* the outermost are missing */
+	const char *why; /* frames have no function, or what else is missing; NULL: nothing is */
+	bool cut;        /* the outermost are missing */
+	bool user;       /* a program's */
+	uint8_t unwind;  /* enum hl_unwind: how that was found */
 };
 
 #define HOP_NO_STATE 0xff

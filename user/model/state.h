@@ -124,7 +124,7 @@ struct chain {
 
 struct slow {
 	struct slow_row row; /* its strings, its stack and its chain are set in the snapshot only */
-	uint32_t stack;
+	uint32_t stack, user_stack;
 	uint64_t holder_start;
 	struct proc *proc;
 	struct chain *chain; /* of one that is over; NULL: none */
@@ -301,6 +301,7 @@ void lock_fill_slow(struct lock_fill *f, struct model *m, const struct slow *s, 
 
 /* stacks.c */
 int stack_apply(struct model *m, const struct hl_rec *rec);
+int ustack_apply(struct model *m, const struct hl_rec *rec);
 /* The copy in the snapshot whose number is `stamp`; NULL: there is no such stack. */
 const struct snap_stack *stack_copy(struct model *m, uint32_t id, struct arena *a, uint64_t stamp);
 /* Those of which that snapshot has copies, by number. */

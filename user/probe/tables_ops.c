@@ -367,6 +367,8 @@ static const struct field slow_fields[] = {
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it slept in, innermost first: a "
 	  "wait that was not for work, a call's longest one; of a block request those of its submitter, where the disk "
 	  "was slow just before", field_stack, AT(stack), .width = 24 },
+	{ "user_stack", "USER STACK", "functions of the program that a slow call was made from, innermost first",
+	  field_stack, AT(user_stack), .width = 24 },
 	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds, disk", get_detail_kind, .flags = FIELD_ASC,
 	  .width = 6,
 	  .type = VAL_STR },

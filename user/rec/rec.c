@@ -91,6 +91,7 @@ static const struct field op_io_fields[] = {
 	END,
 };
 static const struct field stack_fields[] = { PAD(stack, pad), END };
+static const struct field ustack_fields[] = { BELOW(ustack, unwind, NR_HL_UNWINDS), PAD(ustack, pad), END };
 static const struct field disk_fields[] = { PAD(disk, pad), END };
 static const struct field disk_op_fields[] = {
 	BELOW(disk_op, phase, NR_HL_BLOCK_PHASES),
@@ -196,6 +197,21 @@ static long stack_tail(const struct hl_rec *rec, const unsigned char *tail, size
 	return (long)(frames + s->text_len);
 }
 
+static long ustack_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_ustack *s = (const void *)rec;
+	const struct hl_uframe *f = (const void *)tail;
+	size_t frames = s->nr_frames * sizeof(*f);
+
+	if (!s->id || !s->text_len || frames > n || s->text_len > n - frames ||
+	    tail[frames + s->text_len - 1])
+		return -EINVAL;
+	for (unsigned int i = 0; i < s->nr_frames; i++)
+		if (f[i].function >= s->text_len || f[i].module >= s->text_len || f[i].file >= s->text_len)
+			return -EINVAL;
+	return (long)(frames + s->text_len);
+}
+
 static long life_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	const struct hl_rec_life *l = (const void *)rec;
@@ -229,6 +245,7 @@ static const struct rule {
 	[HL_KIND_LOCK_OP] = { lock_op_fields, op_tail, false },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
+	[HL_KIND_USTACK] = { ustack_fields, ustack_tail, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -326,6 +343,14 @@ const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len)
 const struct hl_frame *rec_stack_frames(const struct hl_rec_stack *s, const char **text)
 {
 	const struct hl_frame *f = (const void *)(s + 1);
+
+	*text = (const char *)(f + s->nr_frames);
+	return f;
+}
+
+const struct hl_uframe *rec_ustack_frames(const struct hl_rec_ustack *s, const char **text)
+{
+	const struct hl_uframe *f = (const void *)(s + 1);
 
 	*text = (const char *)(f + s->nr_frames);
 	return f;

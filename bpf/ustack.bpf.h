@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The user stack of the thread that runs: its registers as it entered the kernel, and what lies on
+ * its stack from there up. No frame is looked for here: programs have no frame pointers, and user
+ * space has the tables that tell. One costs some microseconds, so that only what was slow has one,
+ * and of that so many a second.
+ */
+#ifndef HL_USTACK_BPF_H
+#define HL_USTACK_BPF_H
+
+#include "bpf/maps.bpf.h"
+#include "bpf/slot.bpf.h"
+#include "bpf/stack.h"
+
+#define HL_USER_PAGE 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} hl_ustacks SEC(".maps");
+
+/* May another one be taken now? HL_USTACK_BURST of them at once, after that one each ustack_ns. */
+__hot bool ustack_due(struct hl_ctl *ctl)
+{
+	__u64 now = bpf_ktime_get_ns(), gap = ctl->ustack_ns, free_at = ctl->ustack_at;
+
+	if (!gap)
+		return false;
+	if (free_at < now)
+		free_at = now;
+	if (free_at - now > HL_USTACK_BURST * gap)
+		return false;
+	/* two CPUs at once: one of them may go without */
+	return __sync_bool_compare_and_swap(&ctl->ustack_at, ctl->ustack_at, free_at + gap);
+}
+
+/* From `sp` up, as far as it can be read; how much that is. */
+__hot __u32 ustack_copy(struct hl_ustack_raw *raw, __u64 sp)
+{
+	__u32 n = 0, rest;
+
+	for (__u32 i = 0; i < HL_USTACK_MAX / HL_USER_PAGE; i++) {
+		__u64 at = sp + i * HL_USER_PAGE;
+
+		if ((i + 1) * HL_USER_PAGE > cfg.ustack_bytes)
+			break;
+		if (!bpf_probe_read_user(&raw->slice[i * HL_USER_PAGE], HL_USER_PAGE, (void *)at)) {
+			n += HL_USER_PAGE;
+			continue;
+		}
+		/* the stack ends in this page, or the next one was never used */
+		rest = (HL_USER_PAGE - (at & (HL_USER_PAGE - 1))) & (HL_USER_PAGE - 1);
+		if (rest && !bpf_probe_read_user(&raw->slice[i * HL_USER_PAGE], rest, (void *)at))
+			n += rest;
+		break;
+	}
+	return n;
+}
+
+/* Sends the stack of the running thread, and says by which number the record that it is of may
+ * name it; 0: none was taken. */
+__global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
+{
+	struct task_struct *p = bpf_get_current_task_btf();
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_ustack_raw *raw;
+	struct pt_regs *regs;
+	__u32 token;
+
+	if (!s || !cpu || !ctl || !cfg.ustack_bytes)
+		return 0;
+	cpu->ustacks_seen++;
+	if (!ustack_due(ctl)) {
+		cpu->ustacks_over++;
+		return 0;
+	}
+	raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
+	if (!raw) {
+		cpu->ustacks_full++;
+		return 0;
+	}
+	token = __sync_fetch_and_add(&ctl->ustack_next, 1) + 1;
+	token = token ?: 1;
+	regs = (struct pt_regs *)bpf_task_pt_regs(p);
+	regs_user(regs, raw->regs);
+	raw->token = token;
+	raw->pid = s->pid;
+	raw->proc_start = s->proc_start;
+	raw->sp = regs_sp(regs);
+	raw->len = ustack_copy(raw, raw->sp);
+	bpf_ringbuf_submit(raw, wake_flag(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes));
+	return token;
+}
+
+#endif

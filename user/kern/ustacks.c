@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * User stacks: what the kernel side copied of a thread goes to the children of sym/, and their
+ * frames come back as USTACK, once for each distinct stack. A slow operation whose stack is on its
+ * way is held until then, so that it comes whole. Called by ring.c, slow.c and live.c.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "kern/kern.h"
+
+#define MAX_USTACKS 4096               /* distinct ones in a capture */
+#define LAST_NS     (3 * NSEC_PER_SEC) /* for answers, when the capture is over */
+#define NAME_MAX_   512                /* bytes of one function, module or file */
+#define OLD_TICKS   3                  /* an answer whose record was lost */
+
+/* A stack that was taken, by its token; owned by the table. */
+struct pending {
+	uint32_t token, id;
+	uint32_t tick;
+	bool answered;
+	struct hl_slow_raw *slow; /* the record that waits for it, slow_n bytes; NULL: it did not come yet */
+	size_t slow_n;
+	uint32_t kernel_stack; /* of that */
+};
+
+void ustacks_init(struct live *l)
+{
+	struct user_stacks *s = &l->ustacks;
+
+	s->pending = hash_new(sizeof(uint32_t));
+	s->ids = hash_new(sizeof(uint64_t[2]));
+	if (l->kcfg.ustack_bytes)
+		s->u = ustacks_new(NULL);
+	if (!s->u) /* nobody could unwind them */
+		l->kcfg.ustack_bytes = 0;
+}
+
+void ustacks_fini(struct live *l)
+{
+	struct user_stacks *s = &l->ustacks;
+	struct pending *p;
+
+	for (size_t i = 0; s->pending && (p = hash_next(s->pending, &i, NULL));) {
+		free(p->slow);
+		free(p);
+	}
+	hash_free(s->pending);
+	hash_free(s->ids);
+	ustacks_free(s->u);
+}
+
+static struct pending *pending_get(struct user_stacks *s, uint32_t token)
+{
+	struct pending *p = hash_get(s->pending, &token);
+
+	if (p)
+		return p;
+	p = xcalloc(1, sizeof(*p));
+	p->token = token;
+	p->tick = s->tick;
+	hash_put(s->pending, &p->token, p);
+	return p;
+}
+
+static void forget(struct user_stacks *s, struct pending *p)
+{
+	s->held -= p->slow != NULL;
+	hash_del(s->pending, &p->token);
+	free(p->slow);
+	free(p);
+}
+
+/* The stack is known, or it is known that there is none. */
+static void answered(struct live *l, struct pending *p, uint32_t id)
+{
+	p->answered = true;
+	p->id = id;
+	if (!p->slow)
+		return;
+	slow_send(l, p->slow, p->slow_n, p->kernel_stack, id);
+	forget(&l->ustacks, p);
+}
+
+/* ---- questions ---------------------------------------------------------------------------- */
+
+void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
+{
+	struct user_stacks *s = &l->ustacks;
+	struct ustack_question q = {
+		.ref = raw->token,
+		.pid = (pid_t)raw->pid,
+		.start_ns = raw->proc_start,
+		.regs = (const uint64_t *)raw->regs,
+		.slice = raw->slice,
+		.slice_len = MIN(raw->len, n - sizeof(*raw)),
+		.slice_addr = raw->sp,
+	};
+
+	if (s->u && ustacks_ask(s->u, &q)) {
+		pending_get(s, raw->token);
+		return;
+	}
+	s->over++;
+	answered(l, pending_get(s, raw->token), 0);
+}
+
+bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack)
+{
+	struct user_stacks *s = &l->ustacks;
+	struct pending *p = pending_get(s, raw->r.user_stack);
+
+	p->slow = xmalloc(n);
+	memcpy(p->slow, raw, n);
+	p->slow_n = n;
+	p->kernel_stack = kernel_stack;
+	s->held++;
+	if (p->answered)
+		answered(l, p, p->id);
+	return true;
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+static const enum hl_unwind unwinds[] = {
+	[USTACK_NONE] = HL_UNWIND_NONE,
+	[USTACK_DWARF] = HL_UNWIND_DWARF,
+	[USTACK_FRAME_POINTER] = HL_UNWIND_FRAME_POINTERS,
+	[USTACK_MIXED] = HL_UNWIND_MIXED,
+	[USTACK_GIVEN] = HL_UNWIND_NONE,
+};
+
+/* Strings that follow each other often are the same: modules and files. */
+struct texts {
+	struct str s;
+	const char *last[2];
+	uint16_t at[2];
+};
+
+static uint16_t add_text(struct texts *t, const char *s)
+{
+	uint16_t at = (uint16_t)t->s.len;
+
+	if (!s || t->s.len + NAME_MAX_ > UINT16_MAX / 2)
+		return 0; /* the first one; callers see that it is no name */
+	str_addn(&t->s, s, strnlen(s, NAME_MAX_ - 1));
+	str_addc(&t->s, '\0');
+	return at;
+}
+
+static uint16_t add_again(struct texts *t, int which, const char *s)
+{
+	if (s && t->last[which] && !strcmp(t->last[which], s))
+		return t->at[which];
+	t->last[which] = s;
+	t->at[which] = add_text(t, s);
+	return t->at[which];
+}
+
+/* Empty strings are at the end of the text's first one. */
+static void frames_fill(struct texts *t, struct hl_uframe *to, const struct ustack_answer *a, size_t n)
+{
+	uint16_t none = (uint16_t)(t->s.len - 1);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ustack_frame *f = &a->frames[i];
+		uint16_t at;
+
+		to[i] = (struct hl_uframe){ .offset = f->offset, .line = f->line, .inlined = f->inlined };
+		at = add_text(t, f->function);
+		to[i].function = at ? at : none;
+		at = add_again(t, 0, f->module);
+		to[i].module = at ? at : none;
+		at = add_again(t, 1, f->file);
+		to[i].file = at ? at : none;
+	}
+}
+
+static void send(struct live *l, const struct ustack_answer *a, const struct hl_uframe *frames, size_t n,
+		 const struct str *text, uint32_t id)
+{
+	struct hl_rec_ustack *r = LIVE_BEGIN(l, USTACK, ustack);
+
+	r->h.ts = clock_boot_ns();
+	r->id = id;
+	r->nr_frames = (uint16_t)n;
+	r->flags = a->truncated || n < a->n ? HL_STACK_CUT : 0;
+	r->unwind = unwinds[a->how];
+	r->text_len = (uint32_t)text->len;
+	rec_add_bytes(&l->buf, frames, n * sizeof(*frames));
+	rec_add_bytes(&l->buf, text->s, text->len);
+	live_emit(l);
+}
+
+#define MAX_UFRAMES 512 /* inlined ones too */
+
+/* The number of a stack: of the same frames, found in the same way, it is the same. 0: there are too many. */
+static uint32_t number_of(struct live *l, const struct ustack_answer *a)
+{
+	struct hl_uframe frames[MAX_UFRAMES] = {};
+	size_t n = MIN(a->n, (size_t)MAX_UFRAMES);
+	struct texts t = {};
+	uint64_t key[2];
+	uint32_t id;
+
+	str_add(&t.s, a->why ? a->why : "");
+	str_addc(&t.s, '\0');
+	frames_fill(&t, frames, a, n);
+	key[0] = hash_bytes(frames, n * sizeof(*frames)) + a->truncated;
+	key[1] = hash_bytes(t.s.s, t.s.len) + a->how;
+	id = (uint32_t)(uintptr_t)hash_get(l->ustacks.ids, key);
+	if (!id && hash_count(l->ustacks.ids) < MAX_USTACKS) {
+		id = ++l->stacks.last_id;
+		hash_put(l->ustacks.ids, key, (void *)(uintptr_t)id);
+		send(l, a, frames, n, &t.s, id);
+	}
+	str_free(&t.s);
+	return id;
+}
+
+static void on_answer(void *arg, const struct ustack_answer *a)
+{
+	struct live *l = arg;
+	struct user_stacks *s = &l->ustacks;
+	uint32_t token = (uint32_t)a->ref, id = 0;
+	struct pending *p = hash_get(s->pending, &token);
+
+	if (!p)
+		return;
+	if (!a->n || a->how == USTACK_NONE) {
+		s->unreadable++;
+	} else {
+		id = number_of(l, a);
+		s->delivered += id != 0;
+		s->over += !id;
+	}
+	answered(l, p, id);
+}
+
+void ustacks_drain(struct live *l)
+{
+	if (!l->ustacks.u)
+		return;
+	ustacks_tick(l->ustacks.u, clock_mono_ns());
+	ustacks_take(l->ustacks.u, on_answer, l);
+}
+
+/* Answers whose records were lost. */
+static void forget_old(struct user_stacks *s)
+{
+	VEC(struct pending *) old = {};
+	struct pending *p;
+
+	for (size_t i = 0; (p = hash_next(s->pending, &i, NULL));)
+		if (p->answered && s->tick - p->tick > OLD_TICKS)
+			*vec_add(&old) = p;
+	for (size_t i = 0; i < old.n; i++)
+		forget(s, old.v[i]);
+	vec_free(&old);
+}
+
+/* What comes no more is not waited for. */
+static void give_up(struct live *l)
+{
+	VEC(struct pending *) left = {};
+	struct pending *p;
+
+	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));)
+		if (!p->answered)
+			*vec_add(&left) = p;
+	l->ustacks.unreadable += left.n;
+	for (size_t i = 0; i < left.n; i++)
+		answered(l, left.v[i], 0);
+	vec_free(&left);
+}
+
+uint64_t ustacks_waiting(const struct live *l)
+{
+	struct pending *p;
+	uint64_t n = 0;
+
+	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));)
+		n += !p->answered;
+	return n;
+}
+
+void ustacks_refresh(struct live *l, bool final)
+{
+	uint64_t end = clock_mono_ns() + LAST_NS;
+
+	if (!l->ustacks.u)
+		return;
+	ustacks_drain(l);
+	l->ustacks.tick++;
+	forget_old(&l->ustacks);
+	if (!final)
+		return;
+	while (ustacks_waiting(l) && clock_mono_ns() < end) {
+		struct pollfd p = { ustacks_fd(l->ustacks.u), POLLIN, 0 };
+
+		poll(&p, 1, 50);
+		ustacks_drain(l);
+	}
+	give_up(l);
+}
