@@ -57,6 +57,12 @@ __hot __u32 ustack_copy(struct hl_ustack_raw *raw, __u64 sp)
 	return n;
 }
 
+/* A child of ours that has not become another program yet: it waits for our word. */
+__hot bool is_our_child(struct task_struct *p)
+{
+	return TASK_PTR(p, real_parent)->tgid == (int)cfg.self && (p->flags & HL_PF_FORKNOEXEC);
+}
+
 /* Sends the stack of the running thread, and says by which number the record that it is of may
  * name it; 0: none was taken. */
 __global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
@@ -67,7 +73,7 @@ __global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
 	struct pt_regs *regs;
 	__u32 token;
 
-	if (!s || !cpu || !ctl || !cfg.ustack_bytes)
+	if (!s || !cpu || !ctl || !cfg.ustack_bytes || is_our_child(p))
 		return 0;
 	cpu->ustacks_seen++;
 	if (!ustack_due(ctl)) {
@@ -88,7 +94,8 @@ __global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
 	raw->proc_start = s->proc_start;
 	raw->sp = regs_sp(regs);
 	raw->len = ustack_copy(raw, raw->sp);
-	bpf_ringbuf_submit(raw, wake_flag(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes));
+	/* who is to look at its mappings must not be late: its process may be gone soon */
+	bpf_ringbuf_submit(raw, BPF_RB_FORCE_WAKEUP);
 	return token;
 }
 

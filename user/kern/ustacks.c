@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "kern/kern.h"
 
@@ -229,8 +230,10 @@ static void on_answer(void *arg, const struct ustack_answer *a)
 
 	if (!p)
 		return;
-	if (!a->n || a->how == USTACK_NONE) {
+	if (!a->n) {
 		s->unreadable++;
+		pr_dbg("user stack %u: %s", token,
+		       a->why ? a->why : "none");
 	} else {
 		id = number_of(l, a);
 		s->delivered += id != 0;
