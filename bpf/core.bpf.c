@@ -15,6 +15,7 @@
 #include "bpf/life.bpf.h"
 #include "bpf/exec.bpf.h"
 #include "bpf/syscall.bpf.h"
+#include "bpf/ustack_later.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -70,6 +71,11 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 	n = bpf_get_task_stack(next, room->stack.ip, sizeof(room->stack.ip), 0);
 	room->stack.nr = n > 0 ? n / sizeof(room->stack.ip[0]) : 0;
 	room->stack.since = s->since;
+	room->user_stack = 0;
+	/* where calls are traced, that of the whole call is taken at its end */
+	if ((cfg.flags & HL_CFG_TASK_WORK) && !s->call_begin && s->abi == HL_NATIVE_ABI &&
+	    !(s->flags & HL_SLOT_KTHREAD))
+		room->user_stack = ustack_later(next, s, cpu);
 	return 0;
 }
 

@@ -283,7 +283,7 @@ struct hl_file_entry {
 				    then its directory's so */
 };
 
-#define HL_ROOM_BYTES 912 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
+#define HL_ROOM_BYTES 928 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
 
 /* ---- fixed at load, and what may change while running ------------------------ */
 
@@ -294,6 +294,7 @@ struct hl_file_entry {
 #define HL_CFG_URING      (1u << 4) /* io_uring's tracepoints say which request they are of … */
 #define HL_CFG_URING_REQ  (1u << 5) /* … at its begin as their first argument, else as the second */
 #define HL_CFG_URING_CQE  (1u << 6) /* … and its result comes in the completion's entry */
+#define HL_CFG_TASK_WORK  (1u << 7) /* programs may run when a thread returns to user mode */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */

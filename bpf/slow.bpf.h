@@ -95,7 +95,8 @@ struct slow_room {
 	struct hl_wait wait;
 	struct hl_file_id file;
 	struct hl_kstack
-		stack; /* where the last thread left the CPU that had waited long when it came back */
+		stack;         /* where the last thread left the CPU that had waited long when it came back */
+	__u32 user_stack, pad; /* by which number its user stack will come; 0: it will not */
 };
 _Static_assert(sizeof(struct slow_room) <= HL_ROOM_BYTES, "user space counts it");
 
@@ -143,12 +144,12 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 }
 
 /* The one that was just taken, if it is of this wait; NULL: none was. */
-__hot const struct hl_kstack *stack_of(const struct hl_slot *s, const struct hl_cpu *cpu)
+__hot const struct slow_room *stack_of(const struct hl_slot *s, const struct hl_cpu *cpu)
 {
 	__u32 at = cpu->id;
 	struct slow_room *room = bpf_map_lookup_elem(&hl_rooms, &at);
 
-	return room && room->stack.since == s->since ? &room->stack : NULL;
+	return room && room->stack.since == s->since ? room : NULL;
 }
 
 /* With a path, or a deep stack. */
@@ -199,13 +200,16 @@ __hot struct hl_rec_slow *slow_plain(struct hl_slot *s, const struct slow_what *
 /* Send it; a file's path comes along, and its stack. Every failed reserve is counted. */
 __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_cpu *cpu)
 {
-	const struct hl_kstack *stack;
+	const struct hl_kstack *stack = NULL;
+	const struct slow_room *room;
 	struct hl_rec_slow *r;
 
 	if (!s || !w || !cpu)
 		return 0;
 	cpu->slow_seen++;
-	stack = stack_of(s, cpu);
+	room = stack_of(s, cpu);
+	if (room)
+		stack = &room->stack;
 	if ((w->detail == HL_DETAIL_FILE && w->object) || (stack && stack->nr > HL_SHORT_STACK))
 		r = slow_long(s, w, stack);
 	else if (stack)
@@ -217,6 +221,8 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 		return 0;
 	}
 	r->seq = cpu->slow_seen;
+	if (room && w->op == HL_OP_WAIT)
+		r->user_stack = room->user_stack;
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, r->h.size));
 	return 0;
 }

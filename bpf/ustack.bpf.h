@@ -22,16 +22,13 @@ struct {
 /* May another one be taken now? HL_USTACK_BURST of them at once, after that one each ustack_ns. */
 __hot bool ustack_due(struct hl_ctl *ctl)
 {
-	__u64 now = bpf_ktime_get_ns(), gap = ctl->ustack_ns, free_at = ctl->ustack_at;
+	__u64 now = bpf_ktime_get_ns(), gap = ctl->ustack_ns, was = ctl->ustack_at;
+	__u64 free_at = was > now ? was : now;
 
-	if (!gap)
-		return false;
-	if (free_at < now)
-		free_at = now;
-	if (free_at - now > HL_USTACK_BURST * gap)
+	if (!gap || free_at - now > HL_USTACK_BURST * gap)
 		return false;
 	/* two CPUs at once: one of them may go without */
-	return __sync_bool_compare_and_swap(&ctl->ustack_at, ctl->ustack_at, free_at + gap);
+	return __sync_val_compare_and_swap(&ctl->ustack_at, was, free_at + gap) == was;
 }
 
 /* From `sp` up, as far as it can be read; how much that is. */
@@ -60,43 +57,60 @@ __hot __u32 ustack_copy(struct hl_ustack_raw *raw, __u64 sp)
 /* A child of ours that has not become another program yet: it waits for our word. */
 __hot bool is_our_child(struct task_struct *p)
 {
-	return TASK_PTR(p, real_parent)->tgid == (int)cfg.self && (p->flags & HL_PF_FORKNOEXEC);
+	struct task_struct *leader = TASK_PTR(p, group_leader); /* threads never exec */
+
+	return TASK_PTR(leader, real_parent)->tgid == (int)cfg.self && (leader->flags & HL_PF_FORKNOEXEC);
 }
 
-/* Sends the stack of the running thread, and says by which number the record that it is of may
- * name it; 0: none was taken. */
-__global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
+/* May one be taken of this thread? Then the number by which its record may name it; 0: no. */
+__hot __u32 ustack_token(struct task_struct *p, struct hl_cpu *cpu)
 {
-	struct task_struct *p = bpf_get_current_task_btf();
 	struct hl_ctl *ctl = ctl_get();
-	struct hl_ustack_raw *raw;
-	struct pt_regs *regs;
 	__u32 token;
 
-	if (!s || !cpu || !ctl || !cfg.ustack_bytes || is_our_child(p))
+	if (!ctl || !cfg.ustack_bytes || is_our_child(p))
 		return 0;
 	cpu->ustacks_seen++;
 	if (!ustack_due(ctl)) {
 		cpu->ustacks_over++;
 		return 0;
 	}
-	raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
-	if (!raw) {
-		cpu->ustacks_full++;
-		return 0;
-	}
 	token = __sync_fetch_and_add(&ctl->ustack_next, 1) + 1;
-	token = token ?: 1;
-	regs = (struct pt_regs *)bpf_task_pt_regs(p);
+	return token ?: 1;
+}
+
+/* Sends the stack of the running thread. */
+__hot bool ustack_send(__u32 token, __u32 pid, __u64 proc_start)
+{
+	struct hl_ustack_raw *raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
+	struct pt_regs *regs;
+
+	if (!raw)
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	regs_user(regs, raw->regs);
 	raw->token = token;
-	raw->pid = s->pid;
-	raw->proc_start = s->proc_start;
+	raw->pid = pid;
+	raw->proc_start = proc_start;
 	raw->sp = regs_sp(regs);
 	raw->len = ustack_copy(raw, raw->sp);
 	/* who is to look at its mappings must not be late: its process may be gone soon */
 	bpf_ringbuf_submit(raw, BPF_RB_FORCE_WAKEUP);
-	return token;
+	return true;
+}
+
+/* Of the running thread, at the end of a call. The number by which the record may name it; 0: none. */
+__global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
+{
+	__u32 token;
+
+	if (!s || !cpu)
+		return 0;
+	token = ustack_token(bpf_get_current_task_btf(), cpu);
+	if (!token || ustack_send(token, s->pid, s->proc_start))
+		return token;
+	cpu->ustacks_full++;
+	return 0;
 }
 
 #endif

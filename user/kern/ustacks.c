@@ -232,8 +232,7 @@ static void on_answer(void *arg, const struct ustack_answer *a)
 		return;
 	if (!a->n) {
 		s->unreadable++;
-		pr_dbg("user stack %u: %s", token,
-		       a->why ? a->why : "none");
+		pr_dbg("user stack %u: %s", token, a->why ? a->why : "none");
 	} else {
 		id = number_of(l, a);
 		s->delivered += id != 0;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The user stack of a thread that comes to a CPU after a long wait: it is not the running one yet,
+ * and its memory is not at hand. Where the kernel runs work of programs when a thread returns to
+ * user mode (v6.18, 38aa7003e369), it is taken then: never by a signal, which would interrupt calls.
+ */
+#ifndef HL_USTACK_LATER_BPF_H
+#define HL_USTACK_LATER_BPF_H
+
+#include "bpf/ustack.bpf.h"
+
+#define HL_LATERS   512                          /* threads that have not returned yet */
+#define HL_LATER_NS (10ull * 1000 * 1000 * 1000) /* one that was lost: its place can be taken again */
+
+struct later {
+	struct bpf_task_work work;
+	__u64 at; /* taken when; 0: free */
+	__u64 proc_start;
+	__u32 token, pid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HL_LATERS);
+	__type(key, __u32);
+	__type(value, struct later);
+} laters SEC(".maps");
+
+extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map,
+					      bpf_task_work_callback_t fn, void *aux) __ksym __weak;
+
+/* The thread is on its way to user mode, or to its end. */
+static int later_run(struct bpf_map *map, void *key, void *value)
+{
+	struct later *l = value;
+
+	/* it is told even where nothing can be read: its record waits */
+	ustack_send(l->token, l->pid, l->proc_start);
+	l->at = 0;
+	return 0;
+}
+
+/* Asks for it; the number by which the wait's record may name it; 0: there will be none. */
+static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s, struct hl_cpu *cpu)
+{
+	__u64 now = bpf_ktime_get_ns(), was;
+	struct later *l;
+	__u32 token, at;
+
+	token = ustack_token(next, cpu);
+	at = token % HL_LATERS;
+	l = bpf_map_lookup_elem(&laters, &at);
+	if (!token || !l)
+		return 0;
+	was = l->at;
+	if ((was && now - was < HL_LATER_NS) || __sync_val_compare_and_swap(&l->at, was, now) != was) {
+		cpu->ustacks_over++;
+		return 0;
+	}
+	l->token = token;
+	l->pid = s->pid;
+	l->proc_start = s->proc_start;
+	if (!bpf_task_work_schedule_resume_impl(next, &l->work, &laters, later_run, NULL))
+		return token;
+	l->at = 0;
+	cpu->ustacks_over++;
+	return 0;
+}
+
+#endif
