@@ -127,7 +127,7 @@ enum hl_block_phase {
 	X(7, FILES, "files", "one call or wait on a file")                                                   \
 	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
 	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")  \
-	X(10, USTACKS, "user_stacks", "user stack of a slow system call")
+	X(10, USTACKS, "user_stacks", "user stack of a slow wait or call that was to be taken")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,

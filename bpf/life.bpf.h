@@ -66,6 +66,20 @@ __hot int life_send(struct task_struct *p, __u32 what)
 	return 0;
 }
 
+#define HL_EXEC_WAKE_NS (5 * 1000 * 1000)
+
+/* What a program maps has to be looked at early: user space hears of one soon, and of those that
+ * come at once with it. */
+__hot bool exec_wakes(__u64 now)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	if (!ctl || !ctl->ustack_ns || now - ctl->exec_woke < HL_EXEC_WAKE_NS)
+		return false;
+	ctl->exec_woke = now;
+	return true;
+}
+
 /* The new program's path and the first bytes of its command line (its memory is current). */
 __hot int life_exec(struct task_struct *p, __u32 old_tid)
 {
@@ -94,7 +108,7 @@ __hot int life_exec(struct task_struct *p, __u32 old_tid)
 		len = HL_ARGS_ROOM - 1;
 	if (from && !bpf_probe_read_user(x->args, len & (HL_ARGS_ROOM - 1), (void *)from))
 		x->r.args_len = len;
-	bpf_ringbuf_submit(x, wake_flag(&hl_life, sizeof(*x)));
+	bpf_ringbuf_submit(x, exec_wakes(x->r.h.ts) ? BPF_RB_FORCE_WAKEUP : wake_flag(&hl_life, sizeof(*x)));
 	return 0;
 }
 

@@ -246,8 +246,8 @@ struct hl_cpu {
 	/* the last block request that ended here, by CLOCK_MONOTONIC */
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
 	__u64 block_bios; /* of devices that make no requests */
-	__u64 ustacks_seen, ustacks_over, ustacks_full;
-	__u64 pad;
+	__u64 ustacks_seen, ustacks_full;
+	__u64 pad[2];
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -332,6 +332,7 @@ struct hl_ctl {
 	/* user stacks: one each so many ns; from when on the next one is due, and how many there were */
 	__u64 ustack_ns, ustack_at;
 	__u32 ustack_next, pad;
+	__u64 exec_woke; /* when an exec waked user space last */
 };
 
 _Static_assert(sizeof(struct hl_slot) == 448, "128 Ki slots are 56 MiB");

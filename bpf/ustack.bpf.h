@@ -68,13 +68,9 @@ __hot __u32 ustack_token(struct task_struct *p, struct hl_cpu *cpu)
 	struct hl_ctl *ctl = ctl_get();
 	__u32 token;
 
-	if (!ctl || !cfg.ustack_bytes || is_our_child(p))
+	if (!ctl || !cfg.ustack_bytes || is_our_child(p) || !ustack_due(ctl))
 		return 0;
 	cpu->ustacks_seen++;
-	if (!ustack_due(ctl)) {
-		cpu->ustacks_over++;
-		return 0;
-	}
 	token = __sync_fetch_and_add(&ctl->ustack_next, 1) + 1;
 	return token ?: 1;
 }

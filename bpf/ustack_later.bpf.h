@@ -54,7 +54,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s, 
 		return 0;
 	was = l->at;
 	if ((was && now - was < HL_LATER_NS) || __sync_val_compare_and_swap(&l->at, was, now) != was) {
-		cpu->ustacks_over++;
+		cpu->ustacks_full++;
 		return 0;
 	}
 	l->token = token;
@@ -63,7 +63,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s, 
 	if (!bpf_task_work_schedule_resume_impl(next, &l->work, &laters, later_run, NULL))
 		return token;
 	l->at = 0;
-	cpu->ustacks_over++;
+	cpu->ustacks_full++;
 	return 0;
 }
 

@@ -113,7 +113,9 @@ static void drain(struct loop *l, void *arg)
 
 	if (n < 0)
 		pr_dbg("drain: %s", err_str(n));
-	if (n > DRAIN_MANY)
+	if (live_hurry(s->live))
+		set_drain(s, MIN(s->drain_ns, 2 * DRAIN_BUSY_NS));
+	else if (n > DRAIN_MANY)
 		set_drain(s, MAX(s->drain_ns / 2, DRAIN_BUSY_NS));
 	else if (n < DRAIN_FEW)
 		set_drain(s, MIN(s->drain_ns * 2, DRAIN_IDLE_NS));

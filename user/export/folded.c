@@ -40,6 +40,7 @@ static void folded_frames(struct str *out, const struct snap_stack *s)
 static void folded_line(struct str *out, const struct waited_row *r)
 {
 	folded_name(out, r->comm);
+	folded_frames(out, r->user_stack);
 	str_addc(out, ';');
 	folded_name(out, r->state < NR_HL_STATES ? hl_state_names[r->state] : NULL);
 	str_addc(out, ';');
@@ -64,6 +65,5 @@ static int folded_write(struct str *out, const struct snap *s, const struct expo
 	return 0;
 }
 
-const struct exporter folded_exporter = { "folded",
-					  "slow waits by kernel stack, for flame graphs; in microseconds",
+const struct exporter folded_exporter = { "folded", "slow waits by stack, for flame graphs; in microseconds",
 					  folded_write };

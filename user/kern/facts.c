@@ -279,7 +279,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_UNREADABLE] = l->stacks.unreadable;
 	send_acct(l, HL_CLASS_STACKS, l->stacks.delivered + l->stacks.over + l->stacks.unreadable,
 		  l->stacks.delivered, lost);
-	lost[HL_LOSS_MAP_FULL] = c.ustacks_over + l->ustacks.over;
+	lost[HL_LOSS_MAP_FULL] = l->ustacks.over;
 	lost[HL_LOSS_RING_FULL] = c.ustacks_full;
 	lost[HL_LOSS_UNREADABLE] = l->ustacks.unreadable;
 	send_acct(l, HL_CLASS_USTACKS, c.ustacks_seen - ustacks_waiting(l), l->ustacks.delivered, lost);

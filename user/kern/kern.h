@@ -263,11 +263,19 @@ void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
 
 /* ---- ustacks.c ------------------------------------------------------------------- */
 
+/* A program that has begun, and when to look at what it has mapped. */
+struct ustack_look {
+	uint64_t due, start; /* CLOCK_MONOTONIC */
+	uint32_t pid;
+};
+
 struct user_stacks {
 	struct ustacks *u;    /* NULL: none are taken */
 	struct hash *pending; /* by token: taken, and not told of yet */
 	struct hash *ids;     /* of each distinct one, by what they hash to */
 	uint32_t tick;
+	VEC(struct ustack_look) looks;
+	uint64_t look_free;                   /* when the next one may be added */
 	uint64_t held;                        /* slow records that wait for their stack */
 	uint64_t delivered, over, unreadable; /* over: there were too many at once, or distinct ones */
 };
@@ -278,6 +286,8 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n); /
 /* Keeps a slow record until its user stack is known, and sends it then. */
 bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack);
 void ustacks_drain(struct live *l);
+void ustack_execed(struct live *l, uint32_t pid, uint64_t start);
+bool ustacks_hurry(const struct live *l);         /* there is something to do in a few ms */
 void ustacks_refresh(struct live *l, bool final); /* at each tick; final: waits for those on their way */
 uint64_t ustacks_waiting(const struct live *l);   /* taken, and not known yet */
 

@@ -343,6 +343,7 @@ static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 	str_free(&path);
 	masked(t->proc, tail + PATH_ROOM, r->args_len);
 	t->proc->execed = true;
+	ustack_execed(l, t->proc->pid, t->proc->start);
 	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 	memcpy(t->comm, r->comm, HL_COMM_LEN);
 	t->dirty = true;

@@ -330,10 +330,17 @@ void live_close(struct live *l)
 
 /* ---- running ------------------------------------------------------------------- */
 
+/* Of the kernel's functions: it takes a while, and is done before anybody waits for us. */
+static void read_names(struct live *l)
+{
+	ksyms_fixed(l->stacks.syms, 0);
+}
+
 int live_add_target(struct live *l, uint32_t pid)
 {
 	int err = add_pid(l, pid);
 
+	read_names(l);
 	l->target_pid = pid;
 	if (l->unfiltered)
 		return err;
@@ -392,12 +399,19 @@ int live_drain(struct live *l)
 	int n = ring_drain(l);
 
 	ustacks_drain(l);
+	if (!n && !live_hurry(l))
+		read_names(l);
 
 	if (!l->stopped)
 		tier_tick(l);
 	if (cells_scarce(l) && hash_count(l->life.gone))
 		cells_reclaim(l);
 	return n;
+}
+
+bool live_hurry(const struct live *l)
+{
+	return ustacks_hurry(l);
 }
 
 int live_tick(struct live *l, bool final)

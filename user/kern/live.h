@@ -51,6 +51,8 @@ int live_start(struct live *l);
 int live_fd(const struct live *l);
 /* Hand over what the rings hold. Returns how many records came, or -errno. */
 int live_drain(struct live *l);
+/* Whether it is to be drained again within a few ms, however little came. */
+bool live_hurry(const struct live *l);
 /* Drain everything and end the interval with a TICK; final: after detaching. */
 int live_tick(struct live *l, bool final);
 

@@ -12,16 +12,21 @@
 #include "base/str.h"
 #include "kern/kern.h"
 
-#define MAX_USTACKS 4096               /* distinct ones in a capture */
-#define LAST_NS     (3 * NSEC_PER_SEC) /* for answers, when the capture is over */
-#define NAME_MAX_   512                /* bytes of one function, module or file */
-#define OLD_TICKS   3                  /* an answer whose record was lost */
+#define MAX_USTACKS 4096                 /* distinct ones in a capture */
+#define LAST_NS     (3 * NSEC_PER_SEC)   /* for answers, when the capture is over */
+#define NAME_MAX_   512                  /* bytes of one function, module or file */
+#define HOLD_NS     (2 * NSEC_PER_SEC)   /* a thread that has waited may go on to wait before it returns */
+#define LOOK_NS     (4 * NSEC_PER_MSEC)  /* after an exec: the program has its libraries by then */
+#define LOOK_EACH   (10 * NSEC_PER_MSEC) /* … one of them each so often, beyond a burst of: */
+#define LOOK_MAX    32
+#define OLD_TICKS   3 /* what was told, or whose record was lost, is forgotten then */
 
 /* A stack that was taken, by its token; owned by the table. */
 struct pending {
 	uint32_t token, id;
 	uint32_t tick;
-	bool answered;
+	bool asked, answered;
+	uint64_t since;           /* CLOCK_MONOTONIC */
 	struct hl_slow_raw *slow; /* the record that waits for it, slow_n bytes; NULL: it did not come yet */
 	size_t slow_n;
 	uint32_t kernel_stack; /* of that */
@@ -50,6 +55,7 @@ void ustacks_fini(struct live *l)
 	}
 	hash_free(s->pending);
 	hash_free(s->ids);
+	vec_free(&s->looks);
 	ustacks_free(s->u);
 }
 
@@ -62,19 +68,20 @@ static struct pending *pending_get(struct user_stacks *s, uint32_t token)
 	p = xcalloc(1, sizeof(*p));
 	p->token = token;
 	p->tick = s->tick;
+	p->since = clock_mono_ns();
 	hash_put(s->pending, &p->token, p);
 	return p;
 }
 
 static void forget(struct user_stacks *s, struct pending *p)
 {
-	s->held -= p->slow != NULL;
 	hash_del(s->pending, &p->token);
 	free(p->slow);
 	free(p);
 }
 
-/* The stack is known, or it is known that there is none. */
+/* The stack is known, or it is known that there is none. What may come for it later is of nobody:
+ * it is forgotten after a while. */
 static void answered(struct live *l, struct pending *p, uint32_t id)
 {
 	p->answered = true;
@@ -82,7 +89,9 @@ static void answered(struct live *l, struct pending *p, uint32_t id)
 	if (!p->slow)
 		return;
 	slow_send(l, p->slow, p->slow_n, p->kernel_stack, id);
-	forget(&l->ustacks, p);
+	l->ustacks.held--;
+	free(p->slow);
+	p->slow = NULL;
 }
 
 /* ---- questions ---------------------------------------------------------------------------- */
@@ -100,12 +109,15 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 		.slice_addr = raw->sp,
 	};
 
-	if (s->u && ustacks_ask(s->u, &q)) {
-		pending_get(s, raw->token);
+	struct pending *p = pending_get(s, raw->token);
+
+	if (p->answered) /* too late */
 		return;
-	}
+	p->asked = s->u && ustacks_ask(s->u, &q);
+	if (p->asked)
+		return;
 	s->over++;
-	answered(l, pending_get(s, raw->token), 0);
+	answered(l, p, 0);
 }
 
 bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack)
@@ -121,6 +133,45 @@ bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32
 	if (p->answered)
 		answered(l, p, p->id);
 	return true;
+}
+
+/* Its mappings are looked at early, for when somebody asks for them it may have ended. */
+void ustack_execed(struct live *l, uint32_t pid, uint64_t start)
+{
+	struct user_stacks *s = &l->ustacks;
+	uint64_t now = clock_mono_ns();
+
+	s->look_free = MAX(s->look_free, now);
+	if (!s->u || s->looks.n >= LOOK_MAX || s->look_free - now > LOOK_MAX * LOOK_EACH)
+		return;
+	s->look_free += LOOK_EACH;
+	*vec_add(&s->looks) = (struct ustack_look){ now + LOOK_NS, start, pid };
+}
+
+bool ustacks_hurry(const struct live *l)
+{
+	return l->ustacks.looks.n;
+}
+
+/* The question is for one address, of which nothing is known. */
+static void look(struct user_stacks *s)
+{
+	static const uint64_t nowhere = 1;
+	uint64_t now = clock_mono_ns();
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->looks.n; i++) {
+		const struct ustack_look *k = &s->looks.v[i];
+		struct ustack_question q = {
+			.pid = (pid_t)k->pid, .start_ns = k->start, .addrs = &nowhere, .n_addrs = 1
+		};
+
+		if (k->due > now)
+			s->looks.v[kept++] = *k;
+		else
+			ustacks_ask(s->u, &q);
+	}
+	s->looks.n = kept;
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -228,9 +279,9 @@ static void on_answer(void *arg, const struct ustack_answer *a)
 	uint32_t token = (uint32_t)a->ref, id = 0;
 	struct pending *p = hash_get(s->pending, &token);
 
-	if (!p)
+	if (!p || p->answered)
 		return;
-	if (!a->n) {
+	if (!a->n || (!a->frames[0].module && !a->frames[0].function)) {
 		s->unreadable++;
 		pr_dbg("user stack %u: %s", token, a->why ? a->why : "none");
 	} else {
@@ -241,15 +292,31 @@ static void on_answer(void *arg, const struct ustack_answer *a)
 	answered(l, p, id);
 }
 
+/* A thread that has not returned to user mode by now: its wait is told without. */
+static void give_up_late(struct live *l)
+{
+	uint64_t now = clock_mono_ns();
+	struct pending *p;
+
+	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));) {
+		if (p->answered || p->asked || now - p->since < HOLD_NS)
+			continue;
+		l->ustacks.unreadable++;
+		answered(l, p, 0);
+	}
+}
+
 void ustacks_drain(struct live *l)
 {
 	if (!l->ustacks.u)
 		return;
+	look(&l->ustacks);
 	ustacks_tick(l->ustacks.u, clock_mono_ns());
 	ustacks_take(l->ustacks.u, on_answer, l);
+	give_up_late(l);
 }
 
-/* Answers whose records were lost. */
+/* Answers whose records were lost, or were told. */
 static void forget_old(struct user_stacks *s)
 {
 	VEC(struct pending *) old = {};
@@ -266,16 +333,14 @@ static void forget_old(struct user_stacks *s)
 /* What comes no more is not waited for. */
 static void give_up(struct live *l)
 {
-	VEC(struct pending *) left = {};
 	struct pending *p;
 
-	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));)
-		if (!p->answered)
-			*vec_add(&left) = p;
-	l->ustacks.unreadable += left.n;
-	for (size_t i = 0; i < left.n; i++)
-		answered(l, left.v[i], 0);
-	vec_free(&left);
+	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));) {
+		if (p->answered)
+			continue;
+		l->ustacks.unreadable++;
+		answered(l, p, 0);
+	}
 }
 
 uint64_t ustacks_waiting(const struct live *l)

@@ -331,6 +331,7 @@ static void *waited_rows(struct picture *p, struct snap_table *made, size_t *n)
 			.cgroup = copy(p, w->proc->cgroup),
 			.name = copy(p, w->name),
 			.stack = stack_copy(p->m, w->key.stack, p->a, p->stamp),
+			.user_stack = stack_copy(p->m, w->key.user_stack, p->a, p->stamp),
 			.count = w->count,
 			.total_ns = w->total_ns,
 			.max_ns = w->max_ns,

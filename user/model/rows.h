@@ -58,7 +58,8 @@ struct waited_row {
 	uint32_t pid, proc_flags;
 	uint64_t proc_start_ns;
 	const char *comm, *container, *cgroup, *name;
-	const struct snap_stack *stack; /* NULL: of several, in the row "(other)" */
+	const struct snap_stack *stack;      /* NULL: of several, in the row "(other)", or none was taken */
+	const struct snap_stack *user_stack; /* the same */
 	uint64_t count, total_ns, max_ns;
 	uint64_t ivl_count, ivl_ns;
 	uint16_t nr;

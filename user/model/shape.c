@@ -104,6 +104,8 @@ static int cmp_where(const void *a, const void *b)
 	const struct waited_row *x = a, *y = b;
 	int order = cmp_u64(x->stack ? x->stack->id : 0, y->stack ? y->stack->id : 0);
 
+	order = order ? order
+		      : cmp_u64(x->user_stack ? x->user_stack->id : 0, y->user_stack ? y->user_stack->id : 0);
 	order = order ? order : cmp_u64(x->nr, y->nr);
 	order = order ? order : cmp_u64(x->state, y->state);
 	return order ? order : cmp_u64(x->abi, y->abi);

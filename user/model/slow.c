@@ -69,13 +69,14 @@ int slow_apply(struct model *m, const struct hl_rec *rec)
 	} else {
 		s = &m->slow.v[m->slow_next];
 		m->slow_next = (m->slow_next + 1) % m->slow.n;
+		waited_add(m, s);
 		slow_drop(m, s);
 		*s = (struct slow){};
 	}
 	m->slow_fresh = MIN(m->slow_fresh + 1, m->slow.n);
 	slow_fill(m, s, (const void *)rec);
 	chain_of_slow(m, s);
-	waited_add(m, s);
+	waited_adopt(m, s);
 	return 0;
 }
 
@@ -108,8 +109,10 @@ void slow_tick(struct model *m)
 {
 	size_t n = m->slow.n;
 
-	for (size_t i = 1; i <= m->slow_fresh; i++)
+	for (size_t i = 1; i <= m->slow_fresh; i++) {
 		set_real(m, &m->slow.v[(m->slow_next + n - i) % n]);
+		waited_add(m, &m->slow.v[(m->slow_next + n - i) % n]);
+	}
 	for (size_t i = 0; i < m->now.n; i++)
 		set_real(m, &m->now.v[i]);
 	m->slow_fresh = 0;

@@ -128,14 +128,15 @@ struct slow {
 	uint64_t holder_start;
 	struct proc *proc;
 	struct chain *chain; /* of one that is over; NULL: none */
+	bool added;          /* to what was waited by stack */
 	struct istr *comm, *waker_comm, *holder_comm, *text, *path, *local, *remote, *disk, *name;
 };
 
 struct waited_key { /* no padding that is not zeroed */
 	uint64_t start;
-	uint32_t pid, stack;
+	uint32_t pid, stack, user_stack;
 	uint16_t nr;
-	uint8_t state, abi, pad[4];
+	uint8_t state, abi;
 };
 _Static_assert(sizeof(struct waited_key) == 24, "it is compared as bytes");
 
@@ -318,7 +319,9 @@ void disk_name_apply(struct model *m, const struct hl_rec_disk *r);
 struct istr *disk_called(struct model *m, uint32_t dev);
 
 /* waited.c */
-void waited_add(struct model *m, const struct slow *s);
+void waited_add(struct model *m, struct slow *s); /* once for each, when its interval ends */
+/* The slow waits of this interval that are parts of a call were called from where that was. */
+void waited_adopt(struct model *m, const struct slow *call);
 void waited_roll(struct model *m);
 void waited_init(struct model *m);
 void waited_fini(struct model *m);

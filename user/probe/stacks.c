@@ -38,9 +38,12 @@ static const struct field stacks_fields[] = {
 	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
 	{ "name", "CALL", "call that they were in", field_str, AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 10 },
+	{ "user_stack", "USER STACK", "functions of the program that the call was made from, innermost first; - where "
+	  "they are not known", field_stack, AT(user_stack),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 24 },
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that they were in, innermost first, without "
 	  "those of every sleep", field_stack, AT(stack),
-	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 24 },
+	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 24 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
