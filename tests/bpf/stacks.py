@@ -91,12 +91,12 @@ def added():
     h, pid, took, stack = waits()
     rows = [r for r in h.doc["waits_by_stack"] if (r["pid"], r["name"]) == (pid, "flock")]
     with Facts() as f:
-        f.same(len(rows), 1, "rows")
-        r = rows[0]
-        f.same((r["count"], r["state"]), (TIMES, "lock"), "count and state")
-        f.near(r["total_ns"], sum(took), "total", 0.02, TIMES * MS)
-        f.near(r["max_ns"], max(took), "the longest", 0.02, MS)
-        f.same(frames(h.doc, r["kernel_stack"]), stack, "frames")
+        # the program's stack may be known of some of them only
+        f.check(1 <= len(rows) <= 2, f"{len(rows)} rows")
+        f.same((sum(r["count"] for r in rows), {r["state"] for r in rows}), (TIMES, {"lock"}), "count and state")
+        f.near(sum(r["total_ns"] for r in rows), sum(took), "total", 0.02, TIMES * MS)
+        f.near(max(r["max_ns"] for r in rows), max(took), "the longest", 0.02, MS)
+        f.same([frames(h.doc, r["kernel_stack"]) for r in rows], [stack] * len(rows), "frames")
         f.check(not [r for r in h.doc["waits_by_stack"] if r["state"] in ("sleep", "poll", "idle", "park", "child")], "waits for work")
 
 

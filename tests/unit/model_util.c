@@ -180,6 +180,16 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	r->waker = s.waker;
 	r->seq = s.seq;
 	r->kernel_stack = s.stack;
+	r->user_stack = s.user_stack;
+	r->detail_addr = s.addr;
+	r->holder = s.holder;
+	if (s.holder_tid) {
+		r->holder_tid = s.holder_tid;
+		r->holder_pid = s.pid;
+		r->holder_start = 200;
+	}
+	if (s.holder_comm)
+		memcpy(r->holder_comm, s.holder_comm, MIN(strlen(s.holder_comm), sizeof(r->holder_comm)));
 	r->flags = s.op == HL_OP_WAIT ? HL_SLOW_NO_RESULT : 0;
 	if (s.comm)
 		memcpy(r->comm, s.comm, MIN(strlen(s.comm), sizeof(r->comm)));
@@ -228,6 +238,52 @@ int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_f
 	err = feed_rec(f, rec_end(&f->b));
 	str_free(&text);
 	return err;
+}
+
+int feed_ustack(struct feed *f, uint32_t id, const char *const *functions, size_t n)
+{
+	struct hl_uframe raw[MAX_FRAMES] = {};
+	struct hl_rec_ustack *r;
+	struct str text = {};
+	int err;
+
+	str_addn(&text, "\0prog", sizeof("\0prog"));
+	for (size_t i = 0; i < n; i++) {
+		raw[i] = (struct hl_uframe){ .offset = 32, .function = (__u16)text.len, .module = 1 };
+		str_addn(&text, functions[i], strlen(functions[i]) + 1);
+	}
+	recbuf_reset(&f->b);
+	r = rec_begin(&f->b, HL_KIND_USTACK, sizeof(*r));
+	r->h.ts = f->ts;
+	r->id = id;
+	r->unwind = HL_UNWIND_DWARF;
+	r->nr_frames = (__u16)n;
+	r->text_len = (__u32)text.len;
+	rec_add_bytes(&f->b, raw, n * sizeof(*raw));
+	rec_add_bytes(&f->b, text.s, text.len);
+	err = feed_rec(f, rec_end(&f->b));
+	str_free(&text);
+	return err;
+}
+
+int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint64_t ns_each)
+{
+	struct hl_rec_lock_op *r = begin(f, HL_KIND_LOCK_OP, pid, pid);
+	uint32_t bucket = (uint32_t)count;
+
+	r->o.proc_start = 100;
+	r->o.nr = HL_NR_OTHER;
+	r->o.op = HL_OP_WAIT;
+	r->o.state = HL_STATE_LOCK;
+	r->o.count = count;
+	r->o.total_ns = count * ns_each;
+	r->o.max_ns = ns_each;
+	r->o.state_ns[HL_STATE_LOCK] = r->o.total_ns;
+	r->o.first = hl_hist_cell(ns_each);
+	r->o.nr_buckets = 1;
+	r->addr = addr;
+	rec_add_bytes(&f->b, &bucket, sizeof(bucket));
+	return finish(f);
 }
 
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost)

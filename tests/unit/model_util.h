@@ -36,7 +36,11 @@ struct feed_slow {
 	uint8_t op, state, detail, waker;
 	uint64_t begin, duration, seq;
 	const char *path, *comm;
-	uint32_t stack;
+	uint32_t stack, user_stack;
+	uint64_t addr; /* of a lock */
+	uint8_t holder;
+	uint32_t holder_tid; /* of the same process, started as all */
+	const char *holder_comm;
 };
 
 struct feed_frame {
@@ -62,6 +66,10 @@ int feed_slow(struct feed *f, struct feed_slow s);
 int feed_now(struct feed *f, struct feed_slow s);
 /* A STACK of no more than eight frames; one without function has the reason. */
 int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_frame *frames, size_t n);
+/* A user stack of functions, in "prog". */
+int feed_ustack(struct feed *f, uint32_t id, const char *const *functions, size_t n);
+/* Waits of a process for a lock. */
+int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint64_t ns_each);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
 /* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the
  * next one or feed_free. */

@@ -103,6 +103,8 @@ void test_rec_check_numbers(void)
 		ROW(SLOW, slow, abi, NR_HL_ABIS),
 		ROW(SLOW, slow, detail, NR_HL_DETAILS),
 		ROW(SLOW, slow, waker, NR_HL_WAKERS),
+		ROW(SLOW, slow, holder, NR_HL_HOLDERS),
+		ROW(LOCK_OP, lock_op, o.state, NR_HL_STATES),
 		ROW(NOW, slow, waker, NR_HL_WAKERS),
 		ROW(NOW, slow, state, NR_HL_STATES),
 		ROW(ACCT, acct, class_id, NR_HL_CLASSES),

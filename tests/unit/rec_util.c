@@ -62,6 +62,7 @@ static void sample_slow(struct recbuf *b, unsigned int kind, unsigned int i)
 	s->abi = i % NR_HL_ABIS;
 	s->detail = i % NR_HL_DETAILS;
 	s->waker = i % NR_HL_WAKERS;
+	s->holder = i % NR_HL_HOLDERS;
 	s->path_len = (__u16)(i % sizeof(path));
 	rec_add_bytes(b, path, s->path_len);
 	rec_end(b);
@@ -131,6 +132,36 @@ static void sample_stack(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_lock(struct recbuf *b, unsigned int i)
+{
+	static const __u32 buckets[3] = { 7, 0, 1 };
+	struct hl_rec_lock_op *op = fill(b, HL_KIND_LOCK_OP, i);
+
+	op->o.op = HL_OP_WAIT;
+	op->o.state = i % NR_HL_STATES;
+	op->o.abi = i % NR_HL_ABIS;
+	op->o.first = i % 50;
+	op->o.nr_buckets = i % 4;
+	rec_add_bytes(b, buckets, op->o.nr_buckets * sizeof(__u32));
+	rec_end(b);
+}
+
+static void sample_ustack(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_ustack *s = fill(b, HL_KIND_USTACK, i);
+	struct hl_uframe frames[2] = { { .offset = i, .function = 1, .module = 7, .file = 0, .inlined = 1 },
+				       { .offset = 16, .function = 1, .module = 7, .file = 12, .line = i } };
+	static const char text[] = "\0sleep\0prog\0a.c"; /* no reason, a function, a module, a file */
+
+	s->id = i + 1;
+	s->unwind = i % NR_HL_UNWINDS;
+	s->nr_frames = ARRAY_SIZE(frames);
+	s->text_len = sizeof(text);
+	rec_add_bytes(b, frames, sizeof(frames));
+	rec_add_bytes(b, text, sizeof(text));
+	rec_end(b);
+}
+
 void sample_round(struct recbuf *b, unsigned int i)
 {
 	static const unsigned int plain[] = { HL_KIND_TICK,   HL_KIND_THREAD, HL_KIND_THREAD_END,
@@ -160,6 +191,8 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_disk(b, i);
 	sample_named(b, i);
 	sample_stack(b, i);
+	sample_ustack(b, i);
+	sample_lock(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

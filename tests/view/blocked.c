@@ -6,28 +6,32 @@
 #define NR_TABLES 5
 
 static const struct snap_frame fuse[] = {
-	{ "__schedule", NULL, 0x3f1 },
-	{ "schedule", NULL, 0x27 },
-	{ "request_wait_answer", "fuse", 0x11d },
-	{ "__fuse_simple_request", "fuse", 0xd4 },
-	{ "fuse_direct_io", "fuse", 0x3c2 },
-	{ "fuse_file_read_iter", "fuse", 0x9b },
-	{ "vfs_read", NULL, 0x234 },
-	{ "ksys_read", NULL, 0x6f },
-	{ "do_syscall_64", NULL, 0x5c },
-	{ "entry_SYSCALL_64_after_hwframe", NULL, 0x76 },
+	{ .function = "__schedule", .module = NULL, .offset = 0x3f1 },
+	{ .function = "schedule", .module = NULL, .offset = 0x27 },
+	{ .function = "request_wait_answer", .module = "fuse", .offset = 0x11d },
+	{ .function = "__fuse_simple_request", .module = "fuse", .offset = 0xd4 },
+	{ .function = "fuse_direct_io", .module = "fuse", .offset = 0x3c2 },
+	{ .function = "fuse_file_read_iter", .module = "fuse", .offset = 0x9b },
+	{ .function = "vfs_read", .module = NULL, .offset = 0x234 },
+	{ .function = "ksys_read", .module = NULL, .offset = 0x6f },
+	{ .function = "do_syscall_64", .module = NULL, .offset = 0x5c },
+	{ .function = "entry_SYSCALL_64_after_hwframe", .module = NULL, .offset = 0x76 },
 };
 static const struct snap_frame futex[] = {
-	{ "futex_do_wait", NULL, 0x38 },
-	{ "__futex_wait", NULL, 0x96 },
-	{ "futex_wait", NULL, 0x6b },
-	{ "do_futex", NULL, 0xcb },
+	{ .function = "futex_do_wait", .module = NULL, .offset = 0x38 },
+	{ .function = "__futex_wait", .module = NULL, .offset = 0x96 },
+	{ .function = "futex_wait", .module = NULL, .offset = 0x6b },
+	{ .function = "do_futex", .module = NULL, .offset = 0xcb },
 };
-static const struct snap_frame hidden[] = { { NULL, NULL, 0 }, { NULL, NULL, 0 } };
+static const struct snap_frame hidden[] = { { .function = NULL, .module = NULL, .offset = 0 },
+					    { .function = NULL, .module = NULL, .offset = 0 } };
 static const struct snap_stack stacks[] = {
-	{ 1, ARRAY_SIZE(fuse), fuse, NULL, false },
-	{ 2, ARRAY_SIZE(futex), futex, NULL, true },
-	{ 3, ARRAY_SIZE(hidden), hidden, "kernel.kptr_restrict is 2: the kernel hides its addresses", false },
+	{ .id = 1, .n = ARRAY_SIZE(fuse), .frames = fuse },
+	{ .id = 2, .n = ARRAY_SIZE(futex), .frames = futex, .cut = true },
+	{ .id = 3,
+	  .n = ARRAY_SIZE(hidden),
+	  .frames = hidden,
+	  .why = "kernel.kptr_restrict is 2: the kernel hides its addresses" },
 };
 
 #define BLOCKED HL_SLOW_NO_RESULT | HL_SLOW_BLOCKED

@@ -370,8 +370,8 @@ void test_view_mouse(void)
 	y = screen_line(&t, "rsync");
 	app_key(t.app, APP_MOUSE(APP_MOUSE_DOUBLE, 20, y));
 	ASSERT(screen_has(&t, "Processes › rsync"));
-	y = screen_line(&t, "3 Operations");
-	app_key(t.app, APP_MOUSE(APP_MOUSE_CLICK, column_of(&t, y, "Operations"), y));
+	y = screen_line(&t, "3 Ops");
+	app_key(t.app, APP_MOUSE(APP_MOUSE_CLICK, column_of(&t, y, "Ops"), y));
 	ASSERT_STR(app_table(t.app), "operations");
 	ASSERT(!screen_has(&t, "›"));
 	screen_end(&t);
