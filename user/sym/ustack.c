@@ -397,6 +397,7 @@ static void hand_on(struct ustacks *u, size_t len, ustack_fn fn, void *arg)
 	a.truncated = w->flags & WIRE_TRUNCATED || a.n < w->n;
 	a.why = why[0] ? why : NULL;
 	drop_first(u);
+	u->retry_at = 0; /* it works */
 	u->stats.answered++;
 	fn(arg, &a);
 }
