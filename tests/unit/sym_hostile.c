@@ -415,6 +415,9 @@ void test_sym_hostile_mutants(void)
 	if (begin(&h) && sym_run(&h.d, BUILD)) {
 		n = load(&h.d, "chain", good, 1 << 20);
 		find_section(good, n, ".text", &code, &size);
+		ask_mapped(&h, "chain", n, code);
+		if (!ASSERT(sym_frame(h.a, "middle") >= 0))
+			sym_print(h.a); /* as it is, all of it is read */
 		for (int i = 0; i < times; i++) {
 			memcpy(bad, good, n);
 			mutate(bad, n, good);
@@ -424,7 +427,7 @@ void test_sym_hostile_mutants(void)
 		ustacks_stats(h.u, &h.stats);
 		printf("# %d mutants: %llu deaths, %llu late\n", times, (unsigned long long)h.stats.deaths,
 		       (unsigned long long)h.stats.late);
-		ASSERT_EQ(h.stats.answered, 2 * times);
+		ASSERT_EQ(h.stats.answered, 2 * times + 2);
 	}
 	end(&h);
 	free(good);
@@ -514,4 +517,58 @@ void test_sym_hostile_bombs(void)
 	ustacks_stats(x.u, &x.stats);
 	printf("# bombs: %llu deaths\n", (unsigned long long)x.stats.deaths);
 	end(&x);
+}
+
+/* When hostlat is killed both children end, whatever they are at. */
+void test_sym_hostile_parent_killed(void)
+{
+	struct ustacks_stats s = {};
+	int fds[2];
+	pid_t pid;
+
+	if (!ASSERT(pipe(fds) == 0))
+		return;
+	pid = fork();
+	if (!pid) {
+		struct ustacks *u = ustacks_new(NULL);
+		struct sym_answer *a = calloc(1, sizeof(*a));
+		uint64_t addr = 1;
+		struct ustack_question q = { .pid = getpid(), .addrs = &addr, .n_addrs = 1 };
+
+		sym_ask_this(u, &q, a);
+		ustacks_stats(u, &s);
+		kill(s.child, SIGSTOP);
+		kill(s.opener, SIGSTOP);
+		if (write(fds[1], &s, sizeof(s)) == sizeof(s))
+			pause();
+		_exit(1);
+	}
+	ASSERT_EQ(read(fds[0], &s, sizeof(s)), sizeof(s));
+	close(fds[0]);
+	close(fds[1]);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ASSERT(s.opener > 0 && s.child > 0);
+	ASSERT(has_ended(s.opener));
+	ASSERT(has_ended(s.child));
+}
+
+/* It may be called by anyone: it finds no socket and ends. */
+void test_sym_hostile_called_by_hand(void)
+{
+	static const char *const args[] = { "@opener", "@sandbox" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++) {
+		pid_t pid = fork();
+		int status = 0;
+
+		if (!pid) {
+			close_range(3, ~0u, 0);
+			close(STDIN_FILENO);
+			execl("/proc/self/exe", "hostlat", args[i], "1000000", NULL);
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	}
 }

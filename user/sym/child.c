@@ -17,9 +17,10 @@
 #include "sym/child.h"
 #include "sym/sandbox.h"
 
-#define SOCK  STDIN_FILENO
-#define STEP  3
-#define FILES 2000
+#define SOCK    STDIN_FILENO
+#define STEP    3
+#define FILES   2000
+#define ANSWERS 1000
 
 void child_quit(void)
 {
@@ -169,16 +170,20 @@ static void take_file(struct child *c, size_t n, int fd)
 	hash_put(c->files, &f->key, f);
 }
 
+/* Nothing is ever freed. A child that is large because one file is must still be of some use. */
 static bool has_grown(const struct child *c)
 {
 	struct mallinfo2 m = mallinfo2();
+	uint64_t used = m.arena + m.hblkhd;
 
-	return hash_count(c->files) > FILES || m.arena + m.hblkhd > c->memory / 8 * 5;
+	return hash_count(c->files) > FILES || used > c->memory / 8 * 7 ||
+	       (used > c->memory / 8 * 5 && c->answers > ANSWERS);
 }
 
 static void take_ask(struct child *c, size_t n)
 {
 	child_work(c, n);
+	c->answers++;
 	atomic_store(&c->step->word, 0);
 	if (has_grown(c))
 		c->answer->flags |= WIRE_RETIRE;
