@@ -469,6 +469,40 @@ void test_sym_hostile_endless(void)
 	end(&h);
 }
 
+/* One that is cut off under the reader, which dies of it: answered all the same, by the next. */
+void test_sym_hostile_shrinks(void)
+{
+	uint64_t addrs[] = { 0, 0 };
+	struct ustack_question q = { .addrs = addrs, .n_addrs = 2 };
+	struct hostile h;
+	static char elf[1 << 20];
+	size_t n, code = 0, size;
+
+	if (begin(&h) && sym_run(&h.d, BUILD " && head -c 500000 /dev/zero >> chain")) {
+		n = load(&h.d, "chain", elf, sizeof(elf));
+		find_section(elf, n, ".text", &code, &size);
+		q.pid = start_mapper(&h.d, "chain", n);
+		/* outside of its code: the file is mapped and not yet looked into */
+		addrs[0] = addrs[1] = AT + n - 100;
+		sym_ask_this(h.u, &q, h.a);
+		sym_run(&h.d, "truncate -s 0 chain");
+		addrs[0] = AT + code + 1;
+		addrs[1] = AT + code + 2;
+		if (sym_ask_this(h.u, &q, h.a)) {
+			ASSERT(h.a->took_ns < DEADLINE + SLACK);
+			ASSERT_STR(h.a->v[0].function, "");
+			ASSERT_EQ(h.a->v[0].offset, code + 1);
+			ASSERT(strstr(h.a->why, "it stopped who read it") != NULL);
+		}
+		ustacks_stats(h.u, &h.stats);
+		ASSERT_EQ(h.stats.deaths, 1);
+		ASSERT_EQ(h.stats.bad_files, 1);
+		kill(q.pid, SIGKILL);
+		waitpid(q.pid, NULL, 0);
+	}
+	end(&h);
+}
+
 /* Numbers in headers that are far too large, and sections that unpack to gigabytes. */
 void test_sym_hostile_bombs(void)
 {
