@@ -212,7 +212,7 @@ void test_sym_files_fifo(void)
 #define MADE 0x5a5a000
 
 /* A process with anonymous code at MADE and, perhaps, its own map as a file. */
-static pid_t start_maker(const char *cmd, uid_t uid)
+static pid_t start_maker(const char *cmd, uid_t uid, const char *root)
 {
 	char done, line[512];
 	int fds[2];
@@ -224,10 +224,12 @@ static pid_t start_maker(const char *cmd, uid_t uid)
 	if (!pid) {
 		mmap((void *)MADE, 8192, PROT_READ | PROT_WRITE | PROT_EXEC,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		if (root && (chroot(root) || chdir("/")))
+			_exit(1);
 		if (uid && setresuid(uid, uid, uid))
 			_exit(1);
 		snprintf(line, sizeof(line), "m=/tmp/perf-%d.map; rm -f $m; %s", (int)getpid(), cmd);
-		if (write(fds[1], system(line) == 0 ? "y" : "n", 1) == 1)
+		if (write(fds[1], root || system(line) == 0 ? "y" : "n", 1) == 1)
 			pause();
 		_exit(0);
 	}
@@ -244,7 +246,7 @@ static void check_made(const char *cmd, uid_t uid, const char *function, const c
 	struct sym_answer *a = calloc(1, sizeof(*a));
 	struct ustacks *u = sym_new(0);
 	uint64_t addrs[] = { MADE + 0x104 };
-	struct ustack_question q = { .pid = start_maker(cmd, uid), .addrs = addrs, .n_addrs = 1 };
+	struct ustack_question q = { .pid = start_maker(cmd, uid, NULL), .addrs = addrs, .n_addrs = 1 };
 	char path[64];
 
 	if (sym_ask_this(u, &q, a)) {
@@ -289,7 +291,7 @@ static void check_others_map(uid_t owner, const char *function)
 	struct sym_answer *a = calloc(1, sizeof(*a));
 	struct ustacks *u = sym_new(0);
 	uint64_t addrs[] = { MADE + 0x104 };
-	struct ustack_question q = { .pid = start_maker("true", 1234), .addrs = addrs, .n_addrs = 1 };
+	struct ustack_question q = { .pid = start_maker("true", 1234, NULL), .addrs = addrs, .n_addrs = 1 };
 	char path[64], cmd[256];
 
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)q.pid);
@@ -316,4 +318,87 @@ void test_sym_files_perf_map_owner(void)
 	check_others_map(1234, "Class.third(int)");
 	check_others_map(0, "Class.third(int)");
 	check_others_map(4321, "");
+}
+
+/* A process in a root of its own: that is where its map is, however its links lead. */
+static void check_root(const char *cmd, const char *map, const char *function)
+{
+	struct sym_answer *a = calloc(1, sizeof(*a));
+	struct ustacks *u = sym_new(0);
+	uint64_t addrs[] = { MADE + 0x104 };
+	struct ustack_question q = { .addrs = addrs, .n_addrs = 1 };
+	struct sym_dir d;
+
+	if (sym_dir_make(&d) && sym_run(&d, "%s", cmd)) {
+		q.pid = start_maker("true", 0, d.path);
+		sym_run(&d, "printf " LINES " > %s/perf-%d.map", map, (int)q.pid);
+		if (sym_ask_this(u, &q, a))
+			ASSERT_STR(a->v[0].function, function);
+		kill(q.pid, SIGKILL);
+		waitpid(q.pid, NULL, 0);
+		sym_run(&d, "rm -f %s/perf-%d.map", map, (int)q.pid);
+	}
+	sym_dir_clean(&d);
+	ustacks_free(u);
+	free(a);
+}
+
+void test_sym_files_perf_map_root(void)
+{
+	check_root("mkdir tmp", "tmp", "Class.third(int)");
+	check_root("mkdir x && ln -s /x tmp", "x", "Class.third(int)");
+	check_root("mkdir tmp", "/tmp", "");
+	/* links out of it lead back into it */
+	check_root("ln -s /tmp tmp", "/tmp", "");
+	check_root("ln -s ../../../tmp tmp", "/tmp", "");
+	check_root("ln -s /proc/1/root/tmp tmp", "/tmp", "");
+}
+
+/* A jitdump file is mapped as code by who writes it, so that it is found. */
+void test_sym_files_jitdump(void)
+{
+	struct {
+		uint32_t magic, version, size, mach, pad, pid;
+		uint64_t time, flags;
+		struct {
+			uint32_t id, size;
+			uint64_t time;
+			uint32_t pid, tid;
+			uint64_t vma, addr, bytes, index;
+			char name[8];
+		} load[2];
+	} dump = { .magic = 0x4a695444, .version = 1, .size = 40 };
+	struct sym_answer *a = calloc(1, sizeof(*a));
+	struct ustacks *u = sym_new(0);
+	uint64_t addrs[] = { MADE + 0x104 };
+	struct ustack_question q = { .addrs = addrs, .n_addrs = 1 };
+	struct sym_dir d;
+
+	for (int i = 0; i < 2; i++) {
+		dump.load[i].size = sizeof(dump.load[i]);
+		dump.load[i].addr = MADE + 0x100 * (uint64_t)i;
+		dump.load[i].bytes = 0x80;
+		strcpy(dump.load[i].name, i ? "made" : "other");
+	}
+	if (sym_dir_make(&d)) {
+		char path[128];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/jit-77.dump", d.path);
+		fd = open(path, O_RDWR | O_CREAT, 0600);
+		ASSERT_EQ(write(fd, &dump, sizeof(dump)), sizeof(dump));
+		/* a child inherits the mapping */
+		void *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+		q.pid = start_maker("true", 0, NULL);
+		munmap(at, 4096);
+		close(fd);
+		if (sym_ask_this(u, &q, a))
+			ASSERT_STR(a->v[0].function, "made");
+		kill(q.pid, SIGKILL);
+		waitpid(q.pid, NULL, 0);
+	}
+	sym_dir_clean(&d);
+	ustacks_free(u);
+	free(a);
 }
