@@ -120,6 +120,29 @@ void test_sym_files_wrong_build_id(void)
 	end(&f);
 }
 
+/* What debug files of one package share is in a file of its own. */
+void test_sym_files_dwz(void)
+{
+	struct files f;
+
+	if (system("command -v dwz > /dev/null")) {
+		printf("# not tested: no dwz here\n");
+		return;
+	}
+	if (begin(&f) &&
+	    sym_run(&f.d,
+		    "%s && cc -O1 -g -o other \"$T/sym_chain.c\" -L. -lchain && mkdir -p /usr/lib/debug/.dwz "
+		    "&& "
+		    "dwz -q -m shared -M /usr/lib/debug/.dwz/hostlat-test.debug chain other && "
+		    "cp shared /usr/lib/debug/.dwz/hostlat-test.debug && readelf -S chain | grep -q "
+		    "debugaltlink",
+		    BUILD) &&
+	    sym_target_start(f.t, &f.d, "chain", NULL) && sym_ask(f.u, f.t, f.a))
+		check_middle(f.a);
+	sym_run(&f.d, "rm -f /usr/lib/debug/.dwz/hostlat-test.debug");
+	end(&f);
+}
+
 /* The compressed table that distributions leave in stripped programs. */
 void test_sym_files_debugdata(void)
 {
