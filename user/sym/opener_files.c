@@ -70,7 +70,7 @@ static struct ofile *add_file(struct opener *o, uint64_t key, const char *path)
 	struct ofile *f = xcalloc(1, sizeof(*f));
 
 	f->key = key;
-	f->path = xstrndup(path, WIRE_NAME - 1);
+	f->path = xstrndup(path, WIRE_PATH);
 	f->fd = -1;
 	f->used_ns = clock_mono_ns();
 	hash_put(o->files, &f->key, f);
