@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "host/file.h"
 #include "host/proc.h"
+#include "sym/opener.h"
 #include "tests/test.h"
 #include "tests/unit/sym_fixture.h"
 
@@ -215,6 +219,48 @@ void test_sym_hostile_opener_killed(void)
 void test_sym_hostile_opener_stopped(void)
 {
 	check_signal(false, SIGSTOP, false);
+}
+
+/* The opener is held where it opens the maps of a process: as by a lock that is never given back.
+ * It is given up, and the process is not asked about again. */
+void test_sym_hostile_process_stalls(void)
+{
+	struct ustack_question q;
+	struct hostile h;
+	int status, stops;
+
+	if (begin_chain(&h)) {
+		sym_question(h.t, &q);
+		q.start_ns = 0; /* nothing is known of it under this name */
+		ASSERT_EQ(ptrace(PTRACE_SEIZE, h.stats.opener, 0, PTRACE_O_TRACESYSGOOD), 0);
+		ASSERT_EQ(ptrace(PTRACE_INTERRUPT, h.stats.opener, 0, 0), 0);
+		ASSERT(ustacks_ask(h.u, &q));
+		for (stops = 0; stops < 1000; stops++) {
+			struct __ptrace_syscall_info info;
+			char path[64] = "";
+
+			waitpid(h.stats.opener, &status, __WALL);
+			if (ptrace(PTRACE_GET_SYSCALL_INFO, h.stats.opener, sizeof(info), &info) > 0 &&
+			    info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_openat) {
+				struct iovec to = { path, 24 }, from = { (void *)info.entry.args[1], 24 };
+
+				process_vm_readv(h.stats.opener, &to, 1, &from, 1, 0);
+				if (strstr(path, "/maps"))
+					break;
+			}
+			ptrace(PTRACE_SYSCALL, h.stats.opener, 0, 0);
+		}
+		ASSERT(stops < 1000);
+		ASSERT(sym_wait(h.u, h.a));
+		ASSERT_EQ(h.a->how, USTACK_NONE);
+		ASSERT_STR(h.a->why, "reading about the process takes too long");
+		ASSERT(h.a->took_ns < DEADLINE + SLACK);
+		ASSERT(!ustacks_ask(h.u, &q));
+		q.start_ns = h.t->start_ns;
+		if (sym_ask_this(h.u, &q, h.a))
+			ASSERT(sym_frame(h.a, "middle") > 0);
+	}
+	end(&h);
 }
 
 /* A full queue, with children that do not read: every call returns at once, what does not fit is
@@ -605,4 +651,21 @@ void test_sym_hostile_called_by_hand(void)
 		waitpid(pid, &status, 0);
 		ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	}
+}
+
+/* Once is an accident that may pass, twice is for ever. */
+void test_sym_hostile_bad_twice(void)
+{
+	struct opener o = { .bad = hash_new(sizeof(uint64_t)) };
+	uint64_t now = clock_mono_ns();
+
+	ASSERT(!opener_is_bad(&o, 5, now));
+	opener_add_bad(&o, 5);
+	ASSERT(opener_is_bad(&o, 5, now));
+	ASSERT(!opener_is_bad(&o, 5, now + 60 * NSEC_PER_SEC));
+	opener_add_bad(&o, 5);
+	ASSERT(opener_is_bad(&o, 5, now + 36000 * NSEC_PER_SEC));
+	ASSERT(!opener_is_bad(&o, 6, now));
+	free(hash_del(o.bad, &(uint64_t){ 5 }));
+	hash_free(o.bad);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Stacks of programs whose frames are known: every frame, its file and its line. */
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "tests/test.h"
@@ -215,4 +216,53 @@ void test_sym_truth_addresses(void)
 	free(t);
 	free(a);
 	free(b);
+}
+
+/* The kernel's own library has no file. */
+void test_sym_truth_vdso(void)
+{
+	struct sym_answer *a = calloc(1, sizeof(*a));
+	struct ustacks *u = sym_new(0);
+	uint64_t addrs[100];
+	struct ustack_question q = { .pid = getpid(), .addrs = addrs, .n_addrs = ARRAY_SIZE(addrs) };
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(addrs); i++)
+		addrs[i] = getauxval(AT_SYSINFO_EHDR) + 0x400 + 32 * i;
+	if (sym_ask_this(u, &q, a))
+		for (size_t i = 0; i < a->n; i++) {
+			ASSERT_STR(a->v[i].module, "[vdso]");
+			found |= strstr(a->v[i].function, "clock_gettime") != NULL;
+		}
+	ASSERT(found);
+	ustacks_free(u);
+	free(a);
+}
+
+/* Unwind information that only the separate file has. */
+void test_sym_truth_debug_frame(void)
+{
+	struct sym_target *t = calloc(1, sizeof(*t));
+	struct sym_answer *a = calloc(1, sizeof(*a));
+	struct ustacks *u = sym_new(0);
+	struct sym_dir d;
+
+	if (sym_dir_make(&d) &&
+	    sym_run(&d, "cc -O2 -g -fPIC -shared -o libchain.so \"$T/sym_lib.c\" && cc -O2 -g "
+			"-fomit-frame-pointer "
+			"-fno-asynchronous-unwind-tables -o chain \"$T/sym_chain.c\" -L. -lchain && "
+			"objcopy --only-keep-debug chain chain.debug && strip -R .eh_frame -R .eh_frame_hdr "
+			"chain && "
+			"objcopy --add-gnu-debuglink=chain.debug chain") &&
+	    sym_target_start(t, &d, "chain", NULL)) {
+		if (sym_ask(u, t, a)) {
+			ASSERT(!a->truncated); /* of _start nothing is said anywhere */
+			check_chain(a, ARRAY_SIZE(chain));
+		}
+		sym_target_stop(t);
+	}
+	ustacks_free(u);
+	sym_dir_clean(&d);
+	free(t);
+	free(a);
 }

@@ -179,6 +179,7 @@ static enum unwound by_tables(struct work *w, uint64_t addr, bool *signal)
 	if (!f || !f->usable)
 		return UNWIND_NOT;
 	atomic_store(&w->c->step->word, f->key);
+	child_seek_debug(w->c, f); /* .debug_frame may be there */
 	u = unwind_tables(f, vaddr, &w->cpu, &w->slice, signal);
 	atomic_store(&w->c->step->word, 0);
 	return u;
