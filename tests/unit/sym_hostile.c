@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -260,6 +261,43 @@ void test_sym_hostile_process_stalls(void)
 		if (sym_ask_this(h.u, &q, h.a))
 			ASSERT(sym_frame(h.a, "middle") > 0);
 	}
+	end(&h);
+}
+
+/* Children that do not get to run are late, and not killed for it. */
+void test_sym_hostile_no_cpu(void)
+{
+	pid_t hogs[16];
+	size_t n = MIN(2 * (size_t)sysconf(_SC_NPROCESSORS_ONLN), ARRAY_SIZE(hogs));
+	struct hostile h;
+
+	if (!begin(&h) || !sym_run(&h.d, BUILD) || !sym_target_start(h.t, &h.d, "chain", NULL)) {
+		end(&h);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		hogs[i] = fork();
+		if (!hogs[i]) {
+			setpriority(PRIO_PROCESS, 0, -19);
+			for (;;)
+				;
+		}
+	}
+	setpriority(PRIO_PROCESS, 0, -20);
+	if (sym_ask(h.u, h.t, h.a))
+		ASSERT(h.a->took_ns < DEADLINE + SLACK);
+	ustacks_stats(h.u, &h.stats);
+	ASSERT_EQ(h.stats.deaths, 0);
+	for (size_t i = 0; i < n; i++) {
+		kill(hogs[i], SIGKILL);
+		waitpid(hogs[i], NULL, 0);
+	}
+	setpriority(PRIO_PROCESS, 0, 0);
+	if (sym_ask(h.u, h.t, h.a))
+		ASSERT(sym_frame(h.a, "middle") > 0);
+	ustacks_stats(h.u, &h.stats);
+	ASSERT_EQ(h.stats.deaths, 0);
+	ASSERT_EQ(h.stats.bad_files, 0);
 	end(&h);
 }
 
