@@ -149,6 +149,13 @@ test-kernels: deps-test
 bench: deps-bench all work
 	$(Q)O=$(O) tests/bench/run.sh $(BENCH)
 
+# What names of addresses cost, of a program with debug information.
+$(O)/bench-symbols: $(O)/tests/bench/symbols.o $(LIB_OBJ)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+bench-symbols: $(O)/bench-symbols
+	$(Q)$(O)/bench-symbols $(or $(PROGRAM),$(O)/hostlat)
+
 fuzz: deps-test
 	$(Q)tests/fuzz/run.sh
 
@@ -166,4 +173,4 @@ clean:
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 
-.PHONY: all run test test-kernels bench fuzz check format install clean deps deps-test deps-bench work unit chain
+.PHONY: all run test test-kernels bench bench-symbols fuzz check format install clean deps deps-test deps-bench work unit chain

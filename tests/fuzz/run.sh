@@ -4,6 +4,9 @@
 #
 #   tests/fuzz/run.sh [SECONDS [TARGET…]]     60 seconds each, all targets, unless told
 #
+# The target "mutants" is no such program: 2,000 damaged ELF files (MUTANTS) for the reader of
+# symbols and its sandbox, of a seed (SEED) that is told.
+#
 # A target is tests/fuzz/NAME_fuzz.c. Its comment names what it is linked with, in lines
 # "fuzz sources: FILE…" (DIR/ for all .c files in it), libraries in "fuzz libs: -lNAME…", and
 # where there are some its first inputs, "fuzz seeds: FILE…".
@@ -57,9 +60,24 @@ run_target() {
 	echo "ok $name: ${count:-?} executions in $seconds s"
 }
 
+run_mutants() {
+	local seed=${SEED:-$RANDOM} log=$out/mutants.log
+	mkdir -p "$out"
+	if ! make -s SAN=1 unit > "$log" 2>&1 ||
+		! HOSTLAT_MUTANTS=${MUTANTS:-2000} HOSTLAT_SEED=$seed build-san/unit sym_hostile_mutants >> "$log" 2>&1; then
+		tail -n 20 "$log"
+		echo "not ok mutants: of seed $seed, see $log"
+		return 1
+	fi
+	sed -n "s/^# \(.* mutants.*\)/ok mutants: \1, seed $seed/p" "$log"
+}
+
 failed=0
 for src in tests/fuzz/*_fuzz.c; do
 	[ $# -eq 0 ] || [[ " $* " == *" $(basename "$src" .c) "* ]] || continue
 	run_target "$src" || failed=1
 done
+if [ $# -eq 0 ] || [[ " $* " == *" mutants "* ]]; then
+	run_mutants || failed=1
+fi
 exit $failed

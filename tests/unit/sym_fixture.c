@@ -115,9 +115,24 @@ static bool at_rest(pid_t pid)
 	return false;
 }
 
-bool sym_target_start(struct sym_target *t, const struct sym_dir *d, const char *program, const char *arg)
+bool sym_target_look(struct sym_target *t, pid_t pid)
 {
 	struct proc_info p;
+
+	t->pid = pid;
+	if (!ASSERT(at_rest(pid)) || !ASSERT(ptrace(PTRACE_SEIZE, t->pid, 0, 0) == 0) ||
+	    !ASSERT(ptrace(PTRACE_INTERRUPT, t->pid, 0, 0) == 0) ||
+	    !ASSERT(waitpid(t->pid, NULL, __WALL) == t->pid) || !ASSERT(take_regs(t->pid, t->regs)))
+		return false;
+	take_slice(t);
+	ptrace(PTRACE_DETACH, t->pid, 0, 0);
+	proc_read(t->pid, &p);
+	t->start_ns = p.start;
+	return true;
+}
+
+bool sym_target_start(struct sym_target *t, const struct sym_dir *d, const char *program, const char *arg)
+{
 	char path[128];
 
 	memset(t, 0, sizeof(*t));
@@ -128,15 +143,7 @@ bool sym_target_start(struct sym_target *t, const struct sym_dir *d, const char 
 		execl(path, program, arg, NULL);
 		_exit(127);
 	}
-	if (!ASSERT(at_rest(t->pid)) || !ASSERT(ptrace(PTRACE_SEIZE, t->pid, 0, 0) == 0) ||
-	    !ASSERT(ptrace(PTRACE_INTERRUPT, t->pid, 0, 0) == 0) ||
-	    !ASSERT(waitpid(t->pid, NULL, __WALL) == t->pid) || !ASSERT(take_regs(t->pid, t->regs)))
-		return false;
-	take_slice(t);
-	ptrace(PTRACE_DETACH, t->pid, 0, 0);
-	proc_read(t->pid, &p);
-	t->start_ns = p.start;
-	return true;
+	return sym_target_look(t, t->pid);
 }
 
 void sym_target_stop(struct sym_target *t)

@@ -27,6 +27,8 @@ struct sym_target {
 };
 /* Runs program (of the folder) with an argument or NULL, waits until it sleeps, copies its stack. */
 bool sym_target_start(struct sym_target *t, const struct sym_dir *d, const char *program, const char *arg);
+/* The same with a process that runs. */
+bool sym_target_look(struct sym_target *t, pid_t pid);
 void sym_target_stop(struct sym_target *t);
 
 /* An answer that was kept. */

@@ -17,9 +17,10 @@
 #include "sym/child.h"
 #include "sym/sandbox.h"
 
-#define SOCK  STDIN_FILENO
-#define STEP  3
-#define FILES 2000
+#define SOCK    STDIN_FILENO
+#define STEP    3
+#define FILES   2000
+#define ANSWERS 1000
 
 void child_quit(void)
 {
@@ -91,35 +92,44 @@ static struct elf_file *want_elf(struct child *c, enum want_type type, struct el
 	return got && got->usable ? got : NULL;
 }
 
+static bool has_build_id(const struct elf_file *f, const char *hex)
+{
+	char is[130];
+
+	return f && elf_file_build_id(f, is, sizeof(is)) && !strcmp(is, hex);
+}
+
 /* Files that do not belong together give wrong names: the build ids must be the same, or where
- * there is none the checksum that the link carries. */
+ * one has none the checksum that the link carries. */
 static void seek_separate(struct child *c, struct elf_file *f)
 {
-	char id[130], other[130];
+	char id[130] = "", other[130];
 	struct elf_file *got = NULL;
 	const char *link;
 	GElf_Word crc = 0;
-	bool has_id = elf_file_build_id(f, id, sizeof(id));
 
-	if (has_id)
+	if (elf_file_build_id(f, id, sizeof(id)))
 		got = want_elf(c, WANT_BUILD_ID, f, id, 0);
-	if (got && (!elf_file_build_id(got, other, sizeof(other)) || strcmp(id, other)))
-		got = NULL;
-	link = got ? NULL : dwelf_elf_gnu_debuglink(f->elf, &crc);
-	if (link && *link && strlen(link) < 200 && !strchr(link, '/')) {
-		got = want_elf(c, WANT_LINK, f, link, crc);
-		if (got && has_id && elf_file_build_id(got, other, sizeof(other))
-			    ? strcmp(id, other) != 0
-			    : got && !elf_file_crc_is(got, crc))
-			got = NULL;
+	if (has_build_id(got, id)) {
+		f->debug = got;
+		return;
 	}
-	f->debug = got;
+	link = dwelf_elf_gnu_debuglink(f->elf, &crc);
+	if (!link || !*link || strlen(link) >= 200 || strchr(link, '/'))
+		return;
+	got = want_elf(c, WANT_LINK, f, link, crc);
+	if (!got)
+		return;
+	if (*id && elf_file_build_id(got, other, sizeof(other)) ? !strcmp(id, other)
+								: elf_file_crc_is(got, crc))
+		f->debug = got;
 }
 
+/* What several debug files share; its name is a path that ends in .dwz/NAME. */
 static void seek_alt(struct child *c, struct elf_file *f, Dwarf *dwarf)
 {
-	char hex[130], other[130];
-	const char *name;
+	char hex[130];
+	const char *name, *rest;
 	const void *id;
 	ssize_t n = dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id);
 
@@ -127,8 +137,11 @@ static void seek_alt(struct child *c, struct elf_file *f, Dwarf *dwarf)
 		return;
 	for (ssize_t i = 0; i < n; i++)
 		sprintf(hex + 2 * i, "%02x", ((const uint8_t *)id)[i]);
-	f->alt = want_elf(c, WANT_ALT, f, hex, 0);
-	if (f->alt && elf_file_build_id(f->alt, other, sizeof(other)) && !strcmp(hex, other))
+	f->alt = want_elf(c, WANT_BUILD_ID, f, hex, 0);
+	rest = strstr(name, "/.dwz/");
+	if (!has_build_id(f->alt, hex) && rest && strlen(rest) < 200)
+		f->alt = want_elf(c, WANT_ALT, f, rest + 6, 0);
+	if (has_build_id(f->alt, hex))
 		dwarf_setalt(dwarf, dwarf_begin_elf(f->alt->elf, DWARF_C_READ, NULL));
 }
 
@@ -169,16 +182,20 @@ static void take_file(struct child *c, size_t n, int fd)
 	hash_put(c->files, &f->key, f);
 }
 
+/* Nothing is ever freed. A child that is large because one file is must still be of some use. */
 static bool has_grown(const struct child *c)
 {
 	struct mallinfo2 m = mallinfo2();
+	uint64_t used = m.arena + m.hblkhd;
 
-	return hash_count(c->files) > FILES || m.arena + m.hblkhd > c->memory / 8 * 5;
+	return hash_count(c->files) > FILES || used > c->memory / 8 * 7 ||
+	       (used > c->memory / 8 * 5 && c->answers > ANSWERS);
 }
 
 static void take_ask(struct child *c, size_t n)
 {
 	child_work(c, n);
+	c->answers++;
 	atomic_store(&c->step->word, 0);
 	if (has_grown(c))
 		c->answer->flags |= WIRE_RETIRE;

@@ -29,7 +29,7 @@ struct child {
 	struct hash *made;  /* struct made_key -> struct made */
 	struct image images[WIRE_SLOTS];
 	char *in, *want_in, *out; /* WIRE_ROOM each */
-	size_t out_len;
+	size_t out_len, answers;
 	struct wire_answer *answer; /* in out */
 	bool asked_made;            /* in this question */
 };

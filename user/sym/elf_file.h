@@ -15,7 +15,6 @@
 
 struct symtab;
 struct debug_info;
-struct perf_map;
 
 struct load {
 	uint64_t vaddr, offset, size;
@@ -30,7 +29,6 @@ struct elf_file {
 	char *map;    /* all of it, or NULL */
 	size_t size;
 	Elf *elf;
-	int class;
 	bool native; /* of this machine, 64-bit */
 	struct load loads[16];
 	size_t n_loads;
@@ -41,7 +39,7 @@ struct elf_file {
 	struct symtab *symtab;
 	struct debug_info *info;
 	Dwarf *dwarf;
-	bool tried_symtab, tried_info, tried_dwarf, tried_eh;
+	bool tried_symtab, tried_dwarf, tried_eh;
 	Dwarf_CFI *eh;
 	struct hash *frames; /* address -> Dwarf_Frame */
 	struct hash *names;  /* address -> struct named */

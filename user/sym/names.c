@@ -12,11 +12,15 @@
 #include "sym/names.h"
 #include "sym/symtab.h"
 
+/* Symbols may carry a version: name@VERSION, name@@VERSION. */
 static char *plain(const char *name)
 {
-	char *s = demangle(name);
+	char *bare = xstrndup(name, strcspn(name, "@")), *s = demangle(bare);
 
-	return s ? s : xstrdup(name);
+	if (!s)
+		return bare;
+	free(bare);
+	return s;
 }
 
 static void from_row(struct ustack_frame *to, const struct source_row *row)

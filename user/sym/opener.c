@@ -4,6 +4,7 @@
  * in which it says whom it is busy with, 4 the one of the child. Called by sym/helper.c.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #define STEP       3
 #define CHILD_STEP 4
 #define SEND_ROOM  (1 << 20)
+#define TIDY_NS    (30 * NSEC_PER_SEC)
 #define TRIES      2 /* children that one question may kill */
 
 static void __attribute__((noreturn)) quit(void)
@@ -161,6 +163,8 @@ static int send_files(struct opener *o, const struct oimage *i)
 	for (size_t k = 0; k < i->n && !err; k++) {
 		struct ofile *f = i->v[k].key ? hash_get(o->files, &i->v[k].key) : NULL;
 
+		if (f)
+			f->used_ns = now;
 		if (f && (!f->sent || (f->sent_bad && !opener_is_bad(o, f->key, now))))
 			err = send_one(o, f, now);
 	}
@@ -302,8 +306,36 @@ static void handle_ask(struct opener *o, size_t n)
 	a->seq = ask->seq;
 	if (wire_put(SOCK, o->from_child, (size_t)got))
 		quit();
-	if (a->flags & WIRE_RETIRE)
+	if (a->flags & WIRE_RETIRE) {
 		stop_child(o);
+		start_child(o);
+	}
+}
+
+/* Nobody waits: gives back what has not been of use for long. */
+static void tidy(struct opener *o)
+{
+	uint64_t now = clock_mono_ns();
+
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (now < o->tidy_at)
+		return;
+	o->tidy_at = now + TIDY_NS;
+	if (!opener_keeps_unused(o, now))
+		return;
+	stop_child(o);
+	opener_forget(o);
+	start_child(o);
+}
+
+static void wait_for_work(struct opener *o)
+{
+	struct pollfd p = { SOCK, POLLIN, 0 };
+
+	while (poll(&p, 1, (int)(TIDY_NS / NSEC_PER_MSEC)) == 0)
+		tidy(o);
+	tidy(o);
 }
 
 static void loop(struct opener *o)
@@ -311,12 +343,12 @@ static void loop(struct opener *o)
 	for (;;) {
 		struct wire_word *w = (struct wire_word *)o->in;
 		int fd;
-		ssize_t n = wire_get(SOCK, o->in, WIRE_ROOM, &fd);
+		ssize_t n;
 
+		wait_for_work(o);
+		n = wire_get(SOCK, o->in, WIRE_ROOM, &fd);
 		if (n < (ssize_t)sizeof(*w))
 			quit();
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
 		if (w->kind == WIRE_BAD)
 			opener_add_bad(o, w->word);
 		else if (w->kind == WIRE_ASK)

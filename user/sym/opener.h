@@ -18,6 +18,7 @@ struct ofile {
 	enum file_type type;
 	char why[64]; /* refused; "": it is not */
 	bool sent, sent_bad;
+	uint64_t used_ns;
 };
 
 struct oimage {
@@ -45,6 +46,7 @@ struct opener {
 	struct hash *bad; /* key -> struct bad_file */
 	struct oimage *slots[WIRE_SLOTS];
 	uint64_t clock; /* of use */
+	uint64_t tidy_at;
 	struct space space;
 	char *in, *from_child; /* WIRE_ROOM each */
 };
@@ -58,7 +60,10 @@ struct bad_file {
 
 /* What is known of the process, read again where it may have changed (always: `force`). */
 struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t pc, bool force);
-void opener_begin(struct opener *o);  /* with nothing */
+void opener_begin(struct opener *o); /* with nothing */
+/* Whether a file is kept (open here and mapped in the child) that nobody has asked about for long:
+ * its file system could not be unmounted. */
+bool opener_keeps_unused(struct opener *o, uint64_t now);
 void opener_forget(struct opener *o); /* everything but which files are bad */
 bool opener_is_bad(struct opener *o, uint64_t key, uint64_t now);
 void opener_add_bad(struct opener *o, uint64_t key);

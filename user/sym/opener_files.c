@@ -25,6 +25,7 @@
 #define FORCED_NS  (50 * NSEC_PER_MSEC) /* nor with one: what is in no mapping may never be in any */
 #define CHECKED_NS (10 * NSEC_PER_SEC)  /* files of known mappings are not looked at more often */
 #define BAD_NS     (10 * NSEC_PER_SEC)  /* a file that killed once */
+#define UNUSED_NS  (300 * NSEC_PER_SEC)
 #define KEY_VDSO   1
 
 uint64_t opener_key(const struct stat *st)
@@ -69,8 +70,9 @@ static struct ofile *add_file(struct opener *o, uint64_t key, const char *path)
 	struct ofile *f = xcalloc(1, sizeof(*f));
 
 	f->key = key;
-	f->path = xstrndup(path, WIRE_NAME - 1);
+	f->path = xstrndup(path, WIRE_PATH);
 	f->fd = -1;
+	f->used_ns = clock_mono_ns();
 	hash_put(o->files, &f->key, f);
 	return f;
 }
@@ -195,6 +197,16 @@ static struct oimage *image_of(struct opener *o, pid_t pid, uint64_t now)
 	i->slot = -1;
 	fill_image(o, i, pid);
 	return i;
+}
+
+bool opener_keeps_unused(struct opener *o, uint64_t now)
+{
+	struct ofile *f;
+
+	for (size_t at = 0; (f = hash_next(o->files, &at, NULL));)
+		if (f->fd >= 0 && now - f->used_ns > UNUSED_NS)
+			return true;
+	return false;
 }
 
 void opener_begin(struct opener *o)

@@ -42,6 +42,44 @@ static int send_found(struct opener *o, int fd, const struct stat *st, enum file
 	return err;
 }
 
+/* ---- whose files are believed ---------------------------------------------------------------- */
+
+struct owner {
+	uint32_t euid;
+	pid_t ns_pid; /* what the process calls itself */
+};
+
+static bool read_owner(pid_t pid, struct owner *w)
+{
+	char path[40], text[8192];
+	const char *uid, *ns, *last;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return false;
+	uid = find_key(text, "Uid:");
+	ns = find_key(text, "NSpid:");
+	if (!uid || !ns || sscanf(uid, "%*u %u", &w->euid) != 1)
+		return false;
+	for (last = ns; *ns && *ns != '\n'; ns++)
+		if (isspace((unsigned char)ns[0]) && isdigit((unsigned char)ns[1]))
+			last = ns + 1;
+	w->ns_pid = atoi(last);
+	return w->ns_pid > 0;
+}
+
+/* Anyone may write into /tmp: only what the process itself (or root) wrote is believed. */
+static bool is_his(const struct stat *st, const struct owner *w)
+{
+	return (st->st_uid == w->euid || st->st_uid == 0) && st->st_nlink <= 1;
+}
+
+/* What the child may read: nothing that the process could not read itself. */
+static bool is_readable(const struct stat *st, const struct owner *w)
+{
+	return st->st_mode & S_IROTH || st->st_uid == w->euid;
+}
+
 /* ---- debug information -------------------------------------------------------------------- */
 
 static bool is_build_id(const char *s)
@@ -97,11 +135,13 @@ static void find_places(struct opener *o, const struct wire_want *w, struct plac
 }
 
 /* The name in a link is often that of the file itself, which is not what is sought. */
-static int open_place(struct opener *o, int root, const char *path, uint64_t self, struct stat *st)
+static int open_place(struct opener *o, int root, const char *path, uint64_t self, const struct owner *who,
+		      struct stat *st)
 {
 	int fd = open_in(root, path, true, st);
 
-	if (fd >= 0 && (opener_key(st) == self || opener_is_bad(o, opener_key(st), 0))) {
+	if (fd >= 0 &&
+	    (opener_key(st) == self || !is_readable(st, who) || opener_is_bad(o, opener_key(st), 0))) {
 		close(fd);
 		return -ENOENT;
 	}
@@ -112,15 +152,17 @@ static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 {
 	const pid_t roots[] = { pid, 0 };
 	struct places *p = xcalloc(1, sizeof(*p));
+	struct owner who = { .euid = UINT32_MAX };
 	struct stat st;
 	int fd = -1;
 
+	read_owner(pid, &who); /* one that has ended: what everyone may read */
 	find_places(o, w, p);
 	for (size_t r = 0; r < ARRAY_SIZE(roots) && fd < 0; r++) {
 		int root = open_root(roots[r]);
 
 		for (size_t i = 0; i < p->n && fd < 0 && root >= 0; i++)
-			fd = open_place(o, root, p->v[i], w->key, &st);
+			fd = open_place(o, root, p->v[i], w->key, &who, &st);
 		if (root >= 0)
 			close(root);
 	}
@@ -129,36 +171,6 @@ static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 }
 
 /* ---- code that a process made ---------------------------------------------------------------- */
-
-struct owner {
-	uint32_t euid;
-	pid_t ns_pid; /* what the process calls itself */
-};
-
-static bool read_owner(pid_t pid, struct owner *w)
-{
-	char path[40], text[8192];
-	const char *uid, *ns, *last;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (file_read(path, text, sizeof(text)) <= 0)
-		return false;
-	uid = find_key(text, "Uid:");
-	ns = find_key(text, "NSpid:");
-	if (!uid || !ns || sscanf(uid, "%*u %u", &w->euid) != 1)
-		return false;
-	for (last = ns; *ns && *ns != '\n'; ns++)
-		if (isspace((unsigned char)ns[0]) && isdigit((unsigned char)ns[1]))
-			last = ns + 1;
-	w->ns_pid = atoi(last);
-	return w->ns_pid > 0;
-}
-
-/* Anyone may write into /tmp: only what the process itself (or root) wrote is believed. */
-static bool is_his(const struct stat *st, const struct owner *w)
-{
-	return (st->st_uid == w->euid || st->st_uid == 0) && st->st_nlink <= 1;
-}
 
 static int open_perf_map(pid_t pid, const struct owner *w, struct stat *st)
 {

@@ -107,10 +107,10 @@ static int add_rules(scmp_filter_ctx f)
 		{ SCMP_SYS(mmap), SCMP_ACT_ALLOW, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ SCMP_SYS(mprotect), SCMP_ACT_ALLOW, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		/* the size of what is open already, and whether it is */
-		{ SCMP_SYS(newfstatat), SCMP_ACT_ALLOW, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH) },
-		{ SCMP_SYS(newfstatat), SCMP_ACT_ERRNO(EACCES), SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH) },
-		{ SCMP_SYS(fcntl), SCMP_ACT_ALLOW, SCMP_A1(SCMP_CMP_EQ, F_GETFD) },
-		{ SCMP_SYS(fcntl), SCMP_ACT_ALLOW, SCMP_A1(SCMP_CMP_EQ, F_GETFL) },
+		{ SCMP_SYS(newfstatat), SCMP_ACT_ALLOW, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0) },
+		{ SCMP_SYS(newfstatat), SCMP_ACT_ERRNO(EACCES), SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH, 0) },
+		{ SCMP_SYS(fcntl), SCMP_ACT_ALLOW, SCMP_A1(SCMP_CMP_EQ, F_GETFD, 0) },
+		{ SCMP_SYS(fcntl), SCMP_ACT_ALLOW, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0) },
 	};
 	int err = 0;
 

@@ -37,6 +37,7 @@
 #define RETRY_NS  NSEC_PER_SEC
 #define BAD_NS    (10 * NSEC_PER_SEC) /* as the opener has it */
 #define MAX_BAD   4096
+#define STARVED   8 /* deadlines without a word from children that wait for a CPU */
 
 const char *const ustack_how_names[] = { "none", "dwarf", "frame_pointer", "mixed", "given", NULL };
 
@@ -58,6 +59,11 @@ struct helper {
 	uint64_t cpu_ns;
 };
 
+/* What the children did since they were given the first question. */
+struct effort {
+	uint64_t seq, waited_ns; /* seq: of the question; waited: for a CPU */
+};
+
 struct ustacks {
 	uint64_t deadline_ns, memory;
 	int epoll, event, sock, pidfd; /* sock -1: no opener */
@@ -66,7 +72,8 @@ struct ustacks {
 	struct helper helper[2];
 	VEC(pid_t) gone;                      /* openers that were killed and have not ended */
 	struct pending *first, **last, *next; /* next: the first that is not sent */
-	uint64_t seq, head_since, retry_at, past_cpu_ns;
+	uint64_t seq, head_since, heard_ns, retry_at, past_cpu_ns;
+	struct effort effort;
 	bool child_killed; /* for the question that is the first now */
 	struct hash *bad, *bad_procs;
 	struct ustacks_stats stats;
@@ -357,7 +364,7 @@ bool ustacks_ask(struct ustacks *u, const struct ustack_question *q)
 	if (!u->next)
 		u->next = p;
 	if (u->first == p)
-		u->head_since = clock_mono_ns();
+		u->head_since = u->heard_ns = clock_mono_ns();
 	u->stats.waiting++;
 	u->stats.asked++;
 	send_more(u);
@@ -397,6 +404,7 @@ static void hand_on(struct ustacks *u, size_t len, ustack_fn fn, void *arg)
 	a.truncated = w->flags & WIRE_TRUNCATED || a.n < w->n;
 	a.why = why[0] ? why : NULL;
 	drop_first(u);
+	u->retry_at = 0; /* it works */
 	u->stats.answered++;
 	fn(arg, &a);
 }
@@ -427,10 +435,12 @@ static int take_packet(struct ustacks *u, ustack_fn fn, void *arg)
 		take_child(u, w->word, &fd);
 	} else if (w->kind == WIRE_DIED) {
 		note_bad(u, w->word);
-	} else if (w->kind == WIRE_ANSWER && n >= (ssize_t)sizeof(*a) && u->first && u->first != u->next &&
-		   a->seq == u->first->seq) {
-		hand_on(u, (size_t)n, fn, arg);
-		handed = 1;
+	} else if (w->kind == WIRE_ANSWER && n >= (ssize_t)sizeof(*a)) {
+		u->heard_ns = clock_mono_ns();
+		/* another one's is too late */
+		handed = u->first && u->first != u->next && a->seq == u->first->seq;
+		if (handed)
+			hand_on(u, (size_t)n, fn, arg);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -500,6 +510,43 @@ static void fail_first(struct ustacks *u, const char *why)
 		return; /* it is readable already */
 }
 
+static uint64_t waited_ns(const struct ustacks *u)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct proc_schedstat p;
+
+		if (u->helper[i].pid && !proc_schedstat(u->helper[i].pid, u->helper[i].pid, &p))
+			sum += p.runqueue_ns;
+	}
+	return sum;
+}
+
+/* They are nice, and on a busy host they may not get to run: no file is to blame for that, and to
+ * begin anew would take longer still. */
+static bool is_starved(struct ustacks *u, uint64_t age, uint64_t now_ns)
+{
+	uint64_t waited = waited_ns(u);
+
+	return u->sock >= 0 && waited > u->effort.waited_ns && waited - u->effort.waited_ns > age / 2 &&
+	       now_ns - u->heard_ns < STARVED * u->deadline_ns;
+}
+
+static void give_up(struct ustacks *u)
+{
+	bool opener = atomic_load(&u->step[0]->word) != 0;
+
+	if (opener && hash_count(u->bad_procs) < MAX_BAD)
+		hash_put(u->bad_procs, u->first->key, u);
+	if (u->sock >= 0)
+		u->stats.deaths++;
+	drop_pair(u);
+	fail_first(u, opener ? "reading about the process takes too long" : "no answer in time");
+	start_pair(u);
+	send_more(u);
+}
+
 void ustacks_tick(struct ustacks *u, uint64_t now_ns)
 {
 	uint64_t age;
@@ -508,19 +555,17 @@ void ustacks_tick(struct ustacks *u, uint64_t now_ns)
 	revive(u, now_ns);
 	if (!u->first || u->first->failed)
 		return;
+	if (u->effort.seq != u->first->seq)
+		u->effort = (struct effort){ u->first->seq, waited_ns(u) };
 	age = now_ns > u->head_since ? now_ns - u->head_since : 0;
-	if (age > u->deadline_ns) {
-		bool opener = atomic_load(&u->step[0]->word) != 0;
-
-		if (opener)
-			hash_put(u->bad_procs, u->first->key, u);
-		if (u->sock >= 0)
-			u->stats.deaths++;
-		drop_pair(u);
-		fail_first(u, opener ? "reading about the process takes too long" : "no answer in time");
-		start_pair(u);
-		send_more(u);
-	} else if (age > u->deadline_ns / 4 * 3 && !u->child_killed && atomic_load(&u->step[1]->word)) {
+	if (age <= u->deadline_ns / 4 * 3)
+		return;
+	if (is_starved(u, age, now_ns)) {
+		if (age > u->deadline_ns)
+			fail_first(u, "no CPU was free to find the names in time");
+	} else if (age > u->deadline_ns) {
+		give_up(u);
+	} else if (!u->child_killed && atomic_load(&u->step[1]->word)) {
 		u->child_killed = true;
 		kill_child(u);
 	}

@@ -16,7 +16,7 @@
 #include "base/base.h"
 
 #define USTACK_SLICE (64 << 10) /* bytes of a stack, at most */
-#define USTACK_ADDRS 512        /* addresses of one question, at most */
+#define USTACK_ADDRS 256        /* addresses of one question, at most */
 #define USTACK_DEPTH 128        /* frames, without the inlined ones */
 #define USTACK_QUEUE 256        /* questions that are not answered yet */
 

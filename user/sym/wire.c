@@ -95,9 +95,9 @@ bool wire_frame(const char **p, const char *end, struct ustack_frame *f)
 	       get_string(p, end, w.file, &f->file);
 }
 
-static size_t string_len(const char *s)
+static size_t string_len(const char *s, size_t max)
 {
-	return s ? MIN(strlen(s), (size_t)WIRE_NAME) + 1 : 0;
+	return s ? strnlen(s, max) + 1 : 0;
 }
 
 static void put_string(char *buf, size_t *len, const char *s, size_t n)
@@ -111,7 +111,8 @@ static void put_string(char *buf, size_t *len, const char *s, size_t n)
 
 bool wire_add_frame(char *buf, size_t *len, size_t room, const struct ustack_frame *f)
 {
-	size_t function = string_len(f->function), module = string_len(f->module), file = string_len(f->file);
+	size_t function = string_len(f->function, WIRE_NAME), module = string_len(f->module, WIRE_PATH),
+	       file = string_len(f->file, WIRE_NAME);
 	struct wire_frame w = { f->pc,         f->offset,          f->line,
 				f->inlined,    (uint16_t)function, (uint16_t)module,
 				(uint16_t)file };

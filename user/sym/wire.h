@@ -15,8 +15,9 @@
 #include "sym/ustack.h"
 
 #define WIRE_ROOM   (192 << 10) /* a packet, at most */
-#define WIRE_FRAMES 512         /* of an answer, the inlined ones among them */
-#define WIRE_NAME   4096        /* bytes of one string */
+#define WIRE_FRAMES 1024        /* of an answer, the inlined ones among them */
+#define WIRE_PATH   4096        /* bytes of a module's path, at most */
+#define WIRE_NAME   1024        /* of another string; what is longer is cut */
 #define WIRE_VMAS   2048        /* executable mappings of a process */
 #define WIRE_SLOTS  64          /* images that the child holds */
 

@@ -179,6 +179,7 @@ static enum unwound by_tables(struct work *w, uint64_t addr, bool *signal)
 	if (!f || !f->usable)
 		return UNWIND_NOT;
 	atomic_store(&w->c->step->word, f->key);
+	child_seek_debug(w->c, f); /* .debug_frame may be there */
 	u = unwind_tables(f, vaddr, &w->cpu, &w->slice, signal);
 	atomic_store(&w->c->step->word, 0);
 	return u;
@@ -222,18 +223,18 @@ static bool step(struct work *w, uint64_t addr, bool *exact)
 
 static void walk(struct work *w)
 {
-	bool exact = true;
+	bool exact = true, more = true;
 
-	for (int depth = 0;; depth++) {
+	for (int depth = 0; more; depth++) {
 		uint64_t pc = w->cpu.r[CPU_PC], addr = exact ? pc : pc - 1;
 
 		if (depth == USTACK_DEPTH) {
 			w->c->answer->flags |= WIRE_TRUNCATED;
 			break;
 		}
-		add_address(w, pc, addr);
-		if (!step(w, addr, &exact))
-			break;
+		more = step(w, addr, &exact);
+		/* a handler returns to the very beginning of the code that ends a signal */
+		add_address(w, pc, exact ? pc : addr);
 	}
 	w->c->answer->how = w->by_tables && w->by_pointer ? USTACK_MIXED
 			    : w->by_tables                ? USTACK_DWARF
