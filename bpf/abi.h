@@ -287,7 +287,7 @@ struct hl_rec_tick {
 
 #define HL_PROC_KTHREAD (1u << 0) /* a kernel thread */
 #define HL_PROC_EXISTED (1u << 1) /* was there before hostlat */
-#define HL_PROC_SELF    (1u << 2) /* hostlat itself */
+#define HL_PROC_SELF    (1u << 2) /* hostlat itself, or a child that it works with */
 #define HL_PROC_TARGET  (1u << 3) /* within the filters of this run */
 #define HL_PROC_ENDING  (1u << 4) /* from the task iterator only: its last switch-out is to come */
 

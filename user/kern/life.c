@@ -153,7 +153,9 @@ static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
 	hash_put(l->life.procs, &p->pid, p);
 	parent = hash_get(l->life.procs, &p->ppid);
 	if (parent) /* an iterator may have met it before the record of its fork came */
-		p->flags |= parent->flags & HL_PROC_TARGET;
+		p->flags |= parent->flags & (HL_PROC_TARGET | HL_PROC_SELF);
+	if (p->flags & HL_PROC_TARGET) /* the command that we started is none of ours */
+		p->flags &= ~HL_PROC_SELF;
 	if (parent && !(r->flags & HL_PROC_EXISTED))
 		inherit(l, p, parent);
 	return p;

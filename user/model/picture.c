@@ -274,9 +274,11 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->chain = chain_copy(p->m, s, p->a, p->stamp);
 }
 
+/* What our own children wait for is for us to ask something. */
 static bool slow_belongs(const struct model *m, const struct slow *s)
 {
-	return s->proc->belongs && nr_belongs(m, s->row.op, s->row.abi, s->row.nr);
+	return s->proc->belongs && !(s->proc->flags & HL_PROC_SELF) &&
+	       nr_belongs(m, s->row.op, s->row.abi, s->row.nr);
 }
 
 /* Those in progress first, then the newest. */
@@ -320,7 +322,8 @@ static void *waited_rows(struct picture *p, struct snap_table *made, size_t *n)
 	for (size_t i = 0; i < m->waited.n; i++) {
 		const struct waited *w = m->waited.v[i];
 
-		if (!w->proc->belongs || !nr_belongs(m, HL_OP_WAIT, w->key.abi, w->key.nr))
+		if (!w->proc->belongs || w->proc->flags & HL_PROC_SELF ||
+		    !nr_belongs(m, HL_OP_WAIT, w->key.abi, w->key.nr))
 			continue;
 		rows[(*n)++] = (struct waited_row){
 			.pid = w->key.pid,
