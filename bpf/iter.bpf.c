@@ -229,6 +229,15 @@ __hot void take_stack(struct task_struct *p, struct hl_slot *s, struct hl_stack_
 	to->nr = n / sizeof(to->ip[0]);
 }
 
+/* Where the program was when it entered the kernel, for who looks at its stack from outside. */
+__hot void take_regs(struct task_struct *p, struct hl_now_raw *raw)
+{
+	raw->has_regs = cfg.ustack_bytes && raw->stack.fate == HL_STACK_TAKEN && !has_no_calls(p) &&
+			raw->r.abi == HL_NATIVE_ABI;
+	if (raw->has_regs)
+		regs_user((struct pt_regs *)bpf_task_pt_regs(p), raw->regs);
+}
+
 /* The thread's record as it stands now, with its path and its stack. */
 __hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slot *s, struct slow_what *w)
 {
@@ -252,6 +261,7 @@ __hot void now_fill(struct hl_now_raw *raw, struct task_struct *p, struct hl_slo
 	raw->stack.fate = HL_STACK_NONE;
 	if (raw->r.flags & HL_SLOW_BLOCKED)
 		take_stack(p, s, &raw->stack);
+	take_regs(p, raw);
 }
 
 /* A thread that has been off the CPU for long, and not for want of work. */

@@ -59,8 +59,10 @@ struct hl_slow_raw {
  */
 #if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
 #define HL_USER_REGS 33
+#define HL_USER_SP   31
 #else
 #define HL_USER_REGS 17
+#define HL_USER_SP   7
 #endif
 
 #define HL_USTACK_MAX   65536 /* bytes of the piece, at most */
@@ -80,6 +82,8 @@ struct hl_now_raw {
 	struct hl_rec_slow r; /* its size is of itself and the path */
 	char path[HL_NOW_PATH];
 	struct hl_stack_raw stack;
+	__u64 regs[HL_USER_REGS]; /* where its program waits, in DWARF's order; with a stack that was taken */
+	__u32 has_regs, pad;
 };
 
 #endif

@@ -282,7 +282,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_MAP_FULL] = l->ustacks.over;
 	lost[HL_LOSS_RING_FULL] = c.ustacks_full;
 	lost[HL_LOSS_UNREADABLE] = l->ustacks.unreadable;
-	send_acct(l, HL_CLASS_USTACKS, c.ustacks_seen - ustacks_waiting(l), l->ustacks.delivered, lost);
+	send_acct(l, HL_CLASS_USTACKS, c.ustacks_seen + l->ustacks.looks_asked - ustacks_waiting(l),
+		  l->ustacks.delivered, lost);
 }
 
 void facts_before(struct live *l, struct hl_cpu *before)

@@ -254,6 +254,12 @@ void stack_skip_tracing(struct live *l, struct hl_stack_raw *raw);
 uint32_t stack_number(struct live *l, const struct hl_stack_raw *raw);
 /* The number of the stack of a thread's wait: sends it first. 0: there is none, or not yet. */
 uint32_t stack_id(struct live *l, uint32_t tid, const struct hl_stack_raw *raw);
+/* The same of its user stack, which is asked for when the kernel's was taken, and known later. */
+uint32_t stack_user_id(struct live *l, const struct hl_now_raw *raw);
+/* The answer; false: the thread has run meanwhile, and it may be of anything. */
+bool stack_user_found(struct live *l, uint32_t tid, uint32_t token, uint32_t id);
+/* Of what a thread was found blocked in, if that is within this operation; 0: nothing. */
+uint32_t stack_user_of_slow(struct live *l, const struct hl_rec_slow *r);
 /* A slow wait is over, and this is its stack; 0: there is none. */
 void stack_note(struct live *l, const struct hl_rec_slow *r, uint32_t id, bool unreadable);
 /* Where in the kernel a call waited longest, of its last slow waits; or what was found when it was looked
@@ -273,7 +279,10 @@ struct user_stacks {
 	struct ustacks *u;    /* NULL: none are taken */
 	struct hash *pending; /* by token: taken, and not told of yet */
 	struct hash *ids;     /* of each distinct one, by what they hash to */
+	struct hash *blocked; /* by token: asked about threads that are blocked */
 	uint32_t tick;
+	uint32_t looked;      /* number of the last question about a blocked thread … */
+	uint64_t looks_asked; /* … and how many of these there were */
 	VEC(struct ustack_look) looks;
 	uint64_t look_free;                   /* when the next one may be added */
 	uint64_t held;                        /* slow records that wait for their stack */
@@ -285,6 +294,9 @@ void ustacks_fini(struct live *l);
 void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n); /* from its ring */
 /* Keeps a slow record until its user stack is known, and sends it then. */
 bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack);
+/* Looks at the stack of a thread that is blocked, from outside; the number of the question, 0: it was
+ * not asked. */
+uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw);
 void ustacks_drain(struct live *l);
 void ustack_execed(struct live *l, uint32_t pid, uint64_t start);
 bool ustacks_hurry(const struct live *l);         /* there is something to do in a few ms */

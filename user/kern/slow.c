@@ -102,7 +102,7 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 	if (!stack && raw->r.op != HL_OP_BLOCK) /* where its thread slept is not where it was submitted */
 		stack = stack_of_slow(l, &raw->r);
 	if (!raw->r.user_stack || !ustack_hold(l, raw, n, stack))
-		slow_send(l, raw, n, stack, 0);
+		slow_send(l, raw, n, stack, raw->r.op == HL_OP_BLOCK ? 0 : stack_user_of_slow(l, &raw->r));
 }
 
 void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack,
@@ -120,5 +120,7 @@ void slow_now(struct live *l, const void *item)
 
 void slow_send_now(struct live *l, const struct hl_now_raw *raw)
 {
-	send(l, &raw->r, raw->path, stack_id(l, raw->r.h.tid, &raw->stack), 0);
+	uint32_t stack = stack_id(l, raw->r.h.tid, &raw->stack);
+
+	send(l, &raw->r, raw->path, stack, stack_user_id(l, raw));
 }

@@ -20,6 +20,8 @@ struct wait {
 	uint32_t tid, id;
 	uint32_t round; /* in which it was there last */
 	bool pending;   /* its stack is still to be taken */
+	uint32_t token; /* of the question for its user stack; 0: none was asked */
+	uint32_t user_id;
 };
 
 #define MAX_RECENT 8192 /* threads */
@@ -225,6 +227,35 @@ uint32_t stack_id(struct live *l, uint32_t tid, const struct hl_stack_raw *raw)
 	return w->id;
 }
 
+uint32_t stack_user_id(struct live *l, const struct hl_now_raw *raw)
+{
+	struct wait *w = hash_get(l->stacks.waits, &raw->r.h.tid);
+
+	if (!w || raw->stack.fate == HL_STACK_NONE)
+		return 0;
+	if (raw->has_regs && !w->token)
+		w->token = ustack_look(l, raw);
+	return w->user_id;
+}
+
+/* Its slot is as it was when its registers were read: it has not run since. */
+static bool sleeps_on(struct live *l, const struct wait *w)
+{
+	const struct hl_slot *s = &l->sh.slots[w->tid & l->kcfg.slot_mask];
+
+	return s->owner == w->wait.owner && s->since == w->wait.since && s->flags & HL_SLOT_OFF_CPU;
+}
+
+bool stack_user_found(struct live *l, uint32_t tid, uint32_t token, uint32_t id)
+{
+	struct wait *w = hash_get(l->stacks.waits, &tid);
+
+	if (!w || w->token != token || !sleeps_on(l, w))
+		return false;
+	w->user_id = id;
+	return true;
+}
+
 /* Waits that are over, and were so a refresh ago: the record of a slow one may still come. */
 static void forget(struct live *l)
 {
@@ -303,6 +334,14 @@ static uint32_t stack_within(struct stacks *s, const struct hl_rec_slow *r)
 			id = n->waits[i].id;
 		}
 	return id;
+}
+
+uint32_t stack_user_of_slow(struct live *l, const struct hl_rec_slow *r)
+{
+	struct wait *w = hash_get(l->stacks.waits, &r->h.tid);
+	uint64_t since = w ? live_boot(l, w->wait.since) : 0;
+
+	return w && since + SAME_WAIT > r->begin_ns && since < r->h.ts ? w->user_id : 0;
 }
 
 uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r)

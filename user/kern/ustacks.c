@@ -25,6 +25,7 @@
 struct pending {
 	uint32_t token, id;
 	uint32_t tick;
+	uint32_t tid; /* of one that is blocked */
 	bool asked, answered;
 	uint64_t since;           /* CLOCK_MONOTONIC */
 	struct hl_slow_raw *slow; /* the record that waits for it, slow_n bytes; NULL: it did not come yet */
@@ -37,6 +38,7 @@ void ustacks_init(struct live *l)
 	struct user_stacks *s = &l->ustacks;
 
 	s->pending = hash_new(sizeof(uint32_t));
+	s->blocked = hash_new(sizeof(uint32_t));
 	s->ids = hash_new(sizeof(uint64_t[2]));
 	if (l->kcfg.ustack_bytes)
 		s->u = ustacks_new(NULL);
@@ -53,6 +55,9 @@ void ustacks_fini(struct live *l)
 		free(p->slow);
 		free(p);
 	}
+	for (size_t i = 0; s->blocked && (p = hash_next(s->blocked, &i, NULL));)
+		free(p);
+	hash_free(s->blocked);
 	hash_free(s->pending);
 	hash_free(s->ids);
 	vec_free(&s->looks);
@@ -133,6 +138,32 @@ bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32
 	if (p->answered)
 		answered(l, p, p->id);
 	return true;
+}
+
+#define LOOKED (1ull << 32) /* in the reference of a question about a blocked thread */
+
+uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw)
+{
+	struct user_stacks *s = &l->ustacks;
+	struct ustack_question q = {
+		.pid = (pid_t)raw->r.h.pid,
+		.start_ns = raw->r.proc_start,
+		.regs = (const uint64_t *)raw->regs,
+		.slice_len = l->kcfg.ustack_bytes,
+		.slice_addr = raw->regs[HL_USER_SP],
+	};
+	struct pending *p;
+
+	s->looked = s->looked + 1 ? s->looked + 1 : 1;
+	q.ref = LOOKED | s->looked;
+	if (!s->u || !ustacks_ask(s->u, &q))
+		return 0;
+	p = xcalloc(1, sizeof(*p));
+	p->token = s->looked;
+	p->tid = raw->r.h.tid;
+	hash_put(s->blocked, &p->token, p);
+	s->looks_asked++;
+	return p->token;
 }
 
 /* Its mappings are looked at early, for when somebody asks for them it may have ended. */
@@ -272,16 +303,37 @@ static uint32_t number_of(struct live *l, const struct ustack_answer *a)
 	return id;
 }
 
-static void on_answer(void *arg, const struct ustack_answer *a)
+static bool is_nothing(const struct ustack_answer *a)
 {
-	struct live *l = arg;
+	return !a->n || (!a->frames[0].module && !a->frames[0].function);
+}
+
+/* Of a thread that was blocked, and perhaps is no more. */
+static void on_looked(struct live *l, const struct ustack_answer *a)
+{
+	struct user_stacks *s = &l->ustacks;
+	uint32_t token = (uint32_t)a->ref, id;
+	struct pending *p = hash_del(s->blocked, &token);
+
+	if (!p)
+		return;
+	id = is_nothing(a) ? 0 : number_of(l, a);
+	if (id && stack_user_found(l, p->tid, token, id))
+		s->delivered++;
+	else
+		s->unreadable++;
+	free(p);
+}
+
+static void on_taken(struct live *l, const struct ustack_answer *a)
+{
 	struct user_stacks *s = &l->ustacks;
 	uint32_t token = (uint32_t)a->ref, id = 0;
 	struct pending *p = hash_get(s->pending, &token);
 
 	if (!p || p->answered)
 		return;
-	if (!a->n || (!a->frames[0].module && !a->frames[0].function)) {
+	if (is_nothing(a)) {
 		s->unreadable++;
 		pr_dbg("user stack %u: %s", token, a->why ? a->why : "none");
 	} else {
@@ -290,6 +342,14 @@ static void on_answer(void *arg, const struct ustack_answer *a)
 		s->over += !id;
 	}
 	answered(l, p, id);
+}
+
+static void on_answer(void *arg, const struct ustack_answer *a)
+{
+	if (a->ref & LOOKED)
+		on_looked(arg, a);
+	else
+		on_taken(arg, a);
 }
 
 /* A thread that has not returned to user mode by now: its wait is told without. */
@@ -335,6 +395,15 @@ static void give_up(struct live *l)
 {
 	struct pending *p;
 
+	while (hash_count(l->ustacks.blocked)) {
+		size_t first = 0;
+
+		p = hash_next(l->ustacks.blocked, &first, NULL);
+		hash_del(l->ustacks.blocked, &p->token);
+		l->ustacks.unreadable++;
+		free(p);
+	}
+
 	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));) {
 		if (p->answered)
 			continue;
@@ -350,7 +419,7 @@ uint64_t ustacks_waiting(const struct live *l)
 
 	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));)
 		n += !p->answered;
-	return n;
+	return n + hash_count(l->ustacks.blocked);
 }
 
 void ustacks_refresh(struct live *l, bool final)

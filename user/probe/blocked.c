@@ -55,6 +55,8 @@ static const struct field blocked_fields[] = {
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 10 },
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it is in, innermost first, without those "
 	  "of every sleep", field_stack, AT(stack), .flags = FIELD_NARROW | FIELD_ASC, .width = 24 },
+	{ "user_stack", "USER STACK", "functions of the program that it waits in, innermost first; known a refresh later",
+	  field_stack, AT(user_stack), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "held_by.comm", "HELD BY", "thread that holds the lock that it waits for", field_str, AT(holder_comm), .flags = FIELD_ASC, .width = 12 },
 	{ "held_by.tid", "HTID", "its thread id", get_holder_id, AT(holder_tid), .width = 7, .type = VAL_U64 },
 	{ "held_by.pid", "HPID", "its process", get_holder_id, AT(holder_pid), .width = 7, .type = VAL_U64 },

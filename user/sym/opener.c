@@ -19,11 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/proc.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sym/helper.h"
 #include "sym/opener.h"
 
+#define PAGE       4096 /* of a process's memory: what can be read ends at one of its ends */
 #define SOCK       STDIN_FILENO
 #define STEP       3
 #define CHILD_STEP 4
@@ -282,6 +284,27 @@ static struct oimage *image_for(struct opener *o, const struct wire_ask *ask, bo
 	return p ? p->image : NULL;
 }
 
+/* The slice out of the process's memory, page by page as far as it goes. May hang as all that the
+ * opener does. Returns how long the question is then. */
+static size_t add_slice(struct opener *o, struct wire_ask *ask, size_t n)
+{
+	uint64_t at = ask->slice_addr;
+
+	ask->to_read = (uint32_t)MIN((size_t)ask->to_read, WIRE_ROOM - n);
+	atomic_store(&o->step->word, ask->pid);
+	while (ask->slice_len < ask->to_read) {
+		size_t page = PAGE - at % PAGE, want = MIN(page, (size_t)(ask->to_read - ask->slice_len));
+
+		if (proc_memory((pid_t)ask->pid, at, o->in + n, want) < 0)
+			break;
+		n += want;
+		at += want;
+		ask->slice_len += (uint32_t)want;
+	}
+	atomic_store(&o->step->word, 0);
+	return n;
+}
+
 static void handle_ask(struct opener *o, size_t n)
 {
 	struct wire_ask *ask = (struct wire_ask *)o->in;
@@ -293,6 +316,7 @@ static void handle_ask(struct opener *o, size_t n)
 		answer_without(o, ask, "the process ended before its mappings were read");
 		return;
 	}
+	n = add_slice(o, ask, n);
 	got = ask_child(o, ask, n, i);
 	if (got > 0 && a->flags & WIRE_STALE) {
 		again = image_for(o, ask, true);

@@ -323,7 +323,7 @@ static bool is_well_formed(const struct ustack_question *q)
 static struct pending *pack(struct ustacks *u, const struct ustack_question *q)
 {
 	size_t regs = q->regs ? USTACK_REGS * 8 : 0, addrs = q->n_addrs * 8;
-	size_t len = sizeof(struct wire_ask) + regs + addrs + q->slice_len;
+	size_t slice = q->slice ? q->slice_len : 0, len = sizeof(struct wire_ask) + regs + addrs + slice;
 	struct pending *p = xcalloc(1, sizeof(*p) + len);
 	struct wire_ask a = { .kind = WIRE_ASK,
 			      .seq = ++u->seq,
@@ -332,7 +332,8 @@ static struct pending *pack(struct ustacks *u, const struct ustack_question *q)
 			      .pid = (uint32_t)q->pid,
 			      .n_regs = q->regs ? USTACK_REGS : 0,
 			      .n_addrs = (uint32_t)q->n_addrs,
-			      .slice_len = (uint32_t)q->slice_len };
+			      .slice_len = (uint32_t)slice,
+			      .to_read = q->slice ? 0 : (uint32_t)q->slice_len };
 	char *to = p->msg + sizeof(a);
 
 	p->seq = a.seq;
@@ -343,8 +344,8 @@ static struct pending *pack(struct ustacks *u, const struct ustack_question *q)
 		memcpy(to, q->regs, regs);
 	if (addrs)
 		memcpy(to + regs, q->addrs, addrs);
-	if (q->slice_len)
-		memcpy(to + regs + addrs, q->slice, q->slice_len);
+	if (slice)
+		memcpy(to + regs + addrs, q->slice, slice);
 	return p;
 }
 

@@ -42,9 +42,11 @@ struct ustack_question {
 	uint64_t start_ns; /* start of the process, ns since boot, exact or in ticks; 0: not known */
 	/* a stack: */
 	const uint64_t *regs; /* USTACK_REGS, or NULL */
-	const void *slice;    /* what was copied, from the stack pointer up */
+	const void *slice;    /* what was copied, from the stack pointer up; NULL: it is read from the process
+				 when the question has its turn, slice_len bytes or what there is: for a
+				 thread that sleeps, and who asks makes sure that it still did */
 	size_t slice_len;
-	uint64_t slice_addr; /* where it began */
+	uint64_t slice_addr; /* where it begins */
 	/* or addresses that want names; return addresses except the first, as in a stack */
 	const uint64_t *addrs;
 	size_t n_addrs;

@@ -44,6 +44,7 @@ struct wire_ask {
 	uint64_t seq;
 	uint64_t start_ns, slice_addr;
 	uint32_t pid, n_regs, n_addrs, slice_len;
+	uint32_t to_read, pad; /* bytes of a slice that the opener adds */
 };
 
 enum wire_flag {
