@@ -94,7 +94,7 @@ void test_sym_files_build_id(void)
 		    BUILD) &&
 	    sym_target_start(f.t, &f.d, "chain", NULL) && sym_ask(f.u, f.t, f.a))
 		check_middle(f.a);
-	sym_run(&f.d, "rm -f $(cat where)");
+	sym_run(&f.d, "w=$(cat where) && rm -f $w && rmdir -p --ignore-fail-on-non-empty ${w%%/*}");
 	end(&f);
 }
 
@@ -116,7 +116,7 @@ void test_sym_files_wrong_build_id(void)
 		ASSERT(f.a->n >= 5);
 		ASSERT_EQ(sym_frame(f.a, "middle"), -1);
 	}
-	sym_run(&f.d, "rm -f $(cat where)");
+	sym_run(&f.d, "w=$(cat where) && rm -f $w && rmdir -p --ignore-fail-on-non-empty ${w%%/*}");
 	end(&f);
 }
 

@@ -59,9 +59,9 @@ struct helper {
 	uint64_t cpu_ns;
 };
 
-/* What the children did since they were given the first question. */
+/* What the children had used of a CPU when they were at the first question. */
 struct effort {
-	uint64_t seq, waited_ns; /* seq: of the question; waited: for a CPU */
+	uint64_t seq, cpu_ns; /* seq: of the question */
 };
 
 struct ustacks {
@@ -511,15 +511,23 @@ static void fail_first(struct ustacks *u, const char *why)
 		return; /* it is readable already */
 }
 
-static uint64_t waited_ns(const struct ustacks *u)
+/* What both used of a CPU, and whether one of them wants to run now. The time spent waiting for
+ * a CPU would say it too, but the kernel only adds it up when the waiting ends. */
+static uint64_t look_at(const struct ustacks *u, bool *runnable)
 {
 	uint64_t sum = 0;
 
+	*runnable = false;
 	for (int i = 0; i < 2; i++) {
-		struct proc_schedstat p;
+		pid_t pid = u->helper[i].pid;
+		struct proc_schedstat used;
+		struct proc_info p;
 
-		if (u->helper[i].pid && !proc_schedstat(u->helper[i].pid, u->helper[i].pid, &p))
-			sum += p.runqueue_ns;
+		if (!pid)
+			continue;
+		if (!proc_schedstat(pid, pid, &used))
+			sum += used.cpu_ns;
+		*runnable |= !proc_read(pid, &p) && p.state == 'R';
 	}
 	return sum;
 }
@@ -528,9 +536,10 @@ static uint64_t waited_ns(const struct ustacks *u)
  * begin anew would take longer still. */
 static bool is_starved(struct ustacks *u, uint64_t age, uint64_t now_ns)
 {
-	uint64_t waited = waited_ns(u);
+	bool runnable;
+	uint64_t cpu = look_at(u, &runnable);
 
-	return u->sock >= 0 && waited > u->effort.waited_ns && waited - u->effort.waited_ns > age / 2 &&
+	return u->sock >= 0 && runnable && cpu - u->effort.cpu_ns < age / 2 &&
 	       now_ns - u->heard_ns < STARVED * u->deadline_ns;
 }
 
@@ -550,6 +559,7 @@ static void give_up(struct ustacks *u)
 
 void ustacks_tick(struct ustacks *u, uint64_t now_ns)
 {
+	bool runnable;
 	uint64_t age;
 
 	reap(u);
@@ -557,7 +567,7 @@ void ustacks_tick(struct ustacks *u, uint64_t now_ns)
 	if (!u->first || u->first->failed)
 		return;
 	if (u->effort.seq != u->first->seq)
-		u->effort = (struct effort){ u->first->seq, waited_ns(u) };
+		u->effort = (struct effort){ u->first->seq, look_at(u, &runnable) };
 	age = now_ns > u->head_since ? now_ns - u->head_since : 0;
 	if (age <= u->deadline_ns / 4 * 3)
 		return;
