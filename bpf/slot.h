@@ -329,8 +329,9 @@ struct hl_ctl {
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 	__u64 blocked_ns; /* from what age on a thread is blocked */
-	/* user stacks: one each so many ns; from when on the next one is due, and how many there were */
-	__u64 ustack_ns, ustack_at;
+	/* user stacks: one of waits and one of calls each so many ns; from when on the next one is due, and
+	 * how many there were */
+	__u64 ustack_ns, ustack_at[2];
 	__u32 ustack_next, pad;
 	__u64 exec_woke; /* when an exec waked user space last */
 };

@@ -19,16 +19,18 @@ struct {
 	__uint(max_entries, 1 << 20);
 } hl_ustacks SEC(".maps");
 
-/* May another one be taken now? HL_USTACK_BURST of them at once, after that one each ustack_ns. */
-__hot bool ustack_due(struct hl_ctl *ctl)
+/* May another one be taken now? HL_USTACK_BURST of them at once, after that one each ustack_ns. Waits,
+ * which all of the host has, take nothing from calls, which may be of a target only. */
+__hot bool ustack_due(struct hl_ctl *ctl, bool of_call)
 {
-	__u64 now = bpf_ktime_get_ns(), gap = ctl->ustack_ns, was = ctl->ustack_at;
+	__u64 *at = &ctl->ustack_at[of_call];
+	__u64 now = bpf_ktime_get_ns(), gap = ctl->ustack_ns, was = *at;
 	__u64 free_at = was > now ? was : now;
 
 	if (!gap || free_at - now > HL_USTACK_BURST * gap)
 		return false;
 	/* two CPUs at once: one of them may go without */
-	return __sync_val_compare_and_swap(&ctl->ustack_at, was, free_at + gap) == was;
+	return __sync_val_compare_and_swap(at, was, free_at + gap) == was;
 }
 
 /* From `sp` up, as far as it can be read; how much that is. */
@@ -63,12 +65,12 @@ __hot bool is_our_child(struct task_struct *p)
 }
 
 /* May one be taken of this thread? Then the number by which its record may name it; 0: no. */
-__hot __u32 ustack_token(struct task_struct *p, struct hl_cpu *cpu)
+__hot __u32 ustack_token(struct task_struct *p, bool of_call, struct hl_cpu *cpu)
 {
 	struct hl_ctl *ctl = ctl_get();
 	__u32 token;
 
-	if (!ctl || !cfg.ustack_bytes || is_our_child(p) || !ustack_due(ctl))
+	if (!ctl || !cfg.ustack_bytes || is_our_child(p) || !ustack_due(ctl, of_call))
 		return 0;
 	cpu->ustacks_seen++;
 	token = __sync_fetch_and_add(&ctl->ustack_next, 1) + 1;
@@ -102,7 +104,7 @@ __global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
 
 	if (!s || !cpu)
 		return 0;
-	token = ustack_token(bpf_get_current_task_btf(), cpu);
+	token = ustack_token(bpf_get_current_task_btf(), true, cpu);
 	if (!token || ustack_send(token, s->pid, s->proc_start))
 		return token;
 	cpu->ustacks_full++;

@@ -40,6 +40,14 @@ static int later_run(struct bpf_map *map, void *key, void *value)
 	return 0;
 }
 
+/* This run is about others. */
+__hot bool is_shut_out(const struct hl_slot *s)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	return ctl && (ctl->filter & HL_FILTER_ON) && s->gate == (ctl->gate | HL_GATE_SHUT);
+}
+
 /* Asks for it; the number by which the wait's record may name it; 0: there will be none. */
 static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s, struct hl_cpu *cpu)
 {
@@ -47,7 +55,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s, 
 	struct later *l;
 	__u32 token, at;
 
-	token = ustack_token(next, cpu);
+	token = is_shut_out(s) ? 0 : ustack_token(next, false, cpu);
 	at = token % HL_LATERS;
 	l = bpf_map_lookup_elem(&laters, &at);
 	if (!token || !l)

