@@ -101,6 +101,8 @@ def judge(doc, calls, variant, words):
         except AssertionError as e:
             wrong.append(str(e))
             continue
+        if c.name == "plugin" and stack.get("cut"):
+            continue  # the library was unloaded before anybody looked, and that is said
         if "fp" == variant and c.name == "trap_first":
             continue  # before a function's first instruction its caller is in no frame
         wrong += [f"{c}: {r}" for r in truth.differences(c, stack["frames"], libraries, stack.get("cut", False))]
@@ -123,17 +125,11 @@ def others(doc, calls):
 
 def whole(variant, words):
     def body():
-        wrong, slow = [], []
-        for _ in range(TRIES):
-            with installed(variant):
-                doc, calls = ran(variant)
-            slow = slow_calls(calls)
-            check(len({c.site for c in slow}) >= 50, f"{len(slow)} slow calls")
-            wrong = judge(doc, slow, variant, words) + others(doc, calls)
-            # a library that is unloaded right after its call is gone where nobody looked in time
-            if not all(w.startswith("plugin ") for w in wrong) or not wrong:
-                break
-        tell(variant, wrong, slow)
+        with installed(variant):
+            doc, calls = ran(variant)
+        slow = slow_calls(calls)
+        check(len({c.site for c in slow}) >= 50, f"{len(slow)} slow calls")
+        tell(variant, judge(doc, slow, variant, words) + others(doc, calls), slow)
 
     test(f"user stacks: {variant}: every slow call's, frame for frame as the program knows it")(body)
 

@@ -154,6 +154,8 @@ static cJSON *chain_item(struct doc *d, const struct snap_chain *c)
 		put_str(d, o, "on", h->text);
 		if (h->stack)
 			put_u64(d, o, "kernel_stack", h->stack->id);
+		if (h->user_stack)
+			put_u64(d, o, "user_stack", h->user_stack->id);
 		if (c->cycle && i + 1 == c->n)
 			put(d, o, "deadlock", cJSON_CreateTrue());
 		put_last(d, array, o);

@@ -96,6 +96,7 @@ static struct chain *behind(const struct model *m, const struct slow *s, struct 
 	h->name = intern_hold(held->name);
 	h->text = intern_hold(held->text);
 	h->stack = held->stack;
+	h->user_stack = held->user_stack;
 	h->for_ns = ns;
 	hops_copy(c, held->chain);
 	return c;
@@ -147,7 +148,8 @@ static const struct snap_chain *copied(struct model *m, const struct chain *c, s
 					     .comm = intern_copy(h->comm, a, stamp),
 					     .name = intern_copy(h->name, a, stamp),
 					     .text = intern_copy(h->text, a, stamp),
-					     .stack = stack_copy(m, h->stack, a, stamp) };
+					     .stack = stack_copy(m, h->stack, a, stamp),
+					     .user_stack = stack_copy(m, h->user_stack, a, stamp) };
 	}
 	to->n = c->n;
 	to->hops = hops;
@@ -189,6 +191,7 @@ static const struct slow *hop_now(struct model *m, struct snap_hop *h, uint64_t 
 	h->name = intern_copy(op_name(m, HL_OP_WAIT, t->now_abi, t->now_nr), a, stamp);
 	h->text = intern_copy(t->now_detail, a, stamp);
 	h->stack = stack_copy(m, t->now_stack, a, stamp);
+	h->user_stack = s ? stack_copy(m, s->user_stack, a, stamp) : NULL;
 	return s && s->row.state == h->state ? s : NULL;
 }
 

@@ -54,7 +54,7 @@ struct snap_hop {
 	uint64_t for_ns;                /* for how long it has; of a wait that is over: how much of that */
 	bool least;                     /* at least: it has since before the capture */
 	const char *comm, *name, *text; /* its call, and what that is on; NULL: none, or not known */
-	const struct snap_stack *stack;
+	const struct snap_stack *stack, *user_stack; /* where it waits; NULL: not known */
 };
 
 struct snap_chain {

@@ -110,7 +110,7 @@ struct op {
 struct hop {
 	struct istr *comm, *name, *text; /* of its call, and what that was on */
 	uint64_t for_ns;                 /* how much of the wait it spent so */
-	uint32_t pid, tid, stack;
+	uint32_t pid, tid, stack, user_stack;
 	uint8_t holder; /* enum hl_holder */
 	uint8_t state;  /* what it waited for itself; HOP_NO_STATE: not known */
 };

@@ -2,6 +2,7 @@
 /* Tells helpers from hostlat. Called by main before anything else. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "sym/child.h"
 #include "sym/helper.h"
@@ -9,8 +10,9 @@
 
 void sym_helper(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc != 3 || argv[1][0] != '@')
 		return;
+	prctl(PR_SET_NAME, "hostlat-names"); /* else it is called after the link that was executed */
 	if (!strcmp(argv[1], SYM_OPENER))
 		opener_main(argv[2]);
 	if (!strcmp(argv[1], SYM_SANDBOX))

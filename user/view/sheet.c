@@ -301,6 +301,20 @@ static void hop_line(struct str *line, const struct snap_hop *h, bool ascii)
 	hop_text(line, h, ascii);
 }
 
+/* The functions of its program, which say what it holds the lock for. */
+static void hop_stack(struct sheet *s, const struct field *f, const struct snap_hop *h, int x)
+{
+	struct val v = { .type = VAL_STACK, .stack = h->user_stack };
+	struct str line = {};
+
+	if (!h->user_stack)
+		return;
+	str_add(&line, "in ");
+	val_text(&line, f, &v, !s->a->theme.utf8);
+	put_cut(s->c, &s->a->theme, x, s->y++, s->r.w - x, ATTR_DIM, str_get(&line));
+	str_free(&line);
+}
+
 static void draw_chain(struct sheet *s)
 {
 	for (size_t i = 0; i < s->d->nr_fields; i++) {
@@ -315,6 +329,7 @@ static void draw_chain(struct sheet *s)
 			hop_line(&line, &v.chain->hops[k], !s->a->theme.utf8);
 			put_cut(s->c, &s->a->theme, s->r.x + 2 + 2 * (int)k, s->y++, s->r.w - 2 - 2 * (int)k,
 				ATTR_NORMAL, str_get(&line));
+			hop_stack(s, f, &v.chain->hops[k], s->r.x + 6 + 2 * (int)k);
 		}
 		if (v.chain->cycle)
 			canvas_put(s->c, s->r.x + 2, s->y++, ATTR_WARN,
