@@ -208,6 +208,7 @@ static void collectors(struct checks *c)
 	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC,
 				.blocked_ns = NSEC_PER_SEC,
 				.memory_bytes = 64 << 20,
+				.ustack_bytes = 16 << 10,
 				.want_files = true,
 				.calls = CALLS_OFF };
 	struct live *l;
@@ -226,6 +227,11 @@ static void collectors(struct checks *c)
 		  c->last_line);
 	for (unsigned int i = 0; l && i < NR_PARTS; i++)
 		part(c, &l->parts[i]);
+	collector(c, "user stacks", l && l->kcfg.ustack_bytes,
+		  l && l->kcfg.flags & HL_CFG_TASK_WORK
+			  ? "where in its program a slow call, a slow wait or a blocked thread is"
+			  : "where in its program a slow call or a blocked thread is; slow waits need v6.18",
+		  l ? "the children that unwind them cannot be started" : c->last_line);
 	collector(c, "blocked", l && l->iter_works, "what is blocked now, on what, since when",
 		  l ? l->iter_reason : c->last_line);
 	if (l && !l->iter_works) {

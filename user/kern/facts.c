@@ -93,6 +93,13 @@ static void collectors(struct live *l)
 	for (unsigned int i = 0; i < NR_PARTS; i++)
 		collector(l, l->parts[i].name, l->parts[i].state, l->parts[i].reason);
 	collector(l, "files", l->files.on ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF, "");
+	collector(l, "user stacks",
+		  l->kcfg.ustack_bytes  ? HL_COLLECTOR_ON
+		  : l->cfg.ustack_bytes ? HL_COLLECTOR_UNAVAILABLE
+					: HL_COLLECTOR_OFF,
+		  l->cfg.ustack_bytes && !l->kcfg.ustack_bytes
+			  ? "the children that unwind them cannot be started"
+			  : "");
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 
