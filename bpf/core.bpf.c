@@ -75,7 +75,7 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 	/* where calls are traced, that of the whole call is taken at its end */
 	if ((cfg.flags & HL_CFG_TASK_WORK) && !s->call_begin && s->abi == HL_NATIVE_ABI &&
 	    !(s->flags & HL_SLOT_KTHREAD))
-		room->user_stack = ustack_later(next, s, cpu);
+		room->user_stack = ustack_later(next, s);
 	return 0;
 }
 

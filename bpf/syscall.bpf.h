@@ -213,7 +213,7 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 		w->flags = HL_SLOW_RESTARTED;
 	call_detail(p, s, room);
 	if (has_user_stack(w))
-		w->user_stack = ustack_take(s, cpu);
+		w->user_stack = ustack_take(s);
 	slow_emit(s, w, cpu);
 	return 0;
 }

@@ -65,24 +65,28 @@ __hot bool is_our_child(struct task_struct *p)
 }
 
 /* May one be taken of this thread? Then the number by which its record may name it; 0: no. */
-__hot __u32 ustack_token(struct task_struct *p, bool of_call, struct hl_cpu *cpu)
+__hot __u32 ustack_token(struct task_struct *p, bool of_call)
 {
 	struct hl_ctl *ctl = ctl_get();
 	__u32 token;
 
 	if (!ctl || !cfg.ustack_bytes || is_our_child(p) || !ustack_due(ctl, of_call))
 		return 0;
-	cpu->ustacks_seen++;
 	token = __sync_fetch_and_add(&ctl->ustack_next, 1) + 1;
 	return token ?: 1;
 }
 
-/* Sends the stack of the running thread. */
+/* Sends the stack of the running thread, which may be preempted meanwhile. */
 __hot bool ustack_send(__u32 token, __u32 pid, __u64 proc_start)
 {
 	struct hl_ustack_raw *raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
+	struct hl_cpu *cpu = this_cpu();
 	struct pt_regs *regs;
 
+	if (cpu)
+		__sync_fetch_and_add(&cpu->ustacks_seen, 1);
+	if (cpu && !raw)
+		__sync_fetch_and_add(&cpu->ustacks_full, 1);
 	if (!raw)
 		return false;
 	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -98,17 +102,14 @@ __hot bool ustack_send(__u32 token, __u32 pid, __u64 proc_start)
 }
 
 /* Of the running thread, at the end of a call. The number by which the record may name it; 0: none. */
-__global int ustack_take(struct hl_slot *s, struct hl_cpu *cpu)
+__global int ustack_take(struct hl_slot *s)
 {
 	__u32 token;
 
-	if (!s || !cpu)
+	if (!s)
 		return 0;
-	token = ustack_token(bpf_get_current_task_btf(), true, cpu);
-	if (!token || ustack_send(token, s->pid, s->proc_start))
-		return token;
-	cpu->ustacks_full++;
-	return 0;
+	token = ustack_token(bpf_get_current_task_btf(), true);
+	return token && ustack_send(token, s->pid, s->proc_start) ? token : 0;
 }
 
 #endif

@@ -34,7 +34,6 @@ static int later_run(struct bpf_map *map, void *key, void *value)
 {
 	struct later *l = value;
 
-	/* it is told even where nothing can be read: its record waits */
 	ustack_send(l->token, l->pid, l->proc_start);
 	l->at = 0;
 	return 0;
@@ -49,29 +48,26 @@ __hot bool is_shut_out(const struct hl_slot *s)
 }
 
 /* Asks for it; the number by which the wait's record may name it; 0: there will be none. */
-static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s, struct hl_cpu *cpu)
+static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s)
 {
 	__u64 now = bpf_ktime_get_ns(), was;
 	struct later *l;
 	__u32 token, at;
 
-	token = is_shut_out(s) ? 0 : ustack_token(next, false, cpu);
+	token = is_shut_out(s) ? 0 : ustack_token(next, false);
 	at = token % HL_LATERS;
 	l = bpf_map_lookup_elem(&laters, &at);
 	if (!token || !l)
 		return 0;
 	was = l->at;
-	if ((was && now - was < HL_LATER_NS) || __sync_val_compare_and_swap(&l->at, was, now) != was) {
-		cpu->ustacks_full++;
+	if ((was && now - was < HL_LATER_NS) || __sync_val_compare_and_swap(&l->at, was, now) != was)
 		return 0;
-	}
 	l->token = token;
 	l->pid = s->pid;
 	l->proc_start = s->proc_start;
 	if (!bpf_task_work_schedule_resume_impl(next, &l->work, &laters, later_run, NULL))
 		return token;
 	l->at = 0;
-	cpu->ustacks_full++;
 	return 0;
 }
 

@@ -301,9 +301,13 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 static void detach(struct live *l)
 {
 	tier_fini(l);
-	parts_detach(l);
-	while (l->nr_links)
+	while (l->nr_links) {
+		/* what the others go on to send has to have room: taking one off takes a while */
+		if (l->ring && l->started)
+			ring_drain(l);
 		bpf_link__destroy(l->links[--l->nr_links]);
+	}
+	parts_detach(l);
 }
 
 void live_close(struct live *l)

@@ -59,7 +59,10 @@ static void name_disk(struct live *l, struct hl_rec_slow *r)
 static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, uint32_t stack,
 		 uint32_t user_stack)
 {
-	struct hl_rec_slow *r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
+	struct hl_rec_slow *r;
+
+	life_meet(l, raw->h.pid, raw->proc_start);
+	r = rec_begin(&l->buf, raw->h.kind, sizeof(*r));
 
 	*r = *raw;
 	r->detail_dev = dev_of_kernel(raw->detail_dev);

@@ -116,8 +116,10 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 
 	struct pending *p = pending_get(s, raw->token);
 
-	if (p->answered) /* too late */
+	if (p->answered) { /* too late */
+		s->unreadable++;
 		return;
+	}
 	p->asked = s->u && ustacks_ask(s->u, &q);
 	if (p->asked)
 		return;
@@ -359,10 +361,8 @@ static void give_up_late(struct live *l)
 	struct pending *p;
 
 	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));) {
-		if (p->answered || p->asked || now - p->since < HOLD_NS)
-			continue;
-		l->ustacks.unreadable++;
-		answered(l, p, 0);
+		if (!p->answered && !p->asked && now - p->since >= HOLD_NS)
+			answered(l, p, 0);
 	}
 }
 
@@ -407,7 +407,7 @@ static void give_up(struct live *l)
 	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));) {
 		if (p->answered)
 			continue;
-		l->ustacks.unreadable++;
+		l->ustacks.unreadable += p->asked;
 		answered(l, p, 0);
 	}
 }
@@ -418,7 +418,7 @@ uint64_t ustacks_waiting(const struct live *l)
 	uint64_t n = 0;
 
 	for (size_t i = 0; (p = hash_next(l->ustacks.pending, &i, NULL));)
-		n += !p->answered;
+		n += p->asked && !p->answered;
 	return n + hash_count(l->ustacks.blocked);
 }
 
