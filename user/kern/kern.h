@@ -100,10 +100,11 @@ struct kproc {
 	uint64_t start, cgroup_id;
 	char comm[HL_COMM_LEN];
 	char *exe, *args, *cgroup;
-	bool dirty;        /* to be sent before the next tick */
-	bool cgroup_named; /* false: the path is that of its parent, or none */
-	bool execed;       /* its command line came from its exec */
-	bool gone;         /* all threads ended; freed when its cells were drained */
+	bool dirty;                   /* to be sent before the next tick */
+	bool cgroup_named;            /* false: the path is that of its parent, or none */
+	bool execed;                  /* its command line came from its exec */
+	uint32_t execs, parent_execs; /* how many; of its parent, when it was forked */
+	bool gone;                    /* all threads ended; freed when its cells were drained */
 };
 
 struct kthread {
@@ -152,6 +153,8 @@ void life_forget(struct live *l); /* processes whose end was sent with their las
  * see it): as /proc has it, if that is still the same one. */
 void life_meet(struct live *l, uint32_t pid, uint64_t start);
 struct kproc *life_proc(struct live *l, uint32_t pid, uint64_t start); /* NULL: not known */
+/* The parent, where a process has been nothing but a copy of it since it was forked; else NULL. */
+struct kproc *life_parent_image(struct live *l, uint32_t pid, uint64_t start);
 /* A thread's name, HL_COMM_LEN bytes, also for a while after its end; start 0: who has or had that
  * number last. NULL: not known. Borrowed until the next record. */
 const char *life_comm(const struct live *l, uint32_t tid, uint64_t start);

@@ -121,6 +121,7 @@ static void name_cgroup(struct live *l, struct kproc *p)
 /* What a fork has of its parent until it execs or moves. */
 static void inherit(struct live *l, struct kproc *p, struct kproc *parent)
 {
+	p->parent_execs = parent->execs;
 	set_str(&p->exe, parent->exe);
 	set_str(&p->args, parent->args);
 	if (p->cgroup_id != parent->cgroup_id)
@@ -169,6 +170,15 @@ const char *life_comm(const struct live *l, uint32_t tid, uint64_t start)
 	if (t && (!start || t->start == start))
 		return t->comm;
 	return e->tid == tid && (!start || e->start == start) ? e->comm : NULL;
+}
+
+struct kproc *life_parent_image(struct live *l, uint32_t pid, uint64_t start)
+{
+	struct kproc *p = life_proc(l, pid, start), *parent = p ? hash_get(l->life.procs, &p->ppid) : NULL;
+
+	if (!p || !parent || p->execs || (p->flags & HL_PROC_EXISTED) || parent->start > start)
+		return NULL;
+	return parent->execs == p->parent_execs ? parent : NULL;
 }
 
 bool life_who(const struct live *l, uint32_t tid, struct who *out)
@@ -345,6 +355,7 @@ static void on_exec(struct live *l, const struct hl_rec_life *r, size_t n)
 	str_free(&path);
 	masked(t->proc, tail + PATH_ROOM, r->args_len);
 	t->proc->execed = true;
+	t->proc->execs++;
 	ustack_execed(l, t->proc->pid, t->proc->start);
 	memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 	memcpy(t->comm, r->comm, HL_COMM_LEN);

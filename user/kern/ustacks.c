@@ -115,10 +115,15 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 	};
 
 	struct pending *p = pending_get(s, raw->token);
+	const struct kproc *parent = life_parent_image(l, raw->pid, raw->proc_start);
 
 	if (p->answered) { /* too late */
 		s->unreadable++;
 		return;
+	}
+	if (parent) {
+		q.parent = (pid_t)parent->pid;
+		q.parent_start_ns = parent->start;
 	}
 	p->asked = s->u && ustacks_ask(s->u, &q);
 	if (p->asked)

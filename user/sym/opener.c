@@ -312,6 +312,11 @@ static void handle_ask(struct opener *o, size_t n)
 	struct oimage *i = image_for(o, ask, false), *again;
 	ssize_t got;
 
+	if (!i && ask->parent) {
+		ask->pid = ask->parent;
+		ask->start_ns = ask->parent_start_ns;
+		i = image_for(o, ask, false);
+	}
 	if (!i) {
 		answer_without(o, ask, "the process ended before its mappings were read");
 		return;

@@ -330,6 +330,8 @@ static struct pending *pack(struct ustacks *u, const struct ustack_question *q)
 			      .start_ns = q->start_ns,
 			      .slice_addr = q->slice_addr,
 			      .pid = (uint32_t)q->pid,
+			      .parent = (uint32_t)q->parent,
+			      .parent_start_ns = q->parent_start_ns,
 			      .n_regs = q->regs ? USTACK_REGS : 0,
 			      .n_addrs = (uint32_t)q->n_addrs,
 			      .slice_len = (uint32_t)slice,

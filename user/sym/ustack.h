@@ -39,6 +39,8 @@ extern const char *const ustack_how_names[]; /* "none" "dwarf" "frame_pointer" "
 struct ustack_question {
 	uint64_t ref; /* the caller's, comes back with the answer */
 	pid_t pid;
+	pid_t parent; /* whose mappings it has had since it was forked, for when it is gone; 0: nobody's … */
+	uint64_t parent_start_ns;
 	uint64_t start_ns; /* start of the process, ns since boot, exact or in ticks; 0: not known */
 	/* a stack: */
 	const uint64_t *regs; /* USTACK_REGS, or NULL */
