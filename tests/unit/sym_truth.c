@@ -266,3 +266,32 @@ void test_sym_truth_debug_frame(void)
 	free(t);
 	free(a);
 }
+
+/* Variables: of the program, zeroed and not, in the middle of one, of a library, and none. */
+static char sym_truth_zeroed[64];
+static int sym_truth_filled[16] = { 1 };
+
+void test_sym_truth_variables(void)
+{
+	struct sym_answer *a = calloc(1, sizeof(*a));
+	struct ustacks *u = sym_new(0);
+	uint64_t addrs[] = { (uintptr_t)sym_truth_zeroed, (uintptr_t)&sym_truth_filled[3], (uintptr_t)a,
+			     (uintptr_t)&addrs };
+	struct ustack_question q = {
+		.pid = getpid(), .addrs = addrs, .n_addrs = ARRAY_SIZE(addrs), .data = true
+	};
+
+	if (sym_ask_this(u, &q, a) && ASSERT_EQ(a->n, ARRAY_SIZE(addrs))) {
+		ASSERT_STR(a->v[0].function, "sym_truth_zeroed");
+		ASSERT_EQ(a->v[0].offset, 0);
+		ASSERT(strstr(a->v[0].module, "/unit") != NULL);
+		ASSERT_STR(a->v[1].function, "sym_truth_filled");
+		ASSERT_EQ(a->v[1].offset, 12);
+		/* on the heap and on a stack nothing has a name */
+		ASSERT_STR(a->v[2].function, "");
+		ASSERT_STR(a->v[3].function, "");
+		ASSERT_STR(a->v[3].module, "");
+	}
+	ustacks_free(u);
+	free(a);
+}

@@ -37,8 +37,8 @@ static void read_loads(struct elf_file *f)
 
 		if (!gelf_getphdr(f->elf, (int)i, &p) || p.p_type != PT_LOAD)
 			continue;
-		f->loads[f->n_loads++] =
-			(struct load){ p.p_vaddr, p.p_offset, p.p_filesz, (p.p_flags & PF_X) != 0 };
+		f->loads[f->n_loads++] = (struct load){ p.p_vaddr, p.p_offset, p.p_filesz, p.p_memsz,
+							(p.p_flags & PF_X) != 0 };
 	}
 }
 
@@ -102,6 +102,15 @@ bool elf_file_is_code(const struct elf_file *f, uint64_t vaddr)
 	for (size_t i = 0; i < f->n_loads; i++)
 		if (f->loads[i].exec && vaddr >= f->loads[i].vaddr &&
 		    vaddr - f->loads[i].vaddr < f->loads[i].size)
+			return true;
+	return false;
+}
+
+bool elf_file_is_data(const struct elf_file *f, uint64_t vaddr)
+{
+	for (size_t i = 0; i < f->n_loads; i++)
+		if (!f->loads[i].exec && vaddr >= f->loads[i].vaddr &&
+		    vaddr - f->loads[i].vaddr < f->loads[i].memory)
 			return true;
 	return false;
 }

@@ -17,7 +17,8 @@ struct symtab;
 struct debug_info;
 
 struct load {
-	uint64_t vaddr, offset, size;
+	uint64_t vaddr, offset, size; /* size: in the file; in memory there may be more */
+	uint64_t memory;
 	bool exec;
 };
 
@@ -36,10 +37,11 @@ struct elf_file {
 	struct elf_file *debug; /* the separate one; owned */
 	struct elf_file *alt;   /* what dwz shares; owned */
 	bool sought_debug;
-	struct symtab *symtab;
+	struct symtab *symtab;  /* of code */
+	struct symtab *objects; /* of data */
 	struct debug_info *info;
 	Dwarf *dwarf;
-	bool tried_symtab, tried_dwarf, tried_eh;
+	bool tried_dwarf, tried_eh;
 	Dwarf_CFI *eh;
 	struct hash *frames; /* address -> Dwarf_Frame */
 	struct hash *names;  /* address -> struct named */
@@ -53,6 +55,7 @@ struct elf_file *elf_file_bad(uint64_t key, const char *name, const char *why);
 /* The address inside the file of what stands at an offset of it; false: it is not loaded. */
 bool elf_file_vaddr(const struct elf_file *f, uint64_t offset, uint64_t *vaddr);
 bool elf_file_is_code(const struct elf_file *f, uint64_t vaddr);
+bool elf_file_is_data(const struct elf_file *f, uint64_t vaddr); /* or memory that begins as zeroes */
 /* The section of that name, or the first of that type when name is NULL. */
 Elf_Scn *elf_file_section(Elf *elf, const char *name, uint32_t type, GElf_Shdr *shdr);
 /* The build id in hex; false: none. */

@@ -68,3 +68,13 @@ const struct named *names_find(struct elf_file *f, uint64_t vaddr)
 	}
 	return named;
 }
+
+char *names_find_object(struct elf_file *f, uint64_t vaddr, uint64_t *offset)
+{
+	const struct symbol *s = symtab_find_object(f, vaddr);
+
+	if (!s)
+		return NULL;
+	*offset = vaddr - s->addr;
+	return plain(s->name);
+}

@@ -14,4 +14,7 @@ struct named {
 /* Never NULL, kept with the file; n may be 0. Strings live as long as the file. */
 const struct named *names_find(struct elf_file *f, uint64_t vaddr);
 
+/* The variable at an address, demangled; to be freed. *offset: into it. NULL: none is known. */
+char *names_find_object(struct elf_file *f, uint64_t vaddr, uint64_t *offset);
+
 #endif

@@ -37,7 +37,15 @@ static bool is_code(const struct elf_file *f, const GElf_Sym *s)
 	       elf_file_is_code(f, s->st_value);
 }
 
-static void add_table(struct symtab *t, const struct elf_file *f, Elf *elf, uint32_t type)
+static bool is_object(const struct elf_file *f, const GElf_Sym *s)
+{
+	return s->st_shndx != SHN_UNDEF && s->st_value && s->st_size &&
+	       GELF_ST_TYPE(s->st_info) == STT_OBJECT && elf_file_is_data(f, s->st_value);
+}
+
+typedef bool (*wanted_fn)(const struct elf_file *f, const GElf_Sym *s);
+
+static void add_table(struct symtab *t, const struct elf_file *f, Elf *elf, uint32_t type, wanted_fn wanted)
 {
 	GElf_Shdr head;
 	Elf_Scn *scn = elf_file_section(elf, NULL, type, &head);
@@ -48,7 +56,7 @@ static void add_table(struct symtab *t, const struct elf_file *f, Elf *elf, uint
 		const char *name;
 		GElf_Sym s;
 
-		if (!gelf_getsym(data, (int)i, &s) || !is_code(f, &s))
+		if (!gelf_getsym(data, (int)i, &s) || !wanted(f, &s))
 			continue;
 		name = elf_strptr(elf, head.sh_link, s.st_name);
 		if (!name || !*name || *name == '$') /* $x, $d: marks of the assembler on ARM */
@@ -58,7 +66,7 @@ static void add_table(struct symtab *t, const struct elf_file *f, Elf *elf, uint
 }
 
 /* The table of a file within the file, which the tables of stripped binaries often are. */
-static void add_debugdata(struct symtab *t, const struct elf_file *f)
+static void add_debugdata(struct symtab *t, const struct elf_file *f, wanted_fn wanted)
 {
 	uint64_t memory = LZMA_MEMORY;
 	GElf_Shdr head;
@@ -80,7 +88,7 @@ static void add_debugdata(struct symtab *t, const struct elf_file *f)
 		free(buf);
 		return;
 	}
-	add_table(t, f, elf, SHT_SYMTAB);
+	add_table(t, f, elf, SHT_SYMTAB, wanted);
 }
 
 static int by_address(const void *a, const void *b)
@@ -92,18 +100,18 @@ static int by_address(const void *a, const void *b)
 	return x->rank != y->rank ? (x->rank < y->rank ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-static struct symtab *make(struct elf_file *f)
+static struct symtab *make(struct elf_file *f, wanted_fn wanted)
 {
 	struct symtab *t = xcalloc(1, sizeof(*t));
 	size_t kept = 0;
 
 	if (f->debug && f->debug->usable)
-		add_table(t, f, f->debug->elf, SHT_SYMTAB);
+		add_table(t, f, f->debug->elf, SHT_SYMTAB, wanted);
 	if (!t->v.n)
-		add_table(t, f, f->elf, SHT_SYMTAB);
+		add_table(t, f, f->elf, SHT_SYMTAB, wanted);
 	if (!t->v.n) {
-		add_table(t, f, f->elf, SHT_DYNSYM);
-		add_debugdata(t, f);
+		add_table(t, f, f->elf, SHT_DYNSYM, wanted);
+		add_debugdata(t, f, wanted);
 	}
 	if (t->v.n)
 		qsort(t->v.v, t->v.n, sizeof(*t->v.v), by_address);
@@ -114,28 +122,37 @@ static struct symtab *make(struct elf_file *f)
 	return t;
 }
 
-const struct symbol *symtab_find(struct elf_file *f, uint64_t vaddr)
+static const struct symbol *find(const struct symtab *t, uint64_t vaddr)
 {
-	size_t low = 0, high;
+	size_t low = 0, high = t->v.n;
 
-	if (!f->tried_symtab) {
-		f->tried_symtab = true;
-		f->symtab = make(f);
-	}
-	high = f->symtab->v.n;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 
-		if (f->symtab->v.v[mid].addr <= vaddr)
+		if (t->v.v[mid].addr <= vaddr)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	for (size_t back = 0; back < LOOK_BACK && back < low; back++) {
-		const struct symbol *s = &f->symtab->v.v[low - 1 - back];
+		const struct symbol *s = &t->v.v[low - 1 - back];
 
 		if (vaddr - s->addr < s->size || (!back && !s->size))
 			return s;
 	}
 	return NULL;
+}
+
+const struct symbol *symtab_find(struct elf_file *f, uint64_t vaddr)
+{
+	if (!f->symtab)
+		f->symtab = make(f, is_code);
+	return find(f->symtab, vaddr);
+}
+
+const struct symbol *symtab_find_object(struct elf_file *f, uint64_t vaddr)
+{
+	if (!f->objects)
+		f->objects = make(f, is_object);
+	return find(f->objects, vaddr);
 }

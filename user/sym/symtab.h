@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The functions that a file's symbol tables name, sorted by address. In the sandbox. */
+/* The functions, and the variables, that a file's symbol tables name, sorted by address. In the sandbox. */
 #ifndef SYM_SYMTAB_H
 #define SYM_SYMTAB_H
 
@@ -13,5 +13,7 @@ struct symbol {
 
 /* From the file, its separate debug file and its .gnu_debugdata. Made once. */
 const struct symbol *symtab_find(struct elf_file *f, uint64_t vaddr);
+/* The variable that the address is in. */
+const struct symbol *symtab_find_object(struct elf_file *f, uint64_t vaddr);
 
 #endif

@@ -331,6 +331,7 @@ static struct pending *pack(struct ustacks *u, const struct ustack_question *q)
 			      .slice_addr = q->slice_addr,
 			      .pid = (uint32_t)q->pid,
 			      .parent = (uint32_t)q->parent,
+			      .data = q->data,
 			      .parent_start_ns = q->parent_start_ns,
 			      .n_regs = q->regs ? USTACK_REGS : 0,
 			      .n_addrs = (uint32_t)q->n_addrs,

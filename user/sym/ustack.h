@@ -52,6 +52,8 @@ struct ustack_question {
 	/* or addresses that want names; return addresses except the first, as in a stack */
 	const uint64_t *addrs;
 	size_t n_addrs;
+	bool data; /* they are of variables: function is such a one's name, with a NULL module it is on no
+		      file's mapping */
 };
 
 /* Innermost first. An inlined function is a frame of its own, before the one it is inlined in. */

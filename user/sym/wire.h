@@ -44,8 +44,9 @@ struct wire_ask {
 	uint64_t seq;
 	uint64_t start_ns, slice_addr;
 	uint32_t pid, n_regs, n_addrs, slice_len;
-	uint32_t to_read; /* bytes of a slice that the opener adds */
-	uint32_t parent;  /* as of struct ustack_question */
+	uint32_t data, pad; /* 1: the addresses are of variables */
+	uint32_t to_read;   /* bytes of a slice that the opener adds */
+	uint32_t parent;    /* as of struct ustack_question */
 	uint64_t parent_start_ns;
 };
 

@@ -242,6 +242,44 @@ static void walk(struct work *w)
 							  : USTACK_NONE;
 }
 
+/* ---- variables ------------------------------------------------------------------------------- */
+
+/* Only code is known where it was mapped: the data of its file is as far from it as the file says. */
+static struct elf_file *find_data(struct work *w, uint64_t addr, uint64_t *vaddr)
+{
+	for (size_t i = 0; i < w->image->n; i++) {
+		const struct wire_vma *m = &w->image->v[i];
+		struct elf_file *f = m->key ? hash_get(w->c->files, &m->key) : NULL;
+		uint64_t at;
+
+		if (!f || !f->usable || !elf_file_vaddr(f, m->offset, &at))
+			continue;
+		*vaddr = addr - m->start + at;
+		if (elf_file_is_data(f, *vaddr))
+			return f;
+	}
+	return NULL;
+}
+
+static void add_variable(struct work *w, uint64_t addr)
+{
+	uint64_t vaddr;
+	struct elf_file *file = find_data(w, addr, &vaddr);
+	struct ustack_frame f = { .pc = addr };
+	char *name = NULL;
+
+	if (file) {
+		atomic_store(&w->c->step->word, file->key);
+		child_seek_debug(w->c, file);
+		f.module = file->name;
+		f.offset = vaddr;
+		f.function = name = names_find_object(file, vaddr, &f.offset);
+		atomic_store(&w->c->step->word, 0);
+	}
+	add_frame(w, &f);
+	free(name);
+}
+
 static void take_question(struct work *w, size_t n)
 {
 	const char *p = w->c->in + sizeof(w->ask);
@@ -273,6 +311,8 @@ void child_work(struct child *c, size_t n)
 		walk(&w);
 		return;
 	}
-	for (size_t i = 0; i < w.ask.n_addrs; i++)
+	for (size_t i = 0; i < w.ask.n_addrs && w.ask.data; i++)
+		add_variable(&w, w.addrs[i]);
+	for (size_t i = 0; i < w.ask.n_addrs && !w.ask.data; i++)
 		add_address(&w, w.addrs[i], w.addrs[i] - (i > 0));
 }
