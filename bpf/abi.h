@@ -260,13 +260,14 @@ struct hl_rec {
 	X(19, FILE_OP, file_op, 240)                                                                         \
 	X(20, STACK, stack, 40)                                                                              \
 	X(21, LOCK_OP, lock_op, 216)                                                                         \
-	X(22, USTACK, ustack, 40)
+	X(22, USTACK, ustack, 40)                                                                            \
+	X(24, LOCK_NAME, lock_name, 40)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 23,
+		HL_KIND_MAX = 25,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -499,6 +500,14 @@ struct hl_rec_slow {
 struct hl_rec_lock_op {
 	struct hl_rec_op o;
 	__u64 addr; /* of the futex word; 0: of the locks that had no room, "(other)" */
+};
+
+/* What a program calls the variable that a lock is. Tail: the name, with an offset where the lock is in
+ * the middle of it, and the program or library (two strings). */
+struct hl_rec_lock_name {
+	struct hl_rec h; /* tid == pid */
+	__u64 proc_start;
+	__u64 addr;
 };
 
 /* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then

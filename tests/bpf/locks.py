@@ -83,6 +83,20 @@ def table():
         f.same((r["held_by"]["tid"], r["held_by"]["now"], r["waiters"]), (truth["holder"], False, 0), "holder")
 
 
+@test("locks: a lock that is a variable is called by its name, others are not")
+def named():
+    doc, truth = run("named")
+    with Facts() as f:
+        rows = [r for r in doc["locks"] if (r["pid"], r["addr"]) == (truth["pid"], truth["named"])]
+        f.same([(r["name"], r["lock"], r["count"]) for r in rows], [("cache_lock", f"cache_lock {truth['named']:#x}", ROUNDS)], "row")
+        slow = waits(doc, "the-waiter")
+        f.same({r["detail"].get("lock_name") for r in slow}, {"cache_lock"}, "of slow waits")
+        f.same({r["detail"]["text"] for r in slow}, {f"cache_lock {truth['named']:#x}"}, "in words")
+        f.same({r["held_by"]["by"] for r in slow}, {"owner"}, "holder")
+    doc, truth = run("normal")
+    same([r.get("name") for r in doc["locks"] if r["addr"] == truth["lock"]], [None], "name of a lock in memory that has none")
+
+
 @test("locks: two locks at once, and a chain of three with what the root waited for")
 def chain():
     for calls in ("off", "on"):

@@ -5,6 +5,7 @@
  * JSON document: which thread waited, which one held, how often.
  *
  *   normal recursive errorcheck adaptive robust pi shared   mutexes of the C library
+ *   named                                                   a mutex that is the variable cache_lock
  *   cond sem rwlock                                         what has no owner
  *   word                                                    a futex word with 2 in it and no mutex behind
  *   chain                                                   C waits for B, B for A, A for a pipe
@@ -41,6 +42,7 @@ struct shared {
 };
 
 static struct shared *sh;
+static pthread_mutex_t cache_lock = PTHREAD_MUTEX_INITIALIZER; /* a lock with a name */
 static const char *kind, *file;
 static int rounds, hold_ms, to_waiter[2], to_holder[2], to_third[2];
 
@@ -80,6 +82,16 @@ static void mutex_take(void)
 static void mutex_give(void)
 {
 	pthread_mutex_unlock(&sh->mutex);
+}
+
+static void named_take(void)
+{
+	pthread_mutex_lock(&cache_lock);
+}
+
+static void named_give(void)
+{
+	pthread_mutex_unlock(&cache_lock);
 }
 
 static void cond_take(void)
@@ -148,6 +160,7 @@ static const struct kind {
 	void (*first)(void); /* what the holder does to hold it */
 } kinds[] = {
 	{ "normal", PTHREAD_MUTEX_NORMAL, 0, 0, 0, mutex_take, mutex_give, mutex_take },
+	{ "named", PTHREAD_MUTEX_NORMAL, 0, 0, 0, named_take, named_give, named_take },
 	{ "recursive", PTHREAD_MUTEX_RECURSIVE, 0, 0, 0, mutex_take, mutex_give, mutex_take },
 	{ "errorcheck", PTHREAD_MUTEX_ERRORCHECK, 0, 0, 0, mutex_take, mutex_give, mutex_take },
 	{ "adaptive", PTHREAD_MUTEX_ADAPTIVE_NP, 0, 0, 0, mutex_take, mutex_give, mutex_take },
@@ -351,8 +364,8 @@ int main(int argc, char **argv)
 	run();
 	printf("{\"kind\": \"%s\", \"rounds\": %d, \"pid\": %d, \"holder\": %d, \"waiter\": %d, \"third\": "
 	       "%d, "
-	       "\"lock\": %lu, \"second\": %lu}\n",
+	       "\"lock\": %lu, \"second\": %lu, \"named\": %lu}\n",
 	       kind, rounds, (int)getpid(), sh->holder, sh->waiter, sh->third, (unsigned long)&sh->mutex,
-	       (unsigned long)&sh->second);
+	       (unsigned long)&sh->second, (unsigned long)&cache_lock);
 	return 0;
 }

@@ -146,6 +146,14 @@ static void sample_lock(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_lock_name(struct recbuf *b, unsigned int i)
+{
+	fill(b, HL_KIND_LOCK_NAME, i);
+	rec_add_str(b, "cache_lock+8");
+	rec_add_str(b, i & 1 ? "/usr/bin/server" : "");
+	rec_end(b);
+}
+
 static void sample_ustack(struct recbuf *b, unsigned int i)
 {
 	struct hl_rec_ustack *s = fill(b, HL_KIND_USTACK, i);
@@ -193,6 +201,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_stack(b, i);
 	sample_ustack(b, i);
 	sample_lock(b, i);
+	sample_lock_name(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

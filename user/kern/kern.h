@@ -215,7 +215,12 @@ uint64_t files_counted(const struct live *l); /* calls and waits so far */
 
 /* ---- locks.c ------------------------------------------------------------------- */
 
+#define USTACK_OF_LOCK (1ull << 33) /* in the reference of a question: it is about a lock's name */
+
 struct locks {
+	struct hash *names; /* struct lock_name: locks whose names were asked for, by process and address */
+	struct hash *asked; /* those of them that are not answered, by number */
+	uint32_t last_asked;
 	VEC(struct hl_now_raw) waiting; /* at this refresh, until it is known who holds what they wait for */
 	struct hash *words;             /* what their locks' memory holds: struct word of locks.c */
 };
@@ -226,6 +231,7 @@ uint64_t locks_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 bool locks_owner_gone(struct live *l, const struct hl_cell *c);
 /* Who held the lock of this wait: from what the kernel side read to who that is. */
 void locks_name(struct live *l, struct hl_rec_slow *r);
+void locks_named(struct live *l, const struct ustack_answer *a); /* what a lock is called */
 bool locks_take(struct live *l, const struct hl_now_raw *raw); /* it waits for a lock: its NOW comes later */
 void locks_answer(struct live *l, const struct question *q, const char *buf, ssize_t n);
 void locks_refresh(struct live *l); /* NOW of all that locks_take took */

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "kern/kern.h"
 
+#define NAMES_MAX 4096                 /* locks whose names are known, or are known not to be */
+#define NAME_LEN  512                  /* bytes of one */
 #define ASKED_MAX 256                  /* locks whose memory is read at one refresh */
 #define ASKED_NS  (20 * NSEC_PER_MSEC) /* for how long that may keep us */
 
@@ -24,8 +27,19 @@ struct word_key { /* no padding that is not zeroed */
 	uint32_t pid, pad;
 };
 
+/* A lock that may have a name; owned by the table of names. */
+struct lock_name {
+	struct lock_id {
+		uint64_t start, at;
+		uint32_t pid, pad;
+	} id; /* no padding that is not zeroed */
+	uint32_t number;
+};
+
 void locks_init(struct locks *k)
 {
+	k->names = hash_new(sizeof(struct lock_id));
+	k->asked = hash_new(sizeof(uint32_t));
 	k->words = hash_new(sizeof(struct word_key));
 }
 
@@ -43,6 +57,65 @@ void locks_fini(struct locks *k)
 {
 	vec_free(&k->waiting);
 	clear(&k->words, 0);
+	clear(&k->names, 0);
+	hash_free(k->asked);
+}
+
+/* ---- what a lock is called ------------------------------------------------------------------ */
+
+/* Once for each lock; what was forgotten for want of room is asked again. */
+static void want_name(struct live *l, uint32_t pid, uint64_t start, uint64_t addr)
+{
+	struct locks *k = &l->locks;
+	struct lock_id id = { .start = start, .at = addr, .pid = pid };
+	struct ustack_question q = {
+		.pid = (pid_t)pid, .start_ns = start, .addrs = &addr, .n_addrs = 1, .data = true
+	};
+	struct lock_name *n;
+
+	if (!l->ustacks.u || !pid || !addr || hash_get(k->names, &id))
+		return;
+	if (hash_count(k->names) >= NAMES_MAX) {
+		hash_free(k->asked);
+		k->asked = hash_new(sizeof(uint32_t));
+		clear(&k->names, sizeof(struct lock_id));
+	}
+	q.ref = USTACK_OF_LOCK | (k->last_asked + 1);
+	if (!ustacks_ask(l->ustacks.u, &q))
+		return;
+	n = xcalloc(1, sizeof(*n));
+	n->id = id;
+	n->number = ++k->last_asked;
+	hash_put(k->names, &n->id, n);
+	hash_put(k->asked, &n->number, n);
+}
+
+void locks_named(struct live *l, const struct ustack_answer *a)
+{
+	uint32_t number = (uint32_t)a->ref;
+	struct lock_name *n = hash_del(l->locks.asked, &number);
+	const struct ustack_frame *f = a->n ? &a->frames[0] : NULL;
+	struct hl_rec_lock_name *r;
+	struct str name = {};
+
+	if (!n || !f || !f->module)
+		return;
+	/* without a symbol, where in the file it is */
+	str_add(&name, f->function               ? f->function
+		       : strrchr(f->module, '/') ? strrchr(f->module, '/') + 1
+						 : f->module);
+	if (f->offset)
+		str_addf(&name, f->offset < 4096 && f->function ? "+%llu" : "+0x%llx",
+			 (unsigned long long)f->offset);
+	r = LIVE_BEGIN(l, LOCK_NAME, lock_name);
+	r->h.ts = clock_boot_ns();
+	r->h.pid = r->h.tid = n->id.pid;
+	r->proc_start = n->id.start;
+	r->addr = n->id.at;
+	rec_add_strn(&l->buf, str_get(&name), MIN(name.len, (size_t)NAME_LEN));
+	rec_add_strn(&l->buf, f->module, strnlen(f->module, NAME_LEN));
+	live_emit(l);
+	str_free(&name);
 }
 
 /* ---- cells ---------------------------------------------------------------------------- */
@@ -55,6 +128,7 @@ uint64_t locks_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 
 	if (pid)
 		life_meet(l, pid, c->proc_start);
+	want_name(l, pid, c->proc_start, c->start);
 	r = LIVE_BEGIN(l, LOCK_OP, lock_op);
 	n = cells_fill_op(l, c, was, &r->o);
 	r->o.h.ts = l->last_tick;
@@ -102,6 +176,8 @@ void locks_name(struct live *l, struct hl_rec_slow *r)
 	enum hl_holder how = r->holder & ~HL_HOLDER_ANY;
 	struct who w;
 
+	if (r->detail == HL_DETAIL_LOCK)
+		want_name(l, r->h.pid, r->proc_start, r->detail_addr);
 	if (how && find_holder(l, r, any, &w)) {
 		set_holder(r, &w, how);
 		return;

@@ -353,7 +353,9 @@ static void on_taken(struct live *l, const struct ustack_answer *a)
 
 static void on_answer(void *arg, const struct ustack_answer *a)
 {
-	if (a->ref & LOOKED)
+	if (a->ref & USTACK_OF_LOCK)
+		locks_named(arg, a);
+	else if (a->ref & LOOKED)
 		on_looked(arg, a);
 	else
 		on_taken(arg, a);

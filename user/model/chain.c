@@ -95,6 +95,8 @@ static struct chain *behind(const struct model *m, const struct slow *s, struct 
 	h->state = held->row.state;
 	h->name = intern_hold(held->name);
 	h->text = intern_hold(held->text);
+	h->proc_start = held->row.proc_start_ns;
+	h->lock = held->row.lock_addr;
 	h->stack = held->stack;
 	h->user_stack = held->user_stack;
 	h->for_ns = ns;
@@ -147,7 +149,8 @@ static const struct snap_chain *copied(struct model *m, const struct chain *c, s
 					     .for_ns = h->for_ns,
 					     .comm = intern_copy(h->comm, a, stamp),
 					     .name = intern_copy(h->name, a, stamp),
-					     .text = intern_copy(h->text, a, stamp),
+					     .text = h->lock ? lock_text(m, h->pid, h->proc_start, h->lock, a)
+							     : intern_copy(h->text, a, stamp),
 					     .stack = stack_copy(m, h->stack, a, stamp),
 					     .user_stack = stack_copy(m, h->user_stack, a, stamp) };
 	}
@@ -191,6 +194,8 @@ static const struct slow *hop_now(struct model *m, struct snap_hop *h, uint64_t 
 	h->name = intern_copy(op_name(m, HL_OP_WAIT, t->now_abi, t->now_nr), a, stamp);
 	h->text = intern_copy(t->now_detail, a, stamp);
 	h->stack = stack_copy(m, t->now_stack, a, stamp);
+	if (s && s->row.lock_addr)
+		h->text = lock_text(m, h->pid, s->row.proc_start_ns, s->row.lock_addr, a);
 	h->user_stack = s ? stack_copy(m, s->user_stack, a, stamp) : NULL;
 	return s && s->row.state == h->state ? s : NULL;
 }

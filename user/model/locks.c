@@ -1,14 +1,75 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Locks that are waited for: of each who holds it, or held it when it was slow last, and how many
  * are blocked there. Called by picture.c. */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/str.h"
+#include "model/arena.h"
 #include "model/state.h"
+#include "rec/rec.h"
 
 struct lock_key { /* no padding that is not zeroed */
 	uint64_t start, addr;
 	uint32_t pid, pad;
 };
+
+#define MAX_NAMES 16384 /* a damaged recording may give any */
+
+void lock_names_init(struct model *m)
+{
+	m->lock_names = hash_new(sizeof(struct lock_key));
+}
+
+void lock_names_fini(struct model *m)
+{
+	struct istr *name;
+
+	for (size_t i = 0; (name = hash_next(m->lock_names, &i, NULL));)
+		intern_put(m->interns, name);
+	hash_free(m->lock_names);
+}
+
+int lock_name_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_lock_name *r = (const void *)rec;
+	struct lock_key key = { .start = r->proc_start, .addr = r->addr, .pid = rec->pid };
+	struct istr *was = hash_get(m->lock_names, &key), *name;
+
+	if (!was && hash_count(m->lock_names) >= MAX_NAMES) {
+		lock_names_fini(m);
+		lock_names_init(m);
+	}
+	name = intern_get(m->interns, rec_tail_str(rec, 0), REC_MAX);
+	if (!name)
+		return 0;
+	hash_put(m->lock_names, &key, name);
+	intern_put(m->interns, was);
+	return 0;
+}
+
+struct istr *lock_called(struct model *m, uint32_t pid, uint64_t start, uint64_t addr)
+{
+	struct lock_key key = { .start = start, .addr = addr, .pid = pid };
+
+	return addr ? hash_get(m->lock_names, &key) : NULL;
+}
+
+const char *lock_text(struct model *m, uint32_t pid, uint64_t start, uint64_t addr, struct arena *a)
+{
+	struct istr *name = lock_called(m, pid, start, addr);
+	struct str text = {};
+	const char *kept;
+
+	if (!addr)
+		return NULL;
+	if (name)
+		str_addf(&text, "%s ", name->s);
+	str_addf(&text, "0x%" PRIx64, addr);
+	kept = arena_strn(a, text.s, text.len);
+	str_free(&text);
+	return kept;
+}
 
 struct lock_fill {
 	struct hash *rows; /* struct lock_row by process and address; the snapshot's */

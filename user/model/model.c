@@ -247,6 +247,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_FILE] = file_apply,
 	[HL_KIND_FILE_OP] = file_op_apply,
 	[HL_KIND_LOCK_OP] = lock_op_apply,
+	[HL_KIND_LOCK_NAME] = lock_name_apply,
 	[HL_KIND_SLOW] = slow_apply,
 	[HL_KIND_NOW] = now_apply,
 	[HL_KIND_ACCT] = acct_apply,
@@ -326,6 +327,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	stacks_init(m);
 	waited_init(m);
 	disk_names_init(m);
+	lock_names_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
@@ -357,6 +359,7 @@ void model_free(struct model *m)
 	procs_fini(m);
 	waited_fini(m);
 	disk_names_fini(m);
+	lock_names_fini(m);
 	stacks_fini(m);
 	hash_free(m->names);
 	interns_free(m->interns);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The model as a snapshot: every row and every string copied into memory of its own, so
  * that the model goes on while outputs read. Called by model.c at a tick. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -262,7 +261,10 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->container = copy(p, proc->container);
 	r->comm = copy(p, s->comm ? s->comm : proc->comm);
 	r->waker_comm = copy(p, s->waker_comm);
-	r->detail_text = copy(p, s->text);
+	r->detail_text = s->row.lock_addr
+				 ? lock_text(p->m, s->row.pid, s->row.proc_start_ns, s->row.lock_addr, p->a)
+				 : copy(p, s->text);
+	r->lock_name = copy(p, lock_called(p->m, s->row.pid, s->row.proc_start_ns, s->row.lock_addr));
 	r->path = copy(p, s->path);
 	r->local = copy(p, s->local);
 	r->remote = copy(p, s->remote);
@@ -350,17 +352,16 @@ static void *waited_rows(struct picture *p, struct snap_table *made, size_t *n)
 
 static void lock_address(struct picture *p, struct lock_row *r, uint64_t addr)
 {
-	char text[24];
-
 	r->addr = addr == LOCK_OTHER ? 0 : addr;
-	snprintf(text, sizeof(text), "0x%" PRIx64, r->addr);
-	r->text = r->addr ? copy_str(p, text) : "(other)";
+	r->text = lock_text(p->m, r->sum.pid, r->sum.proc_start_ns, r->addr, p->a);
+	r->name = copy(p, lock_called(p->m, r->sum.pid, r->sum.proc_start_ns, r->addr));
+	if (!r->text)
+		r->text = "(other)";
 }
 
 /* Of a lock that nobody has got yet there is no operation. */
 static void lock_row_begin(struct picture *p, struct lock_row *r, const struct slow *s)
 {
-	lock_address(p, r, s->row.lock_addr);
 	r->sum = (struct op_row){
 		.op = HL_OP_WAIT,
 		.state = HL_STATE_LOCK,
@@ -375,6 +376,7 @@ static void lock_row_begin(struct picture *p, struct lock_row *r, const struct s
 		.wall_ns = p->s->duration_ns,
 		.ivl_wall_ns = p->s->interval_ns,
 	};
+	lock_address(p, r, s->row.lock_addr);
 }
 
 static void *lock_rows(struct picture *p, struct snap_table *made, size_t *n)

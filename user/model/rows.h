@@ -141,7 +141,8 @@ struct slow_row {
 	uint64_t fds;                   /* how many descriptors were waited on, for HL_DETAIL_COUNT */
 	const struct snap_stack *stack; /* the kernel's, of one in progress; NULL: not taken */
 	const struct snap_stack *user_stack;
-	uint8_t holder; /* of a lock: enum hl_holder */
+	const char *lock_name; /* of the variable that the lock is; NULL: not known */
+	uint8_t holder;        /* of a lock: enum hl_holder */
 	uint32_t holder_pid, holder_tid;
 	const char *holder_comm;
 	const struct snap_chain *chain; /* who it waited behind; NULL: not known, or nobody */
@@ -151,7 +152,8 @@ struct slow_row {
 struct lock_row {
 	struct op_row sum;   /* of its waits */
 	uint64_t addr;       /* 0: the row "(other)" */
-	const char *text;    /* the same for people */
+	const char *text;    /* the same for people, with its name */
+	const char *name;    /* of the variable that it is; NULL: not known */
 	uint64_t waiters;    /* that have been blocked there for long, now */
 	uint64_t longest_ns; /* for how long the longest of them has been … */
 	bool longest_least;  /* … at least */

@@ -110,6 +110,7 @@ struct op {
 struct hop {
 	struct istr *comm, *name, *text; /* of its call, and what that was on */
 	uint64_t for_ns;                 /* how much of the wait it spent so */
+	uint64_t proc_start, lock;       /* the lock that it waited for; 0: for none */
 	uint32_t pid, tid, stack, user_stack;
 	uint8_t holder; /* enum hl_holder */
 	uint8_t state;  /* what it waited for itself; HOP_NO_STATE: not known */
@@ -212,6 +213,7 @@ struct model {
 	struct hash *now_by_tid; /* while a picture is taken, if at all */
 
 	struct hash *disk_names; /* struct istr by device number */
+	struct hash *lock_names; /* struct istr by struct lock_key */
 	struct hash *stacks;     /* struct stack by number */
 	struct hash *waited_by_key;
 	VEC(struct waited *) waited;
@@ -289,7 +291,15 @@ void chains_roll(struct model *m); /* after a picture */
 /* NULL: it waited behind nobody that is known. */
 const struct snap_chain *chain_copy(struct model *m, const struct slow *s, struct arena *a, uint64_t stamp);
 
-/* locks.c: what the rows of locks have of the slow waits for them */
+/* locks.c */
+int lock_name_apply(struct model *m, const struct hl_rec *rec);
+void lock_names_init(struct model *m);
+void lock_names_fini(struct model *m);
+struct istr *lock_called(struct model *m, uint32_t pid, uint64_t start,
+			 uint64_t addr); /* NULL: nobody knows */
+/* A lock in words: its name and address, or that alone. In memory of the picture; NULL for addr 0. */
+const char *lock_text(struct model *m, uint32_t pid, uint64_t start, uint64_t addr, struct arena *a);
+/* What the rows of locks have of the slow waits for them. */
 struct lock_fill;
 struct lock_fill *lock_fill_new(void);
 void lock_fill_free(struct lock_fill *f);

@@ -57,6 +57,8 @@ static const struct field blocked_fields[] = {
 	  "of every sleep", field_stack, AT(stack), .flags = FIELD_NARROW | FIELD_ASC, .width = 24 },
 	{ "user_stack", "USER STACK", "functions of the program that it waits in, innermost first; known a refresh later",
 	  field_stack, AT(user_stack), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
+	{ "detail.lock_name", "VARIABLE", "name of the variable that the lock is", field_str, AT(lock_name),
+	  .flags = FIELD_ASC, .width = 14 },
 	{ "held_by.comm", "HELD BY", "thread that holds the lock that it waits for", field_str, AT(holder_comm), .flags = FIELD_ASC, .width = 12 },
 	{ "held_by.tid", "HTID", "its thread id", get_holder_id, AT(holder_tid), .width = 7, .type = VAL_U64 },
 	{ "held_by.pid", "HPID", "its process", get_holder_id, AT(holder_pid), .width = 7, .type = VAL_U64 },

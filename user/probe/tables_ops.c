@@ -398,6 +398,8 @@ static const struct field slow_fields[] = {
 	{ "detail.bytes", "BYTES", "how many the request was of", get_request, AT(bytes), .unit = UNIT_BYTES,
 	  .width = 6, .type = VAL_U64 },
 	{ "detail.inode", "INODE", "inode of the file or socket", field_u64_opt, AT(ino), .width = 8 },
+	{ "detail.lock_name", "VARIABLE", "name of the variable that the lock is", field_str, AT(lock_name),
+	  .flags = FIELD_ASC, .width = 14 },
 	{ "held_by.comm", "HELD BY", "thread that held the lock when the wait for it began; of one in progress, that "
 	  "holds it now", field_str, AT(holder_comm), .flags = FIELD_ASC, .width = 12 },
 	{ "held_by.tid", "HTID", "its thread id", get_holder_id, AT(holder_tid), .width = 7, .type = VAL_U64 },

@@ -243,6 +243,7 @@ static const struct rule {
 	[HL_KIND_FILE] = { file_fields, one_string, true },
 	[HL_KIND_FILE_OP] = { file_op_fields, op_tail, false },
 	[HL_KIND_LOCK_OP] = { lock_op_fields, op_tail, false },
+	[HL_KIND_LOCK_NAME] = { NULL, two_strings, true },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
 	[HL_KIND_USTACK] = { ustack_fields, ustack_tail, false },
