@@ -25,7 +25,7 @@ const char *const part_psi_names[PART_NR_PSI] = { "cpu", "io", "memory" };
 
 bool part_wanted(const struct snap_table *t, const struct export_opts *o)
 {
-	return !o->table || !strcmp(o->table, t->desc->name);
+	return o->table ? !strcmp(o->table, t->desc->name) : !t->desc->screen;
 }
 
 void part_open(struct part *p, const struct snap *s, const struct snap_table *t, const struct export_opts *o)

@@ -151,7 +151,8 @@ static int fill(struct str *out, cJSON *schema, const struct table_desc *const *
 		return -ENOMEM;
 	put_defs(&failed, defs);
 	for (; *tables; tables++)
-		put_table(&failed, properties, *tables);
+		if (!(*tables)->screen)
+			put_table(&failed, properties, *tables);
 	text = failed ? NULL : cJSON_Print(schema);
 	if (!text)
 		return -ENOMEM;

@@ -117,6 +117,7 @@ enum rows {
 	ROWS_BLOCKED,
 	ROWS_WAITED,
 	ROWS_LOCKS,
+	ROWS_TREE,
 	NR_ROWS
 };
 
@@ -131,6 +132,7 @@ struct table_desc {
 	bool (*hidden)(const void *row); /* left out of default rankings (waiting for work); may be NULL */
 	enum rows rows;                  /* rows.h has their structs */
 	const char *sort_all;            /* ranks when waits for work are shown too; NULL: as `sort` */
+	bool screen;                     /* in the live view only: the documents have what it is made of */
 	const char *needs;               /* collector that is on only when it is asked for; NULL: none */
 };
 

@@ -410,6 +410,7 @@ static void *lock_rows(struct picture *p, struct snap_table *made, size_t *n)
 }
 
 static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
+static void *all_tree_rows(struct picture *p, struct snap_table *made, size_t *n);
 
 static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made, size_t *n) = {
 	[ROWS_NONE] = NULL,
@@ -422,6 +423,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_BLOCKED] = blocked_rows,
 	[ROWS_WAITED] = waited_rows,
 	[ROWS_LOCKS] = lock_rows,
+	[ROWS_TREE] = all_tree_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */
@@ -437,6 +439,13 @@ static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n
 	struct snap_table ops = make(p, made, ROWS_FILE_OPS);
 
 	return file_rows(ops.rows, ops.n, p->a, n);
+}
+
+static void *all_tree_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	struct snap_table waited = make(p, made, ROWS_WAITED);
+
+	return tree_rows(waited.rows, waited.n, p->a, n);
 }
 
 static struct snap_table take_table(struct picture *p, const struct table_desc *t, const struct collector *c,

@@ -164,4 +164,17 @@ struct lock_row {
 	const struct snap_chain *chain; /* from the holder on */
 };
 
+/* A place in the tree of slow waits: all of them below it. */
+enum tree_kind { TREE_PROCESS, TREE_USER, TREE_STATE, TREE_KERNEL, NR_TREE_KINDS };
+
+struct tree_row {
+	uint64_t way;            /* what the way from the root hashes to */
+	const char *id, *parent; /* that as text; parent "": it is a root */
+	const char *name;
+	uint8_t kind; /* enum tree_kind */
+	uint32_t depth, children;
+	uint32_t above; /* for who makes them */
+	uint64_t count, total_ns, max_ns, ivl_count, ivl_ns;
+};
+
 #endif

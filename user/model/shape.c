@@ -316,6 +316,11 @@ static void label_op(void *row, const char *name)
 	((struct op_row *)row)->comm = name;
 }
 
+static int cmp_node(const void *a, const void *b)
+{
+	return cmp_u64(((const struct tree_row *)a)->way, ((const struct tree_row *)b)->way);
+}
+
 #define AT(row, member) offsetof(struct row, member)
 
 const struct row_shape row_shapes[NR_ROWS] = {
@@ -344,6 +349,7 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_LOCKS] = { sizeof(struct lock_row), AT(lock_row, sum.proc_flags), AT(lock_row, sum.comm),
 			 AT(lock_row, sum.cgroup), AT(lock_row, sum.container), cmp_lock, NULL, cmp_lock_proc,
 			 NULL, NULL, false },
+	[ROWS_TREE] = { sizeof(struct tree_row), 0, 0, 0, 0, cmp_node, NULL, NULL, NULL, NULL, false },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

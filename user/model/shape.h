@@ -34,6 +34,9 @@ bool group_has(const struct table_desc *t, enum group by, const char *name, cons
  * in the arena. Rows that cannot be added stay as they are. */
 size_t group_rows(const struct table_desc *t, enum group by, const void **rows, size_t n, struct arena *a);
 
+/* The waits by stack as a tree, in memory of the arena. */
+struct tree_row *tree_rows(const struct waited_row *rows, size_t n, struct arena *a, size_t *nr);
+
 /* One row for each file that the operations are on. */
 struct file_row *file_rows(const struct op_row *ops, size_t n, struct arena *a, size_t *nr);
 

@@ -65,6 +65,70 @@ static const struct table_desc stacks_table = {
 	.rows = ROWS_WAITED,
 };
 
-static const struct table_desc *const tables[] = { &stacks_table, NULL };
+/* ---- the same as a tree ------------------------------------------------------------------ */
+
+#define TREE(member) offsetof(struct tree_row, member)
+
+static void get_kind(const struct field *f, const void *row, struct val *out)
+{
+	static const char *const kinds[NR_TREE_KINDS] = { [TREE_PROCESS] = "process",
+							  [TREE_USER] = "program",
+							  [TREE_STATE] = "waits",
+							  [TREE_KERNEL] = "kernel" };
+
+	val_set_str(out, kinds[((const struct tree_row *)row)->kind]);
+}
+
+static void get_more(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, ((const struct tree_row *)row)->children ? "+" : NULL);
+}
+
+/* In the view itself only the roots; the page of each has what is below it. */
+static bool is_below(const void *row)
+{
+	return ((const struct tree_row *)row)->depth;
+}
+
+/* clang-format off */
+static const struct field tree_fields[] = {
+	{ "interval.total_ns", "TIME", "time in slow waits below it, of those that ended in the interval", field_u64,
+	  TREE(ivl_ns), .unit = UNIT_NS, .flags = FIELD_NARROW | FIELD_BOTH | FIELD_IVL, .width = 6 },
+	{ "total_ns", "TOTAL", "time in slow waits below it since start", field_u64, TREE(total_ns), .unit = UNIT_NS,
+	  .flags = FIELD_NARROW | FIELD_BOTH | FIELD_TOTAL, .width = 6 },
+	{ "interval.count", "COUNT", "how many, in the interval", field_u64, TREE(ivl_count), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_IVL, .width = 5 },
+	{ "count", "COUNT", "how many since start", field_u64, TREE(count), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_TOTAL, .width = 5 },
+	{ "max_ns", "MAX", "the longest since start", field_u64, TREE(max_ns), .unit = UNIT_NS,
+	  .flags = FIELD_NARROW, .width = 6 },
+	{ "kind", "WHERE", "a process; a function of its program; the state and call of the waits; a function of the kernel",
+	  get_kind, .flags = FIELD_NARROW | FIELD_ASC, .width = 7, .type = VAL_STR },
+	{ "more", "", "+: there is more below it", get_more, .flags = FIELD_NARROW | FIELD_SCREEN, .width = 1,
+	  .type = VAL_STR },
+	{ "name", "NAME", "what it is called; Enter opens what is below it", field_str, TREE(name),
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 24 },
+	{ "id", "ID", "tells it from others", field_str, TREE(id), .flags = FIELD_KEY | FIELD_SCREEN, .width = 16 },
+	{ "parent", "PARENT", "id of what it is below", field_str, TREE(parent), .flags = FIELD_SCREEN, .width = 16 },
+};
+/* clang-format on */
+
+static const struct table_desc tree_table = {
+	.name = "stack_tree",
+	.title = "Tree",
+	.help = "Slow waits as a tree: each process, the functions of its program from the outermost on, the "
+		"state and call, the "
+		"functions of the kernel, with the time of all waits below. Enter opens a place.",
+	.fields = tree_fields,
+	.nr_fields = ARRAY_SIZE(tree_fields),
+	.row_size = sizeof(struct tree_row),
+	.sort = "interval.total_ns",
+	.sort_wide = "total_ns",
+	.rows = ROWS_TREE,
+	.hidden = is_below,
+	.screen = true,
+};
+
+static const struct table_desc *const tables[] = { &stacks_table, &tree_table, NULL };
 
 const struct collector stacks_collector = { "stacks", tables, NULL, NULL };

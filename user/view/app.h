@@ -32,7 +32,8 @@ struct part {
 	const char *table; /* for PART_TABLE; NULL: the row's own, where the row is a group */
 	const char *title; /* … NULL: that of its view */
 	bool same;         /* … only rows of the same name, kind, state and path */
-	const char *in;    /* … only rows that have the row's name in this field; NULL: all */
+	const char *in;    /* … only rows that have in this field … */
+	const char *by;    /* … what the row has in that one; NULL: all */
 	bool optional;     /* … left out while there is nothing in it at all */
 };
 
@@ -52,7 +53,7 @@ struct view {
 	const char *brief;          /* its title where there is little room; NULL: the same */
 };
 
-#define NR_VIEWS 9
+#define NR_VIEWS 10
 extern const struct view views[]; /* ended by one without a title */
 size_t nr_views(void);
 const struct view *view_of_table(const char *table); /* NULL: none */

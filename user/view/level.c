@@ -48,18 +48,19 @@ static void panel_same(struct panel *p, const struct table_desc *d, const void *
 	}
 }
 
-/* Only rows that have the row's name in that field. */
-static void panel_in_field(struct panel *p, const struct table_desc *d, const void *row, const char *field)
+/* Only rows that have in one field what the row has in another. */
+static void panel_in_field(struct panel *p, const struct table_desc *d, const void *row,
+			   const struct part *part)
 {
-	const struct field *name = table_field(d, "name");
+	const struct field *by = table_field(d, part->by);
 	struct val v = {};
 
-	if (name)
-		v = field_get(name, row);
+	if (by)
+		v = field_get(by, row);
 	if (v.type != VAL_STR)
 		return;
 	str_add(&p->same[0], v.s);
-	p->q.same[0] = (struct query_same){ field, str_get(&p->same[0]) };
+	p->q.same[0] = (struct query_same){ part->in, str_get(&p->same[0]) };
 }
 
 /* Only rows of the group that the row is, which is known by its name. */
@@ -91,7 +92,7 @@ static void level_add_panel(struct level *l, const struct part *part, const stru
 	if (part->same)
 		panel_same(p, d, row);
 	if (part->in)
-		panel_in_field(p, d, row, part->in);
+		panel_in_field(p, d, row, part);
 	if (l->group > GROUP_PROCESS)
 		panel_in(p, l->group, d, row);
 }

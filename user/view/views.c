@@ -13,7 +13,7 @@
 #define TABLE(name)        { .kind = PART_TABLE, .table = name }
 #define TABLE_TITLED(name, title_) { .kind = PART_TABLE, .table = name, .title = title_ }
 #define TABLE_OPTIONAL(name, title_) { .kind = PART_TABLE, .table = name, .title = title_, .optional = true }
-#define TABLE_IN(name, title_, field)  { .kind = PART_TABLE, .table = name, .title = title_, .in = field }
+#define TABLE_IN(name, title_, field)  { .kind = PART_TABLE, .table = name, .title = title_, .in = field, .by = "name" }
 #define TABLE_SAME(name, title_)   { .kind = PART_TABLE, .table = name, .title = title_, .same = true }
 
 /* Anything without a page of its own. */
@@ -52,6 +52,9 @@ static const struct page page_lock = {
 static const struct page page_stack = {
 	.parts = { PART(FACTS), PART(STACK), TABLE_SAME("slow", "Slow ones") },
 };
+static const struct page page_tree = {
+	.parts = { PART(FACTS), { .kind = PART_TABLE, .table = "stack_tree", .title = "Below it", .in = "parent", .by = "id" } },
+};
 static const struct page page_disk = {
 	.parts = { PART(FACTS), TABLE_SAME("disk_operations", "What it does"),
 		   TABLE_IN("blocked", "Blocked on it now", "detail.disk"),
@@ -68,10 +71,11 @@ const struct view views[] = {
 	{ "Operations", "operations", '3', "name comm", &page_operation, &page_operations, "Ops" },
 	{ "Slow", "slow", '4', "name comm duration_ns", &page_slow, NULL, NULL },
 	{ "Disks", "disks", '5', "name", &page_disk, NULL, NULL },
-	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL, NULL },
+	{ "Blocked", "blocked", '6', "comm tid", &page_blocked, NULL, "Block" },
 	{ "Files", "files", '7', "path", &page_file, NULL, NULL },
 	{ "Stacks", "waits_by_stack", '8', "comm name", &page_stack, NULL, NULL },
 	{ "Locks", "locks", '9', "comm lock", &page_lock, NULL, NULL },
+	{ "Tree", "stack_tree", '0', "name", &page_tree, NULL, NULL },
 	{}
 };
 
