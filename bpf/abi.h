@@ -246,8 +246,8 @@ struct hl_rec {
 	X(5, THREAD_END, thread_end, 176)                                                                    \
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
-	X(8, SLOW, slow, 392)                                                                                \
-	X(9, NOW, slow, 392)                                                                                 \
+	X(8, SLOW, slow, 408)                                                                                \
+	X(9, NOW, slow, 408)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
@@ -261,6 +261,7 @@ struct hl_rec {
 	X(20, STACK, stack, 40)                                                                              \
 	X(21, LOCK_OP, lock_op, 216)                                                                         \
 	X(22, USTACK, ustack, 40)                                                                            \
+	X(23, OCCUPANTS, occupants, 64)                                                                      \
 	X(24, LOCK_NAME, lock_name, 40)
 
 enum hl_kind {
@@ -494,6 +495,35 @@ struct hl_rec_slow {
 	__u32 user_stack; /* id of a USTACK that came before; 0: none was taken */
 	__u8 holder;      /* enum hl_holder: how that is known */
 	__u8 pad2[3];
+	/* of a wait: for how long at its end it was in the queue of the CPU that it came to then, h.cpu;
+	 * before that it was not runnable, or in another CPU's */
+	__u64 queued_here_ns;
+	__u32 occupants; /* id of an OCCUPANTS that came before; 0: there is none */
+	__u32 pad3;
+};
+
+/* Who was on a CPU while a thread, h.tid, waited for it. Tail: nr of struct hl_occupant, who had
+ * most of it first. */
+struct hl_rec_occupants {
+	struct hl_rec h; /* cpu: which one */
+	__u32 id;        /* not 0; the SLOW that has it comes later, and only one */
+	__u32 nr;
+	__u64 span_ns;  /* how long that was */
+	__u64 known_ns; /* … and of how much of it, it is known who was there */
+	__u64 other_ns; /* of that: all who are not in the tail … */
+	__u32 others;   /* … and how many these are */
+	__u32 pad;
+};
+
+#define HL_OCCUPANTS 8 /* in the tail, at most */
+
+struct hl_occupant {
+	__u64 start;      /* of the thread; 0: not known */
+	__u64 proc_start; /* of its process; 0: not known, and then pid is too */
+	__u64 ns;
+	__u32 pid;
+	__u32 tid; /* 0: nobody, the CPU was idle */
+	char comm[HL_COMM_LEN];
 };
 
 /* As OP, of a process's waits for one lock. Tail as of OP. */

@@ -79,6 +79,25 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 	return 0;
 }
 
+/* Who ran on this CPU until now. User space reads it when somebody waited long for the CPU. */
+__hot void slice_end(struct hl_cpu *cpu, __u32 cpu_id, __u32 tid, __u32 next, __u64 now)
+{
+	__u32 bits = cfg.slice_bits, at;
+	struct hl_slice *s;
+
+	if (!bits)
+		return;
+	at = cpu_id << bits | (cpu->slices & ((1u << bits) - 1));
+	s = bpf_map_lookup_elem(&hl_slices, &at);
+	if (!s)
+		return;
+	s->end = now;
+	s->tid = tid;
+	s->next = next;
+	barrier_compiler();
+	cpu->slices++;
+}
+
 SEC("tp_btf/sched_switch")
 int sched_switch(__u64 *ctx)
 {
@@ -91,6 +110,7 @@ int sched_switch(__u64 *ctx)
 
 	if (!cpu)
 		return 0;
+	slice_end(cpu, cpu_id, prev->pid, next->pid, now);
 	if (prev->pid) {
 		s = slot_find(prev);
 		if (!s)

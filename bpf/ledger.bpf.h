@@ -222,6 +222,21 @@ __hot bool slept_long(const struct hl_slot *s, __u64 now, const struct hl_cpu *c
 	       !(work_waits & state_bit(s->state));
 }
 
+/* How long it has been in this CPU's queue, and where this CPU's slices stand: who ran here
+ * meanwhile. The scheduler notes anew when it is queued where it is moved to another CPU. */
+__hot void queued_here(const struct hl_slot *s, const struct hl_split *t, const struct hl_cpu *cpu,
+		       struct slow_what *w)
+{
+	const struct hl_arrival *a = &cpu->arrival;
+
+	if (a->now - t->off != s->since) /* of another one: this came untold */
+		return;
+	if (!a->queued_at || a->now <= a->queued_at)
+		return;
+	w->queued_here = a->now - a->queued_at;
+	w->slices = cpu->slices;
+}
+
 /* A slow wait goes along whole. */
 __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu *cpu)
 {
@@ -246,6 +261,7 @@ __hot int ledger_slow(struct hl_slot *s, const struct hl_split *t, struct hl_cpu
 	w->state_ns[HL_STATE_THROTTLED] += t->throttled;
 	if (waits_for_disk(s))
 		phases_add(w->phase_ns, s->ended_ns);
+	queued_here(s, t, cpu, w);
 	return slow_emit(s, w, cpu);
 }
 

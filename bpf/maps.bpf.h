@@ -26,6 +26,8 @@ SHARED_ARRAY(hl_free, __u64);
 SHARED_ARRAY(hl_cpus, struct hl_cpu);
 SHARED_ARRAY(hl_ctls, struct hl_ctl);
 SHARED_ARRAY(hl_files, struct hl_file_entry);
+/* A ring for each CPU. */
+SHARED_ARRAY(hl_slices, struct hl_slice);
 
 /* Slots of threads whose place in hl_slots is taken. */
 struct {

@@ -218,7 +218,8 @@ struct hl_cpu {
 	__u64 interrupt_at; /* an address on its stack for interrupts; 0: not known */
 	__u64 call_enter;
 	__u64 waits_seen;
-	__u64 clock, boot; /* the run queue's clock and CLOCK_BOOTTIME at one moment */
+	__u64 clock;       /* the run queue's, and at the same moment `boot` */
+	__u64 slices;      /* how many this CPU has left in hl_slices */
 	__u64 waits_clock; /* times off the CPU with a clock that went backwards */
 	__u64 waits_other; /* landed in the "(other)" cell */
 	__u64 homeless;    /* switch-ins of a thread without a slot */
@@ -247,7 +248,16 @@ struct hl_cpu {
 	__u64 ended_at, ended_ns[NR_HL_BLOCK_PHASES];
 	__u64 block_bios; /* of devices that make no requests */
 	__u64 ustacks_seen, ustacks_full;
-	__u64 pad[2];
+	__u64 boot; /* CLOCK_BOOTTIME */
+	__u64 pad;
+};
+
+/* ---- who ran ----------------------------------------------------------------- */
+
+/* One stay on a CPU, from where the one before it in the CPU's ring ends. */
+struct hl_slice {
+	__u64 end;       /* the run queue's clock */
+	__u32 tid, next; /* who ran, and who ran then; 0: the idle task */
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -283,7 +293,7 @@ struct hl_file_entry {
 				    then its directory's so */
 };
 
-#define HL_ROOM_BYTES 928 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
+#define HL_ROOM_BYTES 944 /* of struct slow_room in bpf/slow.bpf.h; one for each CPU */
 
 /* ---- fixed at load, and what may change while running ------------------------ */
 
@@ -305,6 +315,8 @@ struct hl_cfg {
 	__u32 self;         /* our own tgid */
 	__u32 file_mask;    /* number of files - 1 */
 	__u32 ustack_bytes; /* of a user stack, whole pages; 0: none are taken */
+	__u32 slice_bits;   /* each CPU's ring in hl_slices has 1 << that entries; 0: there is none */
+	__u32 pad;
 };
 
 #define HL_FILTER_ON     (1u << 0) /* the calls tier looks at targets only */

@@ -83,6 +83,8 @@ struct slow_what {
 	__u32 user_stack; /* by which number it was sent; 0: it was not */
 	__u8 file;
 	bool awake; /* it never slept: nobody woke it */
+	__u32 slices;
+	__u64 queued_here;
 };
 
 /*
@@ -134,6 +136,8 @@ __hot void slow_fill(struct hl_rec_slow *r, struct hl_slot *s, const struct slow
 		r->state_ns[i] = w->state_ns[i];
 	r->queue_ns = w->phase_ns[HL_BLOCK_QUEUE];
 	r->device_ns = w->phase_ns[HL_BLOCK_DEVICE];
+	r->queued_here_ns = w->queued_here;
+	r->occupants = w->slices;
 	slow_detail(r, w->detail, w->object);
 	if (w->op == HL_OP_WAIT && w->state == HL_STATE_LOCK && w->detail == HL_DETAIL_LOCK) {
 		r->holder_tid = s->holder;

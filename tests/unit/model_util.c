@@ -172,7 +172,9 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	r->proc_start = 100;
 	r->begin_ns = s.begin;
 	r->duration_ns = s.duration;
-	r->state_ns[s.state] = s.duration;
+	r->state_ns[s.state] = s.duration - s.queued;
+	r->state_ns[HL_STATE_RUNQUEUE] += s.queued;
+	r->occupants = s.occupants;
 	r->nr = s.nr;
 	r->op = s.op;
 	r->state = s.state;
@@ -203,6 +205,21 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 int feed_slow(struct feed *f, struct feed_slow s)
 {
 	return slow(f, HL_KIND_SLOW, s);
+}
+
+int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t other_ns)
+{
+	struct hl_rec_occupants *r = begin(f, HL_KIND_OCCUPANTS, 10, 10);
+
+	r->id = id;
+	r->nr = (__u32)n;
+	r->other_ns = r->known_ns = other_ns;
+	r->others = other_ns != 0;
+	for (size_t i = 0; i < n; i++)
+		r->known_ns += v[i].ns;
+	r->span_ns = r->known_ns;
+	rec_add_bytes(&f->b, v, n * sizeof(*v));
+	return finish(f);
 }
 
 int feed_now(struct feed *f, struct feed_slow s)

@@ -41,6 +41,8 @@ struct feed_slow {
 	uint8_t holder;
 	uint32_t holder_tid; /* of the same process, started as all */
 	const char *holder_comm;
+	uint64_t queued;    /* of its time, in `runqueue`; the rest is in `state` */
+	uint32_t occupants; /* their id */
 };
 
 struct feed_frame {
@@ -68,6 +70,8 @@ int feed_now(struct feed *f, struct feed_slow s);
 int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_frame *frames, size_t n);
 /* A user stack of functions, in "prog". */
 int feed_ustack(struct feed *f, uint32_t id, const char *const *functions, size_t n);
+/* Who had a CPU; processes and threads started as all. of those that are left out: only their time. */
+int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t other_ns);
 /* Waits of a process for a lock. */
 int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint64_t ns_each);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);

@@ -196,6 +196,30 @@ void test_rec_check_stack(void)
 	recbuf_free(&b);
 }
 
+void test_rec_check_occupants(void)
+{
+	struct hl_occupant v[2] = { { 7, 6, 5000, 12, 13, "spinner" }, { .ns = 3 } };
+	struct recbuf b = { 0 };
+	struct hl_rec_occupants *r = rec_begin(&b, HL_KIND_OCCUPANTS, sizeof(*r));
+	const struct hl_rec *rec;
+
+	r->id = 1;
+	r->nr = 2;
+	rec_add_bytes(&b, v, sizeof(v));
+	rec = rec_end(&b);
+	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
+	ASSERT_EQ(rec_occupants(r)[1].ns, 3);
+	r->nr = 3;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	r->nr = ~0u;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	r->nr = 1;
+	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
+	r->id = 0;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	recbuf_free(&b);
+}
+
 void test_rec_check_path_and_life(void)
 {
 	struct recbuf b = { 0 };

@@ -170,6 +170,17 @@ static void sample_ustack(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_occupants(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_occupants *r = fill(b, HL_KIND_OCCUPANTS, i);
+	struct hl_occupant v[2] = { { 7, 6, 5000, 12, 13, "spinner" }, { .ns = 3, .tid = i } };
+
+	r->id = i + 1;
+	r->nr = i % 3;
+	rec_add_bytes(b, v, r->nr * sizeof(*v));
+	rec_end(b);
+}
+
 void sample_round(struct recbuf *b, unsigned int i)
 {
 	static const unsigned int plain[] = { HL_KIND_TICK,   HL_KIND_THREAD, HL_KIND_THREAD_END,
@@ -202,6 +213,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_ustack(b, i);
 	sample_lock(b, i);
 	sample_lock_name(b, i);
+	sample_occupants(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

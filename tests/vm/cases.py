@@ -382,6 +382,26 @@ def lock_chain(f, out):
     f.same(doc.acct("waits")["lost"], 0, "lost")
 
 
+@case("occupants", "who had the CPU that a thread waited for are the others that run there",
+      f"{RECORD} 'work spin --threads 3 --cpu 0 --seconds 3 --json spin.json'")
+def occupants(f, out):
+    doc = document(out, "occupants")
+    pids = {t["pid"] for t in json.loads(out.read("occupants", "spin.json"))["threads"]}
+    rows = [s for s in doc["slow"] if s["pid"] in pids and s["time_ns"].get("runqueue", 0) >= MS and s["kind"] == "wait"]
+    f.check(len(rows) > 10, f"{len(rows)} waits for a CPU")
+    told = [s for s in rows if "occupants" in s]
+    f.check(len(told) >= 0.9 * len(rows), f"{len(told)} of {len(rows)} have occupants")
+    of, known = (sum(s[k] for s in told) for k in ("occupants_of_ns", "occupants_known_ns"))
+    theirs = 0
+    for s in told:
+        f.same(sum(o["ns"] for o in s["occupants"]), s["occupants_known_ns"], "all of them")
+        f.check(s["occupants_known_ns"] <= s["occupants_of_ns"], "more is known than there was")
+        f.check(all(o.get("tid") != s["tid"] for o in s["occupants"]), "who waits has not got it")
+        theirs += sum(o["ns"] for o in s["occupants"] if o.get("pid") in pids)
+    f.check(known >= 0.9 * of, f"of {of} ns {known} are known")
+    f.check(theirs >= 0.5 * of, f"of {of} ns the others had {theirs}")
+
+
 @case("one-tag", "the wait for a free request is in the queue",
       f"""{RECORD} '{read("nullb4", 20)} & {read("nullb4", 20)}; wait'""")
 def one_tag(f, out):

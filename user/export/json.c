@@ -163,6 +163,26 @@ static cJSON *chain_item(struct doc *d, const struct snap_chain *c)
 	return array;
 }
 
+static cJSON *occupants_item(struct doc *d, const struct snap_occupants *s)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct snap_occupant *w = &s->v[i];
+		cJSON *o = cJSON_CreateObject();
+
+		put_u64_opt(d, o, "pid", w->pid);
+		put_u64_opt(d, o, "tid", w->tid);
+		put_str(d, o, "comm", w->comm);
+		put_str(d, o, "cgroup", w->cgroup);
+		put_u64_opt(d, o, "threads", w->threads);
+		put_u64(d, o, "ns", w->ns);
+		put_pct(d, o, "share_pct", occupant_pct(s, w->ns));
+		put_last(d, array, o);
+	}
+	return array;
+}
+
 /* NULL without failure: nothing was measured. */
 static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v)
 {
@@ -178,6 +198,8 @@ static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v
 		return u64_item(d, v->stack->id);
 	if (v->type == VAL_CHAIN)
 		return chain_item(d, v->chain);
+	if (v->type == VAL_OCCUPANTS)
+		return occupants_item(d, v->occupants);
 	str_add(&d->raw, quoted ? "\"" : "");
 	if (!part_number(&d->raw, f, v))
 		return NULL;

@@ -79,7 +79,7 @@ static const struct {
 	[VAL_I64] = { .type = "integer" },          [VAL_F64] = { .type = "number" },
 	[VAL_STR] = { .type = "string" },           [VAL_HIST] = { .ref = "#/$defs/histogram" },
 	[VAL_STATES] = { .ref = "#/$defs/states" }, [VAL_STACK] = { .ref = "#/$defs/stack_id" },
-	[VAL_CHAIN] = { .ref = "#/$defs/chain" },
+	[VAL_CHAIN] = { .ref = "#/$defs/chain" },   [VAL_OCCUPANTS] = { .ref = "#/$defs/occupants" },
 };
 
 static void put_kind(bool *failed, cJSON *o, const struct field *f)

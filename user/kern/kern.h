@@ -10,6 +10,8 @@
  *   files.c    who does what to which file -> FILE, FILE_OP
  *   slots.c    clocks of the living threads -> LEDGER
  *   slow.c     raw slow records -> SLOW, NOW
+ *   slices.c   who ran on a CPU
+ *   occupants.c  … while a thread waited for it -> OCCUPANTS
  *   locks.c    waits lock by lock -> LOCK_OP; who holds a lock
  *   ustacks.c  user stacks of what was slow -> USTACK
  *   stacks.c   kernel stacks of what is blocked -> STACK
@@ -36,6 +38,7 @@
 #include "host/proc.h"
 #include "host/system.h"
 #include "kern/live.h"
+#include "kern/slices.h"
 #include "rec/rec.h"
 #include "sym/ksym.h"
 #include "sym/ustack.h"
@@ -73,11 +76,12 @@ struct shared {
 	struct hl_cpu *cpus;
 	struct hl_ctl *ctl;
 	struct hl_file_entry *files;
+	struct hl_slice *slices;
 	size_t bytes; /* of all maps and rings */
 	struct {
 		void *at;
 		size_t size;
-	} maps[8];
+	} maps[12];
 	size_t nr_maps;
 };
 
@@ -122,7 +126,7 @@ struct kthread {
 /* The name of a thread that has ended: what it waited for last comes after its end, and it may have
  * ended others' waits. */
 struct ended {
-	uint64_t start;
+	uint64_t start, proc_start;
 	uint32_t tid, pid, inner_tid;
 	char comm[HL_COMM_LEN];
 };
@@ -161,7 +165,7 @@ const char *life_comm(const struct live *l, uint32_t tid, uint64_t start);
 
 /* A thread; comm is borrowed until the next record. */
 struct who {
-	uint64_t start;
+	uint64_t start, proc_start;
 	uint32_t pid, tid;
 	const char *comm; /* HL_COMM_LEN bytes */
 };
@@ -240,9 +244,13 @@ void locks_refresh(struct live *l); /* NOW of all that locks_take took */
 
 void slots_drain(struct live *l);
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n);
-/* The record, with its stacks; n bytes of it came. */
-void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack,
-	       uint32_t user_stack);
+/* Ids of the records that belong to a slow one; 0: there is none. */
+struct slow_refs {
+	uint32_t kernel_stack, user_stack, occupants;
+};
+
+/* The record; n bytes of it came. */
+void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
 void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
 void slow_send_now(struct live *l, const struct hl_now_raw *raw);
 
@@ -276,6 +284,18 @@ void stack_note(struct live *l, const struct hl_rec_slow *r, uint32_t id, bool u
 uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r);
 void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
 
+/* ---- occupants.c ----------------------------------------------------------------- */
+
+struct occupants {
+	uint32_t last_id;
+	struct stays stays;
+};
+
+/* Who had the CPU while this wait, as the kernel side sent it, was one for it: sends that first. Its
+ * id; 0: it was not long, or nothing is known. */
+uint32_t koccupants_of(struct live *l, const struct hl_rec_slow *r);
+void koccupants_fini(struct live *l);
+
 /* ---- ustacks.c ------------------------------------------------------------------- */
 
 /* A program that has begun, and when to look at what it has mapped. */
@@ -302,7 +322,7 @@ void ustacks_init(struct live *l); /* before the core is opened */
 void ustacks_fini(struct live *l);
 void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n); /* from its ring */
 /* Keeps a slow record until its user stack is known, and sends it then. */
-bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack);
+bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
 /* Looks at the stack of a thread that is blocked, from outside; the number of the question, 0: it was
  * not asked. */
 uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw);
@@ -395,6 +415,7 @@ struct live {
 	struct locks locks;
 	struct stacks stacks;
 	struct user_stacks ustacks;
+	struct occupants occupants;
 	struct asker *asker; /* NULL: it could not be made */
 	struct tier tier;
 	struct part parts[NR_PARTS];

@@ -188,8 +188,8 @@ bool life_who(const struct live *l, uint32_t tid, struct who *out)
 
 	if (!t && e->tid != tid)
 		return false;
-	*out = t ? (struct who){ t->start, t->pid, tid, t->comm }
-		 : (struct who){ e->start, e->pid, tid, e->comm };
+	*out = t ? (struct who){ t->start, t->proc->start, t->pid, tid, t->comm }
+		 : (struct who){ e->start, e->proc_start, e->pid, tid, e->comm };
 	return true;
 }
 
@@ -201,7 +201,7 @@ static bool ended_inner(const struct live *l, uint32_t pid, uint32_t inner_tid, 
 
 		if (e->pid != pid || e->inner_tid != inner_tid)
 			continue;
-		*out = (struct who){ e->start, e->pid, e->tid, e->comm };
+		*out = (struct who){ e->start, e->proc_start, e->pid, e->tid, e->comm };
 		return true;
 	}
 	return false;
@@ -215,7 +215,7 @@ bool life_inner(const struct live *l, uint32_t pid, uint32_t inner_tid, struct w
 		t = hash_get(l->life.threads, &inner_tid);
 	if (!t || t->pid != pid || t->inner_tid != inner_tid)
 		return ended_inner(l, pid, inner_tid, out);
-	*out = (struct who){ t->start, t->pid, t->tid, t->comm };
+	*out = (struct who){ t->start, t->proc->start, t->pid, t->tid, t->comm };
 	return true;
 }
 
@@ -243,7 +243,7 @@ static void thread_gone(struct live *l, struct kthread *t)
 
 	if (t->dirty)
 		send_thread(l, t);
-	*e = (struct ended){ t->start, t->tid, t->pid, t->inner_tid, "" };
+	*e = (struct ended){ t->start, t->proc->start, t->tid, t->pid, t->inner_tid, "" };
 	forget_inner(l, t);
 	memcpy(e->comm, t->comm, HL_COMM_LEN);
 	hash_del(l->life.threads, &t->tid);

@@ -327,6 +327,7 @@ void live_close(struct live *l)
 	asker_free(l->asker);
 	kstacks_fini(&l->stacks);
 	ustacks_fini(l);
+	koccupants_fini(l);
 	disks_fini(l);
 	recbuf_free(&l->buf);
 	free(l);

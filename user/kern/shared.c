@@ -17,6 +17,8 @@
 #define MIN_KEYS   1024u      /* of each CPU: all that is done may be done on a few of many */
 #define PARTS      (4u << 20) /* for the maps that only one object has: requests in flight and the like */
 #define MAX_FILES  4096u      /* that processes have to do with; the rest is "(other)" */
+#define SLICE_BITS 12u        /* of each CPU: who ran there in its last 4096 switches */
+#define MIN_SLICES 8u         /* fewer tell nothing of a wait that is slow: then there are none */
 #define RING_BYTES (4u << 20)
 #define USTK_BYTES (1u << 20) /* user stacks: some sixty that nobody has taken yet */
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
@@ -31,15 +33,21 @@ static uint32_t pow2_at_least(uint64_t n)
 }
 
 struct sizes {
-	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, ustacks, files;
+	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, ustacks, files, slice_bits;
 };
+
+/* How many entries of hl_slices there are; a map has at least one. */
+static uint64_t slices_of(const struct sizes *z)
+{
+	return z->slice_bits ? (uint64_t)z->cpus << z->slice_bits : 1;
+}
 
 static uint64_t sizes_bytes(const struct sizes *z)
 {
 	return (uint64_t)z->slots * sizeof(struct hl_slot) +
 	       (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
 	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) +
-	       (uint64_t)z->files * sizeof(struct hl_file_entry) +
+	       (uint64_t)z->files * sizeof(struct hl_file_entry) + slices_of(z) * sizeof(struct hl_slice) +
 	       z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) + z->ring + z->life + z->ustacks +
 	       sizeof(struct hl_ctl);
 }
@@ -62,6 +70,9 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	while (!cfg->files && z->files > 64 &&
 	       (uint64_t)z->files * sizeof(struct hl_file_entry) > budget / 16)
 		z->files /= 2;
+	z->slice_bits = SLICE_BITS;
+	while (z->slice_bits && slices_of(z) * sizeof(struct hl_slice) > budget / 64)
+		z->slice_bits = z->slice_bits > MIN_SLICES ? z->slice_bits - 1 : 0;
 	while (!cfg->ring_bytes && z->ring > 256 << 10 && z->ring + z->life > budget / 8)
 		z->ring /= 2;
 	while (z->life > 128 << 10 && z->life > budget / 16)
@@ -96,11 +107,17 @@ int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *
 		const char *map;
 		uint32_t entries;
 	} want[] = {
-		{ "hl_slots", z.slots }, { "hl_cells", z.cells },
-		{ "hl_free", z.cells },  { "hl_keys", z.keys_per_cpu * z.cpus },
-		{ "hl_cpus", z.cpus },   { "hl_events", z.ring },
-		{ "hl_life", z.life },   { "hl_rooms", z.cpus },
-		{ "hl_files", z.files }, { "hl_ustacks", z.ustacks },
+		{ "hl_slots", z.slots },
+		{ "hl_cells", z.cells },
+		{ "hl_free", z.cells },
+		{ "hl_keys", z.keys_per_cpu * z.cpus },
+		{ "hl_cpus", z.cpus },
+		{ "hl_events", z.ring },
+		{ "hl_life", z.life },
+		{ "hl_rooms", z.cpus },
+		{ "hl_files", z.files },
+		{ "hl_ustacks", z.ustacks },
+		{ "hl_slices", (uint32_t)slices_of(&z) },
 	};
 
 	if (err)
@@ -108,6 +125,7 @@ int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *
 	out->slot_mask = z.slots - 1;
 	out->key_mask = z.keys_per_cpu - 1;
 	out->file_mask = z.files - 1;
+	out->slice_bits = z.slice_bits;
 	out->nr_cells = z.cells;
 	out->nr_cpus = z.cpus;
 	for (size_t i = 0; core && i < ARRAY_SIZE(want); i++) {
@@ -151,6 +169,7 @@ int shared_map(struct shared *s, struct object *core)
 	s->cpus = map_one(s, core, "hl_cpus", &err);
 	s->ctl = map_one(s, core, "hl_ctls", &err);
 	s->files = map_one(s, core, "hl_files", &err);
+	s->slices = map_one(s, core, "hl_slices", &err);
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_events"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_life"));
 	s->bytes += bpf_map__max_entries(object_map(core, "hl_ustacks"));

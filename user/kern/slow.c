@@ -56,8 +56,7 @@ static void name_disk(struct live *l, struct hl_rec_slow *r)
 }
 
 /* room: where its path is as path_of left it; NULL: nowhere. */
-static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, uint32_t stack,
-		 uint32_t user_stack)
+static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, struct slow_refs refs)
 {
 	struct hl_rec_slow *r;
 
@@ -66,8 +65,9 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 
 	*r = *raw;
 	r->detail_dev = dev_of_kernel(raw->detail_dev);
-	r->kernel_stack = stack;
-	r->user_stack = user_stack;
+	r->kernel_stack = refs.kernel_stack;
+	r->user_stack = refs.user_stack;
+	r->occupants = refs.occupants;
 	name_threads(l, r);
 	if (r->op == HL_OP_WAIT && r->state == HL_STATE_LOCK)
 		locks_name(l, r);
@@ -95,6 +95,7 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 {
+	struct slow_refs refs = {};
 	uint32_t stack;
 
 	if (n < sizeof(raw->r))
@@ -104,15 +105,17 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 		stack_note(l, &raw->r, stack, !raw->stack.nr);
 	if (!stack && raw->r.op != HL_OP_BLOCK) /* where its thread slept is not where it was submitted */
 		stack = stack_of_slow(l, &raw->r);
-	if (!raw->r.user_stack || !ustack_hold(l, raw, n, stack))
-		slow_send(l, raw, n, stack, raw->r.op == HL_OP_BLOCK ? 0 : stack_user_of_slow(l, &raw->r));
+	refs.kernel_stack = stack;
+	refs.occupants = koccupants_of(l, &raw->r);
+	refs.user_stack = raw->r.user_stack || raw->r.op == HL_OP_BLOCK ? 0 : stack_user_of_slow(l, &raw->r);
+	if (!raw->r.user_stack || !ustack_hold(l, raw, n, refs))
+		slow_send(l, raw, n, refs);
 }
 
-void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack,
-	       uint32_t user_stack)
+void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs)
 {
 	l->slow_delivered++;
-	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, kernel_stack, user_stack);
+	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, refs);
 }
 
 void slow_now(struct live *l, const void *item)
@@ -123,7 +126,8 @@ void slow_now(struct live *l, const void *item)
 
 void slow_send_now(struct live *l, const struct hl_now_raw *raw)
 {
-	uint32_t stack = stack_id(l, raw->r.h.tid, &raw->stack);
+	struct slow_refs refs = { .kernel_stack = stack_id(l, raw->r.h.tid, &raw->stack) };
 
-	send(l, &raw->r, raw->path, stack, stack_user_id(l, raw));
+	refs.user_stack = stack_user_id(l, raw);
+	send(l, &raw->r, raw->path, refs);
 }

@@ -30,7 +30,7 @@ struct pending {
 	uint64_t since;           /* CLOCK_MONOTONIC */
 	struct hl_slow_raw *slow; /* the record that waits for it, slow_n bytes; NULL: it did not come yet */
 	size_t slow_n;
-	uint32_t kernel_stack; /* of that */
+	struct slow_refs refs; /* of that */
 };
 
 void ustacks_init(struct live *l)
@@ -93,7 +93,8 @@ static void answered(struct live *l, struct pending *p, uint32_t id)
 	p->id = id;
 	if (!p->slow)
 		return;
-	slow_send(l, p->slow, p->slow_n, p->kernel_stack, id);
+	p->refs.user_stack = id;
+	slow_send(l, p->slow, p->slow_n, p->refs);
 	l->ustacks.held--;
 	free(p->slow);
 	p->slow = NULL;
@@ -132,7 +133,7 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 	answered(l, p, 0);
 }
 
-bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32_t kernel_stack)
+bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs)
 {
 	struct user_stacks *s = &l->ustacks;
 	struct pending *p = pending_get(s, raw->r.user_stack);
@@ -140,7 +141,7 @@ bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, uint32
 	p->slow = xmalloc(n);
 	memcpy(p->slow, raw, n);
 	p->slow_n = n;
-	p->kernel_stack = kernel_stack;
+	p->refs = refs;
 	s->held++;
 	if (p->answered)
 		answered(l, p, p->id);

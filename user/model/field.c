@@ -91,15 +91,25 @@ void field_chain(const struct field *f, const void *row, struct val *out)
 	*out = (struct val){ .type = c && c->n ? VAL_CHAIN : VAL_NONE, .chain = c };
 }
 
+void field_occupants(const struct field *f, const void *row, struct val *out)
+{
+	const struct snap_occupants *o;
+
+	memcpy(&o, member(f, row), sizeof(o));
+	*out = (struct val){ .type = o && o->n ? VAL_OCCUPANTS : VAL_NONE, .occupants = o };
+}
+
 enum val_type field_getter_type(const struct field *f)
 {
 	static const struct {
 		void (*get)(const struct field *f, const void *row, struct val *out);
 		enum val_type type;
 	} getters[] = {
-		{ field_u64, VAL_U64 },        { field_u64_opt, VAL_U64 },   { field_u32, VAL_U64 },
-		{ field_str, VAL_STR },        { field_states, VAL_STATES }, { field_hist, VAL_HIST },
-		{ field_state_name, VAL_STR }, { field_stack, VAL_STACK },   { field_chain, VAL_CHAIN },
+		{ field_u64, VAL_U64 },        { field_u64_opt, VAL_U64 },
+		{ field_u32, VAL_U64 },        { field_str, VAL_STR },
+		{ field_states, VAL_STATES },  { field_hist, VAL_HIST },
+		{ field_state_name, VAL_STR }, { field_stack, VAL_STACK },
+		{ field_chain, VAL_CHAIN },    { field_occupants, VAL_OCCUPANTS },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(getters); i++)
@@ -240,10 +250,17 @@ static int cmp_chain(const struct val *a, const struct val *b)
 	return cmp_u64(a->chain->n, b->chain->n);
 }
 
+/* By who had most of it. */
+static int cmp_occupants(const struct val *a, const struct val *b)
+{
+	return cmp_u64(a->occupants->v[0].ns, b->occupants->v[0].ns);
+}
+
 static int (*const cmps[])(const struct val *a, const struct val *b) = {
-	[VAL_BOOL] = cmp_bool,     [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,
-	[VAL_F64] = cmp_float,     [VAL_STR] = cmp_str,      [VAL_HIST] = cmp_hist,
-	[VAL_STATES] = cmp_states, [VAL_STACK] = cmp_stack,  [VAL_CHAIN] = cmp_chain,
+	[VAL_BOOL] = cmp_bool,           [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,
+	[VAL_F64] = cmp_float,           [VAL_STR] = cmp_str,      [VAL_HIST] = cmp_hist,
+	[VAL_STATES] = cmp_states,       [VAL_STACK] = cmp_stack,  [VAL_CHAIN] = cmp_chain,
+	[VAL_OCCUPANTS] = cmp_occupants,
 };
 
 bool val_is_none(const struct val *v)
@@ -543,10 +560,57 @@ static void text_chain(struct str *out, const struct field *f, const struct val 
 	str_addc(out, ')');
 }
 
+double occupant_pct(const struct snap_occupants *o, uint64_t ns)
+{
+	return o->of_ns ? 100.0 * (double)MIN(ns, o->of_ns) / (double)o->of_ns : 0;
+}
+
+static void add_share(struct str *out, const struct snap_occupants *o, uint64_t ns)
+{
+	char buf[FMT_LEN];
+
+	str_addc(out, ' ');
+	str_add(out, fmt_pct(buf, occupant_pct(o, ns)));
+}
+
+void occupant_name(struct str *out, const struct snap_occupant *o, bool ascii)
+{
+	if (o->threads)
+		str_addf(out, "%u other%s", o->threads, o->threads == 1 ? "" : "s");
+	else if (o->comm)
+		enc_text(out, o->comm, strlen(o->comm), ascii);
+	else
+		str_addf(out, "%u", o->tid);
+}
+
+static void text_occupants(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	const struct snap_occupants *s = v->occupants;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct snap_occupant *o = &s->v[i];
+
+		str_add(out, i ? ", " : "");
+		occupant_name(out, o, ascii);
+		add_share(out, s, o->ns);
+		if (!o->cgroup || !o->cgroup[0] || !o->cgroup[1])
+			continue;
+		str_add(out, " [");
+		enc_text(out, base_name(o->cgroup), strlen(base_name(o->cgroup)), ascii);
+		str_addc(out, ']');
+	}
+	if (s->of_ns - s->known_ns <= s->of_ns / 100)
+		return;
+	str_add(out, ", not known");
+	add_share(out, s, s->of_ns - s->known_ns);
+}
+
 static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {
-	[VAL_BOOL] = text_bool, [VAL_U64] = text_u64,     [VAL_I64] = text_i64,
-	[VAL_F64] = text_f64,   [VAL_STR] = text_str,     [VAL_HIST] = NULL,
-	[VAL_STATES] = NULL,    [VAL_STACK] = text_stack, [VAL_CHAIN] = text_chain,
+	[VAL_BOOL] = text_bool,   [VAL_U64] = text_u64,
+	[VAL_I64] = text_i64,     [VAL_F64] = text_f64,
+	[VAL_STR] = text_str,     [VAL_HIST] = NULL,
+	[VAL_STATES] = NULL,      [VAL_STACK] = text_stack,
+	[VAL_CHAIN] = text_chain, [VAL_OCCUPANTS] = text_occupants,
 };
 
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii)

@@ -17,16 +17,19 @@ enum val_type {
 	VAL_U64,
 	VAL_I64,
 	VAL_F64,
-	VAL_STR,    /* bytes from outside: encode them */
-	VAL_HIST,   /* a histogram of ns */
-	VAL_STATES, /* ns by state, NR_HL_STATES of them: a coloured bar on screen, an object in JSON */
-	VAL_CHAIN,  /* who waits behind whom: "< comm state: call what" as text, an array in JSON */
-	VAL_STACK,  /* frames: "func < func" as text, its number in JSON, where "stacks" has it */
+	VAL_STR,       /* bytes from outside: encode them */
+	VAL_HIST,      /* a histogram of ns */
+	VAL_STATES,    /* ns by state, NR_HL_STATES of them: a coloured bar on screen, an object in JSON */
+	VAL_CHAIN,     /* who waits behind whom: "< comm state: call what" as text, an array in JSON */
+	VAL_OCCUPANTS, /* who had the CPU: "comm 48% [cgroup], comm …" as text, an array in JSON */
+	VAL_STACK,     /* frames: "func < func" as text, its number in JSON, where "stacks" has it */
 };
 
 struct snap_stack; /* see snap.h */
 struct snap_chain;
 struct snap_hop;
+struct snap_occupants;
+struct snap_occupant;
 
 struct val {
 	enum val_type type;
@@ -40,6 +43,7 @@ struct val {
 		const uint64_t *states;
 		const struct snap_stack *stack;
 		const struct snap_chain *chain;
+		const struct snap_occupants *occupants;
 	};
 	bool least; /* it is at least so much: ">3.00s" as text */
 };
@@ -102,6 +106,8 @@ void field_hist(const struct field *f, const void *row, struct val *out);   /* s
 void field_state_name(const struct field *f, const void *row, struct val *out); /* uint8_t; 0xff is none */
 void field_stack(const struct field *f, const void *row, struct val *out); /* const struct snap_stack * */
 void field_chain(const struct field *f, const void *row, struct val *out); /* const struct snap_chain * */
+void field_occupants(const struct field *f, const void *row,
+		     struct val *out); /* const struct snap_occupants * */
 /* The type that one of these getters gives; VAL_NONE: it is none of them. */
 enum val_type field_getter_type(const struct field *f);
 
@@ -155,6 +161,10 @@ bool field_tells(const struct field *f, const void *const *rows, size_t n, bool 
 
 /* What one thread of a chain does, for people: "disk 24.1ms: fsync /var/lib/x/wal". */
 void hop_text(struct str *out, const struct snap_hop *h, bool ascii);
+/* Which part of the whole wait one of them had the CPU, in percent. */
+double occupant_pct(const struct snap_occupants *o, uint64_t ns);
+/* "comm[tid]", or what else there is to say. */
+void occupant_name(struct str *out, const struct snap_occupant *o, bool ascii);
 /* One frame for people: "ext4_sync_file+0x1a [ext4]", or "?" and the reason. */
 void frame_text(struct str *out, const struct snap_stack *s, unsigned int i, bool ascii);
 

@@ -256,6 +256,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_SELF] = self_apply,
 	[HL_KIND_STACK] = stack_apply,
 	[HL_KIND_USTACK] = ustack_apply,
+	[HL_KIND_OCCUPANTS] = occupants_apply,
 	[HL_KIND_DISK] = disk_apply,
 };
 
@@ -325,6 +326,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	file_names_init(m);
 	threads_init(m);
 	stacks_init(m);
+	occupants_init(m);
 	waited_init(m);
 	disk_names_init(m);
 	lock_names_init(m);
@@ -353,6 +355,7 @@ void model_free(struct model *m)
 	snap_pool_free(m->pool);
 	own_close(m);
 	slow_fini(m);
+	occupants_fini(m);
 	ops_fini(m);
 	file_names_fini(m);
 	threads_fini(m);

@@ -274,6 +274,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->user_stack = stack_copy(p->m, s->user_stack, p->a, p->stamp);
 	r->holder_comm = copy(p, s->holder_comm);
 	r->chain = chain_copy(p->m, s, p->a, p->stamp);
+	r->occupants = occupants_copy(p->m, s->occupants, p->a, p->stamp);
 }
 
 /* What our own children wait for is for us to ask something. */

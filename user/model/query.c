@@ -76,6 +76,15 @@ static bool chain_holds(const struct snap_chain *c, const char *word)
 	return false;
 }
 
+static bool occupants_hold(const struct snap_occupants *o, const char *word)
+{
+	for (uint32_t i = 0; i < o->n; i++)
+		if ((o->v[i].comm && holds(o->v[i].comm, word)) ||
+		    (o->v[i].cgroup && holds(o->v[i].cgroup, word)))
+			return true;
+	return false;
+}
+
 static bool val_matches(const struct field *f, const struct val *v, const char *word)
 {
 	char number[24];
@@ -86,6 +95,8 @@ static bool val_matches(const struct field *f, const struct val *v, const char *
 		return stack_holds(v->stack, word);
 	if (v->type == VAL_CHAIN)
 		return chain_holds(v->chain, word);
+	if (v->type == VAL_OCCUPANTS)
+		return occupants_hold(v->occupants, word);
 	if (v->type != VAL_U64 || !(f->flags & FIELD_KEY))
 		return false;
 	snprintf(number, sizeof(number), "%" PRIu64, v->u);

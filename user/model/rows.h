@@ -19,6 +19,7 @@
 
 struct snap_stack; /* see snap.h */
 struct snap_chain;
+struct snap_occupants;
 
 struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
@@ -145,7 +146,8 @@ struct slow_row {
 	uint8_t holder;        /* of a lock: enum hl_holder */
 	uint32_t holder_pid, holder_tid;
 	const char *holder_comm;
-	const struct snap_chain *chain; /* who it waited behind; NULL: not known, or nobody */
+	const struct snap_chain *chain;         /* who it waited behind; NULL: not known, or nobody */
+	const struct snap_occupants *occupants; /* who had its CPU meanwhile; NULL: not known */
 };
 
 /* A lock, and how a process waits for it. */

@@ -18,6 +18,7 @@ static void slow_drop(struct model *m, struct slow *s)
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);
 	chain_drop(m, s->chain);
+	occupants_drop(m, s->occupants);
 	proc_put(m, s->proc);
 }
 
@@ -76,6 +77,7 @@ int slow_apply(struct model *m, const struct hl_rec *rec)
 	m->slow_fresh = MIN(m->slow_fresh + 1, m->slow.n);
 	slow_fill(m, s, (const void *)rec);
 	chain_of_slow(m, s);
+	occupants_of_slow(m, s, ((const struct hl_rec_slow *)rec)->occupants);
 	waited_adopt(m, s);
 	return 0;
 }
@@ -121,6 +123,7 @@ void slow_tick(struct model *m)
 void slow_roll(struct model *m)
 {
 	chains_roll(m);
+	occupants_roll(m);
 	for (size_t i = 0; i < m->now.n; i++)
 		slow_drop(m, &m->now.v[i]);
 	m->now.n = 0;

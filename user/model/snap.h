@@ -63,6 +63,20 @@ struct snap_chain {
 	bool cycle;                  /* the last one stands in it twice: they wait for each other */
 };
 
+/* A thread that had the CPU while another one waited for it. */
+struct snap_occupant {
+	uint32_t pid, tid; /* 0: not known, nobody, or several */
+	uint32_t threads;  /* of all that are left out: how many */
+	uint64_t ns;
+	const char *comm, *cgroup; /* NULL: not known */
+};
+
+struct snap_occupants {
+	uint32_t n;
+	const struct snap_occupant *v; /* who had most first; at the end all that are left out */
+	uint64_t of_ns, known_ns;      /* how long that wait was, and of how much of it, it is known */
+};
+
 struct snap_table {
 	const struct table_desc *desc;
 	const void *rows; /* n of desc->row_size bytes each */

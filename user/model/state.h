@@ -11,6 +11,7 @@
  *   stacks.c   kernel stacks of what is blocked, or was slow
  *   waited.c   slow waits by these
  *   chain.c    who they waited behind
+ *   occupants.c  who had the CPU that they waited for
  *   locks.c    locks that are waited for
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
@@ -123,13 +124,16 @@ struct chain {
 	struct hop hops[HOPS_MAX];
 };
 
+struct occupants;
+
 struct slow {
 	struct slow_row row; /* its strings, its stack and its chain are set in the snapshot only */
 	uint32_t stack, user_stack;
 	uint64_t holder_start;
 	struct proc *proc;
-	struct chain *chain; /* of one that is over; NULL: none */
-	bool added;          /* to what was waited by stack */
+	struct chain *chain;         /* of one that is over; NULL: none */
+	struct occupants *occupants; /* NULL: not known */
+	bool added;                  /* to what was waited by stack */
 	struct istr *comm, *waker_comm, *holder_comm, *text, *path, *local, *remote, *disk, *name;
 };
 
@@ -210,6 +214,7 @@ struct model {
 	size_t slow_next, slow_fresh;
 	uint64_t slow_seen;
 	VEC(struct slow) now;
+	struct hash *occupants;  /* by number: whose wait is not told of yet */
 	struct hash *now_by_tid; /* while a picture is taken, if at all */
 
 	struct hash *disk_names; /* struct istr by device number */
@@ -290,6 +295,17 @@ void chain_drop(struct model *m, struct chain *c);
 void chains_roll(struct model *m); /* after a picture */
 /* NULL: it waited behind nobody that is known. */
 const struct snap_chain *chain_copy(struct model *m, const struct slow *s, struct arena *a, uint64_t stamp);
+
+/* occupants.c */
+int occupants_apply(struct model *m, const struct hl_rec *rec);
+void occupants_of_slow(struct model *m, struct slow *s, uint32_t id);
+void occupants_drop(struct model *m, struct occupants *o);
+void occupants_init(struct model *m);
+void occupants_fini(struct model *m); /* after the slow operations */
+void occupants_roll(struct model *m);
+/* NULL: not known. */
+const struct snap_occupants *occupants_copy(struct model *m, const struct occupants *o, struct arena *a,
+					    uint64_t stamp);
 
 /* locks.c */
 int lock_name_apply(struct model *m, const struct hl_rec *rec);

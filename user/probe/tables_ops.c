@@ -277,6 +277,24 @@ static void get_slow_result(const struct field *f, const void *row, struct val *
 		*out = (struct val){ .type = VAL_I64, .i = r->result };
 }
 
+static void get_occupants_of(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->occupants)
+		val_set_u64(out, r->occupants->of_ns);
+}
+
+static void get_occupants_known(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->occupants)
+		val_set_u64(out, r->occupants->known_ns);
+}
+
 static void get_slow_phase(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
@@ -417,8 +435,7 @@ static const struct field slow_fields[] = {
 	  .width = 9, .type = VAL_STR },
 	{ "woken_by.pid", "WPID", "process of the waking thread", get_waker_id, AT(waker_pid), .width = 7,
 	  .type = VAL_U64 },
-	{ "woken_by.tid", "WTID", "the waking thread", get_waker_id, AT(waker_tid), .flags = FIELD_WIDE,
-	  .width = 7,
+	{ "woken_by.tid", "WTID", "the waking thread", get_waker_id, AT(waker_tid), .width = 7,
 	  .type = VAL_U64 },
 	{ "woken_by.comm", "WCOMM", "name of the waking thread", get_waker_comm, .flags = FIELD_ASC,
 	  .width = 12,
@@ -433,6 +450,14 @@ static const struct field slow_fields[] = {
 	  .type = VAL_U64 },
 	{ "device_ns", "DEVICE", "of the time in disk and fault, while that request was in the device",
 	  get_slow_phase, AT(device_ns), .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_RARE, .width = 7,
+	  .type = VAL_U64 },
+	{ "occupants", "ON ITS CPU", "who had the CPU while it waited there to run, with their share of that wait, "
+	  "and their cgroup; of a call those of its longest such wait", field_occupants, AT(occupants),
+	  .flags = FIELD_WIDE | FIELD_RARE, .width = 13 },
+	{ "occupants_of_ns", "RUN WAIT", "how long that wait was one for a CPU", get_occupants_of, 0, .unit = UNIT_NS, .width = 8,
+	  .type = VAL_U64 },
+	{ "occupants_known_ns", "KNOWN", "of that wait, the time of which it is known who had the CPU; the rest it was in "
+	  "another CPU's queue, or too many have run since", get_occupants_known, 0, .unit = UNIT_NS, .width = 7,
 	  .type = VAL_U64 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },

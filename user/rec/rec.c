@@ -66,6 +66,7 @@ static const struct field slow_fields[] = {
 	BELOW(slow, holder, NR_HL_HOLDERS),
 	COMM(slow, holder_comm),
 	PAD(slow, pad2),
+	PAD(slow, pad3),
 	COMM(slow, waker_comm),
 	COMM(slow, comm),
 	PAD(slow, pad),
@@ -92,6 +93,7 @@ static const struct field op_io_fields[] = {
 };
 static const struct field stack_fields[] = { PAD(stack, pad), END };
 static const struct field ustack_fields[] = { BELOW(ustack, unwind, NR_HL_UNWINDS), PAD(ustack, pad), END };
+static const struct field occupants_fields[] = { PAD(occupants, pad), END };
 static const struct field disk_fields[] = { PAD(disk, pad), END };
 static const struct field disk_op_fields[] = {
 	BELOW(disk_op, phase, NR_HL_BLOCK_PHASES),
@@ -212,6 +214,15 @@ static long ustack_tail(const struct hl_rec *rec, const unsigned char *tail, siz
 	return (long)(frames + s->text_len);
 }
 
+static long occupants_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_occupants *o = (const void *)rec;
+
+	if (!o->id || o->nr > HL_OCCUPANTS || o->nr * sizeof(struct hl_occupant) > n)
+		return -EINVAL;
+	return (long)(o->nr * sizeof(struct hl_occupant));
+}
+
 static long life_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	const struct hl_rec_life *l = (const void *)rec;
@@ -247,6 +258,7 @@ static const struct rule {
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
 	[HL_KIND_USTACK] = { ustack_fields, ustack_tail, false },
+	[HL_KIND_OCCUPANTS] = { occupants_fields, occupants_tail, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -355,6 +367,11 @@ const struct hl_uframe *rec_ustack_frames(const struct hl_rec_ustack *s, const c
 
 	*text = (const char *)(f + s->nr_frames);
 	return f;
+}
+
+const struct hl_occupant *rec_occupants(const struct hl_rec_occupants *o)
+{
+	return (const struct hl_occupant *)(o + 1);
 }
 
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op)

@@ -49,6 +49,7 @@ const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op);
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
 /* The nr_frames frames of a STACK, and the text that their names begin in. */
 const struct hl_frame *rec_stack_frames(const struct hl_rec_stack *s, const char **text);
+const struct hl_occupant *rec_occupants(const struct hl_rec_occupants *o);
 const struct hl_uframe *rec_ustack_frames(const struct hl_rec_ustack *s, const char **text);
 /* Bytes of a comm field before its NUL; HL_COMM_LEN when it has none. */
 size_t comm_len(const char comm[HL_COMM_LEN]);

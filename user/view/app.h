@@ -16,15 +16,16 @@ struct app;
 
 enum part_kind {
 	PART_NONE,
-	PART_BRIEF,  /* the words of the row in a line or two, and its time by state */
-	PART_FACTS,  /* every field of the row */
-	PART_STATES, /* every time by state: a bar, and the states by size */
-	PART_HIST,   /* every histogram since start */
-	PART_RECENT, /* every histogram of the last interval */
-	PART_HEAT,   /* history of an operation */
-	PART_CHAIN,  /* who it waits behind, a thread to a line */
-	PART_STACK,  /* every kernel stack, a frame to a line */
-	PART_TABLE,  /* another table, of the row's process and thread */
+	PART_BRIEF,     /* the words of the row in a line or two, and its time by state */
+	PART_FACTS,     /* every field of the row */
+	PART_STATES,    /* every time by state: a bar, and the states by size */
+	PART_HIST,      /* every histogram since start */
+	PART_RECENT,    /* every histogram of the last interval */
+	PART_HEAT,      /* history of an operation */
+	PART_CHAIN,     /* who it waits behind, a thread to a line */
+	PART_OCCUPANTS, /* who had the CPU that it waited for, a thread to a line */
+	PART_STACK,     /* every kernel stack, a frame to a line */
+	PART_TABLE,     /* another table, of the row's process and thread */
 };
 
 struct part {

@@ -78,7 +78,7 @@ static bool said_after(const struct sheet *s, const struct field *f, const char 
 static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
 {
 	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST || v->type == VAL_STACK ||
-	    v->type == VAL_CHAIN)
+	    v->type == VAL_CHAIN || v->type == VAL_OCCUPANTS)
 		return false;
 	if (v->type == VAL_BOOL)
 		return v->b;
@@ -338,6 +338,50 @@ static void draw_chain(struct sheet *s)
 	}
 }
 
+/* ---- who had the CPU: a thread to a line ------------------------------------------------ */
+
+#define SHARE_BAR 20
+
+static void occupant_line(struct sheet *s, const struct snap_occupants *all, const struct snap_occupant *o)
+{
+	bool ascii = !s->a->theme.utf8;
+	double pct = occupant_pct(all, o->ns);
+	char buf[FMT_LEN];
+	struct str line = {};
+
+	put_right(s->c, &s->a->theme, s->r.x + 2, s->y, 7, ATTR_BOLD, fmt_pct(buf, pct));
+	put_right(s->c, &s->a->theme, s->r.x + 10, s->y, 8, ATTR_NORMAL, fmt_ns(buf, o->ns));
+	canvas_fill(s->c, s->r.x + 20, s->y, (int)(MIN(pct, 100.0) * SHARE_BAR / 100 + 0.5), ATTR_BOLD,
+		    theme_glyph(&s->a->theme, GLYPH_FULL));
+	occupant_name(&line, o, ascii);
+	if (o->tid && o->comm)
+		str_addf(&line, "[%u]", o->tid);
+	str_add(&line, o->cgroup ? "  " : "");
+	if (o->cgroup)
+		enc_text(&line, o->cgroup, strlen(o->cgroup), ascii);
+	put_cut(s->c, &s->a->theme, s->r.x + 22 + SHARE_BAR, s->y++, s->r.w - 22 - SHARE_BAR, ATTR_NORMAL,
+		line.s);
+	str_free(&line);
+}
+
+static void draw_occupants(struct sheet *s)
+{
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i];
+		struct val v = field_get(f, s->l->row);
+		struct snap_occupant rest = { .comm = "not known" };
+
+		if (v.type != VAL_OCCUPANTS)
+			continue;
+		section(s, "ON THE CPU MEANWHILE");
+		for (uint32_t k = 0; k < v.occupants->n; k++)
+			occupant_line(s, v.occupants, &v.occupants->v[k]);
+		rest.ns = v.occupants->of_ns - v.occupants->known_ns;
+		if (rest.ns > v.occupants->of_ns / 100)
+			occupant_line(s, v.occupants, &rest);
+	}
+}
+
 /* ---- charts: beside each other where there is room ------------------------------ */
 
 /* Title of a chart, and of which span its field is. */
@@ -436,7 +480,8 @@ int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, str
 	static void (*const draw[])(struct sheet * s) = {
 		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,   [PART_STATES] = draw_states,
 		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent, [PART_HEAT] = draw_heat,
-		[PART_STACK] = draw_stack, [PART_CHAIN] = draw_chain,   [PART_TABLE] = NULL,
+		[PART_STACK] = draw_stack, [PART_CHAIN] = draw_chain,   [PART_OCCUPANTS] = draw_occupants,
+		[PART_TABLE] = NULL,
 	};
 	struct sheet s = { .a = a, .c = c, .l = l, .d = level_desc(l), .r = r, .y = r.y - scroll };
 

@@ -87,7 +87,8 @@ char theme_letter(unsigned int attr);
 	X(MORE_UP, "↑", "^")      \
 	X(MORE_DOWN, "↓", "v")    \
 	X(CURSOR, "▏", "_")       \
-	X(EMPTY, "·", ".")
+	X(EMPTY, "·", ".")        \
+	X(FULL, "█", "#")
 /* clang-format on */
 
 enum glyph {

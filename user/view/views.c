@@ -39,7 +39,7 @@ static const struct page page_operations = {
 	.parts = { PART(FACTS), PART(HIST), PART(RECENT), PART(STATES), TABLE_SAME(NULL, "Process by process") },
 };
 static const struct page page_slow = {
-	.parts = { PART(FACTS), PART(STATES), PART(CHAIN), PART(STACK),
+	.parts = { PART(FACTS), PART(STATES), PART(CHAIN), PART(OCCUPANTS), PART(STACK),
 		   TABLE_SAME("operations", "All of its kind in this process") },
 };
 static const struct page page_blocked = {
