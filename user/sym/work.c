@@ -191,6 +191,8 @@ static enum unwound by_pointer(struct work *w)
 	enum unwound u = unwind_pointer(&w->cpu, &w->slice);
 
 	if (u == UNWOUND && !find_vma(w, w->cpu.r[CPU_PC] - 1)) {
+		/* no chain of frame pointers, or code that was made since the mappings were read */
+		w->c->answer->flags |= WIRE_STALE;
 		w->cpu = before;
 		return UNWIND_NOT;
 	}
