@@ -5,11 +5,11 @@ wait and the symbol tables of the files: PostgreSQL, Python, Node, Java, C++ and
 
 Every slow call that overlaps the witness's look has to have that stack, all frames: the witness stops the
 thread, so that one wait may be two calls. What is wrong is told on stderr too."""
-import contextlib
-import json
+import collections
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -170,17 +170,17 @@ def postgres():
         holder.ask("BEGIN; SELECT pg_advisory_lock(7); SELECT a FROM t WHERE a = 1 FOR UPDATE;")
         holder.p.stdout.readline()
         waits = {  # those in an epoll are waits for an event
+            "pg_sleep": "SELECT pg_sleep(15);",
+            "program": "CREATE TEMP TABLE c(a text); COPY c FROM PROGRAM 'sleep 20; echo 1'; SELECT 1;",
             "row": "BEGIN; SELECT a FROM t WHERE a = 1 FOR UPDATE; COMMIT;",
             "advisory": "SELECT pg_advisory_lock(7);",
-            "pg_sleep": "SELECT pg_sleep(15);",
-            "program": "CREATE TEMP TABLE c(a text); COPY c FROM PROGRAM 'sleep 15; echo 1'; SELECT 1;",
             "copy": f"CREATE TEMP TABLE c(a text); COPY c FROM '{fifos[0]}'; SELECT 1;",
             "sort": f"CREATE TEMP TABLE c(a text); COPY (SELECT a, count(*) FROM t GROUP BY a ORDER BY 1) TO '{fifos[1]}'; SELECT 1;",
             "import": f"SELECT 1 + 0 * lo_import('{fifos[2]}')::bigint;",
             "plpgsql": f"DO $$ BEGIN EXECUTE $x$COPY t TO '{fifos[3]}'$x$; END $$; SELECT 1;",
         }
         sessions = {name: pg.session(name) for name in waits}
-        with live.Record("--slow", "10ms", calls="on", seconds=60) as h:
+        with live.Record("--slow", "50ms", calls="on", seconds=60) as h:
             for name, sql in waits.items():
                 sessions[name].say(sql)
             time.sleep(1.5)  # the check for deadlocks, after a second, was
@@ -198,6 +198,157 @@ def postgres():
                 s.p.stdout.readline()
             h.stop()
     check(judge(h.doc, looked, 10) >= 6, "few of the waits have a stack")
+
+
+# ---- Python -----------------------------------------------------------------------------------
+
+SLEEPS = """
+import os, sys, threading, time
+def deep(n):
+    return time.sleep(6) if not n else deep(n - 1)
+threading.Thread(target=lambda: os.read(0, 1)).start()
+threading.Thread(target=lambda: sorted([2, 1], key=lambda x: deep(3))).start()
+time.sleep(6)
+"""
+
+
+@test("real: the C frames of Python's threads in time.sleep and in a read, also through callbacks of C")
+def python():
+    needs(PYTHON)
+    with live.Record("--slow", "50ms", calls="on") as h, live.Load(PYTHON, "-c", SLEEPS) as p:
+        live.wait_for("threads", lambda: len(os.listdir(f"/proc/{p.pid}/task")) == 3)
+        asleep(p.pid)
+        begin, eu, gdb = live.boot_ns(), witness.by_eu_stack(p.pid), witness.by_gdb(p.pid)
+        looked = {}
+        for tid in eu:
+            w = looked[f"thread {tid - p.pid}"] = Looked.__new__(Looked)
+            w.pid, w.tid, w.begin, w.end, w.witnesses = p.pid, tid, begin, live.boot_ns(), {"eu-stack": eu[tid], "gdb": gdb[tid]}
+        p.say("x")
+        p.end()
+        h.stop()
+    check(judge(h.doc, looked, 8) >= 3, "few stacks")
+
+
+INTERRUPTED = """
+import os, signal
+signal.signal(signal.SIGCONT, lambda *_: None)
+os.read(0, 1)
+"""
+
+
+@test("real: a wait that a signal ended was in the call, not in the signal's handler")
+def interrupted():
+    needs(PYTHON)
+    with live.Record("--slow", "50ms") as h, live.Load(PYTHON, "-c", INTERRUPTED) as p:
+        asleep(p.pid)
+        for _ in range(10):
+            for number in (signal.SIGSTOP, signal.SIGCONT):
+                os.kill(p.pid, number)
+                time.sleep(0.1)
+        p.say("x")
+        p.end()
+        h.stop()
+    rows = [s for s in h.doc.slow(p.pid, "wait") if s["name"] == "read"]
+    check(len(rows) >= 15, f"{len(rows)} slow waits")
+    rows = [r for r in rows if "user_stack" in r]
+    if not rows:
+        live.lacks("work of BPF programs for a thread that returns to user mode (Linux 6.18): waits have no user stacks")
+    with live.Facts() as f:
+        for r in rows:
+            names = [x.get("function") or "" for x in stack_of(h.doc, r)["frames"] if not x.get("inlined")]
+            f.check("read" in names[0] and names[-1] == "_start", f"{r['state']}: {names}")
+
+
+# ---- JITs: names out of perf maps -------------------------------------------------------------
+
+
+def in_order(names, wanted):
+    """Innermost first, one after the other, others between them."""
+    rest = iter(names)
+    return all(any(w.search(n) for n in rest) for w in wanted)
+
+
+def judge_jit(doc, pid, name, wanted, after=0):
+    """Every such call of the thread that made most has these functions in its stack, named by the perf map and by
+    files, and none in code that was made is nameless."""
+    rows = [s for s in doc.slow(pid, "syscall", name) if s["begin_ns"] > after and s["duration_ns"] > 85 * MS]
+    tid = collections.Counter(s["tid"] for s in rows).most_common(1)[0][0]
+    rows = [s for s in rows if s["tid"] == tid]
+    # of many at once on this host some may have none
+    stacks = [stack_of(doc, s) for s in rows if "user_stack" in s]
+    wrong = []
+    for s in stacks:
+        names = [f.get("function") or "" for f in s["frames"]]
+        if not in_order(names, [re.compile(w) for w in wanted]) or any(f.get("module") == "[anon]" for f in s["frames"]) or s.get("unwound") != "mixed":
+            wrong.append(f"{s.get('unwound')}{', cut' if s.get('cut') else ''}: " + " < ".join(map(witness.show, s["frames"])))
+    for w in wrong[:3]:
+        print(f"# {w}", file=sys.stderr)
+    print(f"# {len(rows)} calls, {len(stacks)} stacks, {len(wrong)} wrong", file=sys.stderr)
+    check(not wrong, f"{len(wrong)} of {len(stacks)} stacks: {wrong[:1]}")
+    check(len(rows) >= 30 and len(stacks) >= 0.9 * len(rows), f"{len(rows)} slow calls, {len(stacks)} with a stack")
+
+
+JS = """
+const a = new Int32Array(new SharedArrayBuffer(4));
+function innermost_js(ms) { return Atomics.wait(a, 0, 0, ms); }
+function middle_js(ms) { return innermost_js(ms) + "."; }
+class Outer { outermost_js(ms) { return middle_js(ms) + "."; } }
+const o = new Outer();
+for (let i = 0; i < 60; i++) o.outermost_js(90);
+"""
+
+
+@test("real: Node's JavaScript functions out of its perf map, between the C++ that they are called from")
+def node():
+    needs("node", "nodejs")
+    path = os.path.join(live.folder(), "chain.js")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(JS)
+    with live.Record("--slow", "50ms", calls="on") as h:
+        p = live.start("node", "--perf-basic-prof", "--interpreted-frames-native-stack", path)
+        live._finish(p, 40)
+        h.stop()
+    perf_map = f"/tmp/perf-{p.pid}.map"
+    check(os.path.exists(perf_map), "Node wrote no perf map")
+    os.unlink(perf_map)
+    judge_jit(h.doc, p.pid, "futex", (r"innermost_js .*chain\.js:3", r"middle_js .*chain\.js:4", r"outermost_js .*chain\.js:5",
+                                      r"^v8::", r"^node::", r"^_start$"))
+
+
+JAVA = """
+public class Chain {
+    static long innermostJava(long ms) throws Exception { Thread.sleep(ms); return ms + 1; }
+    static long middleJava(long ms) throws Exception { return innermostJava(ms) * 3; }
+    long outermostJava(long ms) throws Exception { return middleJava(ms) ^ 5; }
+    public static void main(String[] a) throws Exception {
+        long n = 0;
+        for (int i = 0; i < 90; i++) n += new Chain().outermostJava(90);
+        System.out.println(n);
+    }
+}
+"""
+
+
+@test("real: Java's methods out of a perf map that jcmd had the JVM write, down to the JVM's C++")
+def java():
+    for program in ("java", "javac", "jcmd"):
+        needs(program, f"{program} of a JDK")
+    folder = live.folder()
+    with open(os.path.join(folder, "Chain.java"), "w", encoding="utf-8") as f:
+        f.write(JAVA)
+    subprocess.run(["javac", "-d", folder, f.name], check=True, timeout=live.LIMIT)
+    with live.Record("--slow", "50ms", calls="on", seconds=50) as h:
+        p = live.start("java", "-cp", folder, "-XX:+PreserveFramePointer", "-Xcomp", "-XX:-Inline", "-XX:TieredStopAtLevel=1",
+                       "-XX:CompileCommand=quiet", "-XX:CompileCommand=compileonly,Chain::*", "Chain")
+        live.wait_for("a JVM", lambda: b"Chain" in subprocess.run(["jcmd"], capture_output=True, check=False).stdout)
+        time.sleep(1)
+        subprocess.run(["jcmd", str(p.pid), "Compiler.perfmap"], check=True, timeout=live.LIMIT, stdout=subprocess.DEVNULL)
+        written = live.boot_ns()
+        live._finish(p, 40)
+        h.stop()
+    os.unlink(f"/tmp/perf-{p.pid}.map")
+    judge_jit(h.doc, p.pid, "futex", (r"pthread_cond_", r"^JVM_Sleep", r"Chain[.:]+innermostJava", r"Chain[.:]+middleJava",
+                                      r"Chain[.:]+outermostJava", r"^JavaCalls", r"JavaMain", r"^start_thread"), written)
 
 
 if __name__ == "__main__":
