@@ -76,7 +76,7 @@ def judge(doc, looked, least=5):
                           for d in witness.differences(frames_of, s, by == "gdb", r["kind"] == "wait")]
     for x in wrong[:60]:
         print(f"# {x}", file=sys.stderr)
-    print(f"# {stacks} stacks, {frames} frames, {len(looked)} waits", file=sys.stderr)
+    print(f"# {stacks} stacks, {frames} frames, {len(looked)} waits; {doc.acct('user_stacks')}", file=sys.stderr)
     if wrong:
         raise AssertionError(f"{len(wrong)} wrong: {'; '.join(wrong[:3])}")
     return stacks
@@ -257,6 +257,47 @@ def interrupted():
         for r in rows:
             names = [x.get("function") or "" for x in stack_of(h.doc, r)["frames"] if not x.get("inlined")]
             f.check("read" in names[0] and names[-1] == "_start", f"{r['state']}: {names}")
+
+
+# ---- mangled names ----------------------------------------------------------------------------
+
+RUST = """
+use std::{thread, time::Duration};
+trait Wait { fn wait_here(&self, ms: u64) -> u64; }
+struct Holder<T> { more: T }
+impl<T: Copy + Into<u64>> Wait for Holder<T> {
+    #[inline(never)]
+    fn wait_here(&self, ms: u64) -> u64 { thread::sleep(Duration::from_millis(ms)); ms + self.more.into() }
+}
+#[inline(never)]
+fn through<F: Fn(u64) -> u64>(f: F, ms: u64) -> u64 { f(ms) + 1 }
+#[inline(never)]
+fn dynamic(w: &dyn Wait, ms: u64) -> u64 { through(|n| w.wait_here(n) + 1, ms) + 1 }
+fn main() { let t = thread::spawn(|| dynamic(&Holder { more: 7u32 }, 8000)); println!("{}", t.join().unwrap()); }
+"""
+
+
+@test("real: Rust's names, of methods of generic types and of closures, also in a thread")
+def rust():
+    needs("rustc")
+    folder = live.folder()
+    source = os.path.join(folder, "chain.rs")
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(RUST)
+    for n, extra in enumerate((("-Cdebuginfo=0",), ("-g", "-Csymbol-mangling-version=v0"))):
+        program = os.path.join(folder, f"chain{n}")
+        subprocess.run(["rustc", "-O", "--crate-name=chain", *extra, "-o", program, source], check=True, timeout=live.LIMIT)
+        with live.Record("--slow", "50ms", calls="on") as h, live.Load(program) as p:
+            live.wait_for("thread", lambda: len(os.listdir(f"/proc/{p.pid}/task")) == 2)
+            tid = max(int(t) for t in os.listdir(f"/proc/{p.pid}/task"))
+            asleep(p.pid, tid)
+            looked = {"thread": Looked(p.pid, tid)}
+            p.end()
+            h.stop()
+        judge(h.doc, looked, 5)
+        names = " < ".join(f.get("function") or "" for f in stack_of(h.doc, looked["thread"].rows(h.doc)[0])["frames"])
+        print(f"# {names}", file=sys.stderr)
+        check(re.search(r"Holder<.*> as .*Wait>::wait_here.*through.*dynamic", names), f"names: {names}")
 
 
 # ---- JITs: names out of perf maps -------------------------------------------------------------

@@ -103,7 +103,17 @@ def elf(path):
 
 @functools.lru_cache(maxsize=None)
 def demangled(name):
-    return run("c++filt", name).rstrip("\n")
+    """Without the hashes of Rust."""
+    style = ("-s", "rust") if name.startswith("_R") or re.search(r"17h[0-9a-f]{16}E", name) else ()
+    return re.sub(r"::h[0-9a-f]{16}$|\[[0-9a-f]{8,16}\]", "", run("c++filt", *style, name).rstrip("\n"))
+
+
+def last(name):
+    """Without the namespaces, types and parameters: gdb has its own way to write those of inlined functions."""
+    before = None
+    while name != before:
+        before, name = name, re.sub(r"(::)?<[^<>]*>|\([^()]*\)", "", name.replace("->", ""))
+    return bare(name).rsplit("::", 1)[-1]
 
 
 # ---- stacks -----------------------------------------------------------------------------
@@ -229,7 +239,7 @@ def differences(want, stack, inlined=False, restarts=False):
         d = difference(w, g, n == 0, restarts)
         if d:
             wrong.append(f"frame {n}: {d}")
-        if inlined and [bare(x.name or "?") for x in wi] != [bare(x.get("function") or "?") for x in gi]:
+        if inlined and [last(x.name or "?") for x in wi] != [last(x.get("function") or "?") for x in gi]:
             wrong.append(f"frame {n}: inlined in {show(g)}: {[x.get('function') for x in gi]}, want {[x.name for x in wi]}")
         if inlined and not d and g.get("line") and w.line and not same_line(w, g, n == 0):
             wrong.append(f"frame {n}: {show(g)} at {g['file']}:{g['line']}, want {w.file}:{w.line}")
