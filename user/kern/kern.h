@@ -267,6 +267,7 @@ void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
 struct ustack_look {
 	uint64_t due, start; /* CLOCK_MONOTONIC */
 	uint32_t pid;
+	bool again; /* once it was looked at */
 };
 
 struct user_stacks {
