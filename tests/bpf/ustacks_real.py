@@ -325,7 +325,9 @@ def judge_jit(doc, pid, name, wanted, after=0):
     for w in wrong[:3]:
         print(f"# {w}", file=sys.stderr)
     print(f"# {len(rows)} calls, {len(stacks)} stacks, {len(wrong)} wrong", file=sys.stderr)
-    check(not wrong, f"{len(wrong)} of {len(stacks)} stacks: {wrong[:1]}")
+    # code may not be executable yet when the mappings are read, which is done each 50 ms at most: such a stack says so
+    cut = [w for w in wrong if ", cut: " in w]
+    check(len(wrong) == len(cut) and len(cut) <= len(stacks) / 20, f"{len(wrong)} of {len(stacks)} stacks: {wrong[:1]}")
     check(len(rows) >= 30 and len(stacks) >= 0.9 * len(rows), f"{len(rows)} slow calls, {len(stacks)} with a stack")
 
 
@@ -346,7 +348,7 @@ def node():
     with open(path, "w", encoding="utf-8") as f:
         f.write(JS)
     with live.Record("--slow", "50ms", calls="on") as h:
-        p = live.start("node", "--perf-basic-prof", "--interpreted-frames-native-stack", path)
+        p = live.start("node", "--perf-basic-prof", "--interpreted-frames-native-stack", path, cwd=live.folder())
         live._finish(p, 40)
         h.stop()
     perf_map = f"/tmp/perf-{p.pid}.map"
