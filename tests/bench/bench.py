@@ -12,12 +12,14 @@ import disk
 import loops
 import own
 import servers
+import slow
 import tracers
 
 # name, what runs, what it measures
 TABLES = (
     ("calls", loops.calls, "getppid loop: calls tier on and off, floor, syscount, bpftrace, strace, perf trace"),
     ("waits", loops.waits, "pipe ping-pong: the ledger, floor, runqlat, offcputime, bpftrace"),
+    ("slow", slow.slow, "slow operations at a known rate: their cost with user stacks and without, own CPU, the rate limit"),
     ("redis", servers.redis, "throughput that a Redis server loses"),
     ("postgres", servers.postgres, "throughput that a PostgreSQL server loses"),
     ("disk", disk.disk, "reads that fio gets from the disk: biolatency, biosnoop where it can be attached, and as bpftrace"),

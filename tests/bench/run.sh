@@ -20,7 +20,8 @@ build() {
 	"$BPFTOOL" gen object "$out/floor.bpf.o" "$out/floor.bpf.tmp" &&
 	"$BPFTOOL" gen skeleton "$out/floor.bpf.o" name floor_bpf > "$out/floor.skel.h" &&
 	gcc "${cflags[@]}" tests/bench/floor.c -o "$out/floor" -lbpf -lelf -lz &&
-	gcc "${cflags[@]}" tests/bench/loop.c -o "$out/loop"
+	gcc "${cflags[@]}" tests/bench/loop.c -o "$out/loop" &&
+	gcc "${cflags[@]}" -pthread tests/bench/slow.c -o "$out/slow"
 }
 
 for arg; do

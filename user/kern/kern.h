@@ -302,6 +302,7 @@ void koccupants_fini(struct live *l);
 struct ustack_look {
 	uint64_t due, start; /* CLOCK_MONOTONIC */
 	uint32_t pid;
+	bool again; /* once it was looked at */
 };
 
 struct user_stacks {

@@ -12,13 +12,15 @@
 #include "base/str.h"
 #include "kern/kern.h"
 
-#define MAX_USTACKS 4096                 /* distinct ones in a capture */
-#define LAST_NS     (3 * NSEC_PER_SEC)   /* for answers, when the capture is over */
-#define NAME_MAX_   512                  /* bytes of one function, module or file */
-#define HOLD_NS     (2 * NSEC_PER_SEC)   /* a thread that has waited may go on to wait before it returns */
-#define LOOK_NS     (4 * NSEC_PER_MSEC)  /* after an exec: the program has its libraries by then */
-#define LOOK_EACH   (10 * NSEC_PER_MSEC) /* … one of them each so often, beyond a burst of: */
-#define LOOK_MAX    32
+#define MAX_USTACKS 4096                  /* distinct ones in a capture */
+#define LAST_NS     (3 * NSEC_PER_SEC)    /* for answers, when the capture is over */
+#define NAME_MAX_   512                   /* bytes of one function, module or file */
+#define HOLD_NS     (2 * NSEC_PER_SEC)    /* a thread that has waited may go on to wait before it returns */
+#define LOOK_NS     (4 * NSEC_PER_MSEC)   /* after an exec: the program has its libraries by then */
+#define LOOK_AGAIN  (100 * NSEC_PER_MSEC) /* … on a busy host by then */
+#define LOOK_EACH   (10 * NSEC_PER_MSEC)  /* one program each so often, beyond a burst of: */
+#define LOOK_BURST  32
+#define LOOK_MAX    64
 #define OLD_TICKS   3 /* what was told, or whose record was lost, is forgotten then */
 
 /* A stack that was taken, by its token; owned by the table. */
@@ -181,15 +183,20 @@ void ustack_execed(struct live *l, uint32_t pid, uint64_t start)
 	uint64_t now = clock_mono_ns();
 
 	s->look_free = MAX(s->look_free, now);
-	if (!s->u || s->looks.n >= LOOK_MAX || s->look_free - now > LOOK_MAX * LOOK_EACH)
+	if (!s->u || s->looks.n >= LOOK_MAX || s->look_free - now > LOOK_BURST * LOOK_EACH)
 		return;
 	s->look_free += LOOK_EACH;
-	*vec_add(&s->looks) = (struct ustack_look){ now + LOOK_NS, start, pid };
+	*vec_add(&s->looks) = (struct ustack_look){ now + LOOK_NS, start, pid, false };
 }
 
 bool ustacks_hurry(const struct live *l)
 {
-	return l->ustacks.looks.n;
+	uint64_t soon = clock_mono_ns() + 2 * LOOK_NS;
+
+	for (size_t i = 0; i < l->ustacks.looks.n; i++)
+		if (l->ustacks.looks.v[i].due < soon)
+			return true;
+	return false;
 }
 
 /* The question is for one address, of which nothing is known. */
@@ -200,15 +207,19 @@ static void look(struct user_stacks *s)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->looks.n; i++) {
-		const struct ustack_look *k = &s->looks.v[i];
+		struct ustack_look k = s->looks.v[i];
 		struct ustack_question q = {
-			.pid = (pid_t)k->pid, .start_ns = k->start, .addrs = &nowhere, .n_addrs = 1
+			.pid = (pid_t)k.pid, .start_ns = k.start, .addrs = &nowhere, .n_addrs = 1
 		};
 
-		if (k->due > now)
-			s->looks.v[kept++] = *k;
-		else
+		if (k.due <= now) {
 			ustacks_ask(s->u, &q);
+			if (k.again)
+				continue;
+			k.again = true;
+			k.due = now + LOOK_AGAIN;
+		}
+		s->looks.v[kept++] = k;
 	}
 	s->looks.n = kept;
 }

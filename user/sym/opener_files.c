@@ -151,12 +151,22 @@ static uint64_t vdso(struct opener *o)
 
 /* ---- images ---------------------------------------------------------------------------------- */
 
-static void fill_image(struct opener *o, struct oimage *i, pid_t pid)
+static bool is_there(const struct wire_ask *ask)
 {
+	struct proc_info info;
+
+	return !proc_read((pid_t)ask->pid, &info) &&
+	       (!ask->start_ns || proc_same_start(ask->start_ns, info.start));
+}
+
+/* Of a process that ends meanwhile no file can be opened: what was known stays. */
+static void fill_image(struct opener *o, struct oimage *i, const struct wire_ask *ask)
+{
+	pid_t pid = (pid_t)ask->pid;
 	struct wire_vma *v = xcalloc(o->space.n + 1, sizeof(*v));
+	uint64_t jit_start = 0, jit_end = 0;
 	size_t n = 0;
 
-	i->jit_start = i->jit_end = 0;
 	for (size_t k = 0; k < o->space.n; k++) {
 		const struct mapping *m = &o->space.v[k];
 
@@ -166,20 +176,26 @@ static void fill_image(struct opener *o, struct oimage *i, pid_t pid)
 		else if (m->type == MAPPING_VDSO)
 			v[n].key = vdso(o);
 		if (m->type == MAPPING_JITDUMP) {
-			i->jit_start = m->start;
-			i->jit_end = m->end;
+			jit_start = m->start;
+			jit_end = m->end;
 		} else if (m->type != MAPPING_OTHER) {
 			n++;
 		}
+	}
+	if (i->v && !is_there(ask)) {
+		free(v);
+		return;
 	}
 	if (!i->v || i->n != n || memcmp(i->v, v, n * sizeof(*v)))
 		i->slot = -1; /* what the child has is another one */
 	free(i->v);
 	i->v = v;
 	i->n = n;
+	i->jit_start = jit_start;
+	i->jit_end = jit_end;
 }
 
-static struct oimage *image_of(struct opener *o, pid_t pid, uint64_t now)
+static struct oimage *image_of(struct opener *o, const struct wire_ask *ask, uint64_t now)
 {
 	struct oimage *i = hash_get(o->images, &o->space.hash);
 
@@ -195,7 +211,7 @@ static struct oimage *image_of(struct opener *o, pid_t pid, uint64_t now)
 	if (i->slot >= 0)
 		o->slots[i->slot] = NULL;
 	i->slot = -1;
-	fill_image(o, i, pid);
+	fill_image(o, i, ask);
 	return i;
 }
 
@@ -243,14 +259,6 @@ void opener_forget(struct opener *o)
 
 /* ---- processes ---------------------------------------------------------------------------------- */
 
-static bool is_there(const struct wire_ask *ask)
-{
-	struct proc_info info;
-
-	return !proc_read((pid_t)ask->pid, &info) &&
-	       (!ask->start_ns || proc_same_start(ask->start_ns, info.start));
-}
-
 static bool covers(const struct oimage *i, uint64_t pc)
 {
 	for (size_t k = 0; k < i->n; k++)
@@ -264,6 +272,7 @@ struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t
 	const uint64_t key[2] = { ask->pid, ask->start_ns };
 	struct oproc *p = hash_get(o->procs, key);
 	uint64_t now = clock_mono_ns(), program = space_program((pid_t)ask->pid);
+	struct oimage *was;
 
 	if (!p) {
 		p = xcalloc(1, sizeof(*p));
@@ -279,9 +288,10 @@ struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t
 	if (hash_count(o->files) > MAX_FILES || hash_count(o->images) > MAX_IMAGES ||
 	    hash_count(o->procs) > MAX_PROCS)
 		return NULL;
-	p->image = image_of(o, (pid_t)ask->pid, now);
+	was = program == p->program ? p->image : NULL;
+	p->image = image_of(o, ask, now);
 	if (!is_there(ask))
-		p->image = NULL;
+		p->image = was;
 	p->program = program;
 	p->read_ns = now;
 	return p;

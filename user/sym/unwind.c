@@ -27,6 +27,18 @@ uint64_t cpu_sp(const struct cpu *c)
 	return c->r[REG_SP];
 }
 
+/* Its third argument lies right above the address that it returns to. */
+bool cpu_begins_handler(const struct cpu *c)
+{
+#if defined(__x86_64__)
+	const uint64_t *r = c->r; /* rax rdx rcx rbx rsi rdi … */
+
+	return !r[0] && r[1] == r[REG_SP] + 8 && r[4] > r[1] && r[5] - 1 < 64;
+#else
+	return false;
+#endif
+}
+
 static bool read_word(const struct slice *s, uint64_t addr, uint64_t *v)
 {
 	if (addr < s->addr || s->len < sizeof(*v) || addr - s->addr > s->len - sizeof(*v))

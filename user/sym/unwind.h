@@ -26,6 +26,8 @@ enum unwound {
 
 #define CPU_PC (USTACK_REGS - 1)
 uint64_t cpu_sp(const struct cpu *c);
+/* The registers are those that the kernel gives a signal handler: it has run no instruction yet. */
+bool cpu_begins_handler(const struct cpu *c);
 
 /* vaddr: the address in f to look up. *signal: the frame is one that the kernel made for a signal,
  * and its caller's address is exact. */

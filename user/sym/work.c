@@ -191,6 +191,8 @@ static enum unwound by_pointer(struct work *w)
 	enum unwound u = unwind_pointer(&w->cpu, &w->slice);
 
 	if (u == UNWOUND && !find_vma(w, w->cpu.r[CPU_PC] - 1)) {
+		/* no chain of frame pointers, or code that was made since the mappings were read */
+		w->c->answer->flags |= WIRE_STALE;
 		w->cpu = before;
 		return UNWIND_NOT;
 	}
@@ -221,10 +223,28 @@ static bool step(struct work *w, uint64_t addr, bool *exact)
 	return u == UNWOUND;
 }
 
+/* A signal ended the wait that the stack is of, and the thread is to begin with the handler: neither
+ * that nor the kernel's frame below it was there when it waited. */
+static void leave_handler(struct work *w)
+{
+	struct wire_answer *a = w->c->answer;
+	struct wire_answer before = *a;
+	struct cpu cpu = w->cpu;
+	bool exact;
+
+	if (cpu_begins_handler(&cpu) && step(w, w->cpu.r[CPU_PC], &exact) &&
+	    step(w, w->cpu.r[CPU_PC] - 1, &exact) && exact)
+		return;
+	w->cpu = cpu;
+	*a = before;
+	w->by_tables = w->by_pointer = 0;
+}
+
 static void walk(struct work *w)
 {
 	bool exact = true, more = true;
 
+	leave_handler(w);
 	for (int depth = 0; more; depth++) {
 		uint64_t pc = w->cpu.r[CPU_PC], addr = exact ? pc : pc - 1;
 
