@@ -73,8 +73,8 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 	room->stack.since = s->since;
 	room->user_stack = 0;
 	/* where calls are traced, that of the whole call is taken at its end */
-	if ((cfg.flags & HL_CFG_TASK_WORK) && !s->call_begin && s->abi == HL_NATIVE_ABI &&
-	    !(s->flags & HL_SLOT_KTHREAD))
+	if ((cfg.flags & (HL_CFG_TASK_WORK | HL_CFG_TASK_WORK4)) && !s->call_begin &&
+	    s->abi == HL_NATIVE_ABI && !(s->flags & HL_SLOT_KTHREAD))
 		room->user_stack = ustack_later(next, s);
 	return 0;
 }

@@ -304,7 +304,8 @@ struct hl_file_entry {
 #define HL_CFG_URING      (1u << 4) /* io_uring's tracepoints say which request they are of … */
 #define HL_CFG_URING_REQ  (1u << 5) /* … at its begin as their first argument, else as the second */
 #define HL_CFG_URING_CQE  (1u << 6) /* … and its result comes in the completion's entry */
-#define HL_CFG_TASK_WORK  (1u << 7) /* programs may run when a thread returns to user mode */
+#define HL_CFG_TASK_WORK  (1u << 7) /* programs may run when a thread returns to user mode: v6.18's way … */
+#define HL_CFG_TASK_WORK4 (1u << 8) /* … or that of later ones, with one argument less */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */
@@ -324,6 +325,10 @@ struct hl_cfg {
 #define HL_MAX_COMMS     8
 #define HL_MAX_CGROUPS   8
 
+/* Of what user stacks are taken, each kind at a rate of its own. */
+enum hl_ustack_kind { HL_USTACK_WAIT, HL_USTACK_CALL, HL_USTACK_EVENT, HL_USTACK_KINDS };
+#define HL_USTACK_RARE 25 /* of calls that wait for the next event one where others have so many */
+
 struct hl_ctl {
 	__u32 calls_gen; /* grows with each attachment of the calls tier */
 	__u32 gate;      /* see HL_GATE_SHUT */
@@ -341,9 +346,9 @@ struct hl_ctl {
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 	__u64 blocked_ns; /* from what age on a thread is blocked */
-	/* user stacks: one of waits and one of calls each so many ns; from when on the next one is due, and
+	/* user stacks: one of each kind each so many ns; from when on the next one is due, and
 	 * how many there were */
-	__u64 ustack_ns, ustack_at[2];
+	__u64 ustack_ns, ustack_at[HL_USTACK_KINDS];
 	__u32 ustack_next, pad;
 	__u64 exec_woke; /* when an exec waked user space last */
 };

@@ -181,11 +181,16 @@ struct call_end {
 	long ret;
 };
 
-/* Nobody asks where a program waits for its next event; and what 32-bit ones have on their stacks is
- * not looked at. */
+/* What 32-bit programs have on their stacks is not looked at. */
 __hot bool has_user_stack(const struct slow_what *w)
 {
-	return w->state != HL_STATE_POLL && w->state != HL_STATE_IDLE && w->abi == HL_NATIVE_ABI && !w->ago;
+	return w->abi == HL_NATIVE_ABI && !w->ago;
+}
+
+/* It waited for whatever comes next, or for an answer that it waits for in the same way. */
+__hot bool is_for_event(const struct slow_what *w)
+{
+	return w->state == HL_STATE_POLL || w->state == HL_STATE_IDLE;
 }
 
 /* The room has its breakdown. */
@@ -213,7 +218,7 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 		w->flags = HL_SLOW_RESTARTED;
 	call_detail(p, s, room);
 	if (has_user_stack(w))
-		w->user_stack = ustack_take(s);
+		w->user_stack = ustack_take(s, is_for_event(w) ? HL_USTACK_EVENT : HL_USTACK_CALL);
 	slow_emit(s, w, cpu);
 	return 0;
 }

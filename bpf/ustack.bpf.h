@@ -20,11 +20,13 @@ struct {
 } hl_ustacks SEC(".maps");
 
 /* May another one be taken now? HL_USTACK_BURST of them at once, after that one each ustack_ns. Waits,
- * which all of the host has, take nothing from calls, which may be of a target only. */
-__hot bool ustack_due(struct hl_ctl *ctl, bool of_call)
+ * which all of the host has, take nothing from calls, which may be of a target only; and nor do waits
+ * for the next event, of which there are many, and few that matter. */
+__hot bool ustack_due(struct hl_ctl *ctl, __u32 kind)
 {
-	__u64 *at = &ctl->ustack_at[of_call];
-	__u64 now = bpf_ktime_get_ns(), gap = ctl->ustack_ns, was = *at;
+	__u64 *at = &ctl->ustack_at[kind < HL_USTACK_KINDS ? kind : 0];
+	__u64 gap = ctl->ustack_ns * (kind == HL_USTACK_EVENT ? HL_USTACK_RARE : 1);
+	__u64 now = bpf_ktime_get_ns(), was = *at;
 	__u64 free_at = was > now ? was : now;
 
 	if (!gap || free_at - now > HL_USTACK_BURST * gap)
@@ -65,12 +67,12 @@ __hot bool is_our_child(struct task_struct *p)
 }
 
 /* May one be taken of this thread? Then the number by which its record may name it; 0: no. */
-__hot __u32 ustack_token(struct task_struct *p, bool of_call)
+__hot __u32 ustack_token(struct task_struct *p, __u32 kind)
 {
 	struct hl_ctl *ctl = ctl_get();
 	__u32 token;
 
-	if (!ctl || !cfg.ustack_bytes || is_our_child(p) || !ustack_due(ctl, of_call))
+	if (!ctl || !cfg.ustack_bytes || is_our_child(p) || !ustack_due(ctl, kind))
 		return 0;
 	token = __sync_fetch_and_add(&ctl->ustack_next, 1) + 1;
 	return token ?: 1;
@@ -102,13 +104,13 @@ __hot bool ustack_send(__u32 token, __u32 pid, __u64 proc_start)
 }
 
 /* Of the running thread, at the end of a call. The number by which the record may name it; 0: none. */
-__global int ustack_take(struct hl_slot *s)
+__global int ustack_take(struct hl_slot *s, __u32 kind)
 {
 	__u32 token;
 
 	if (!s)
 		return 0;
-	token = ustack_token(bpf_get_current_task_btf(), true);
+	token = ustack_token(bpf_get_current_task_btf(), kind);
 	return token && ustack_send(token, s->pid, s->proc_start) ? token : 0;
 }
 

@@ -26,8 +26,12 @@ struct {
 	__type(value, struct later);
 } laters SEC(".maps");
 
+/* Both are looked for by their arguments' types, too: user space hides the first one where they are others
+ * (user/kern/object.c). */
 extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map,
 					      bpf_task_work_callback_t fn, void *aux) __ksym __weak;
+extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work, void *map,
+					 bpf_task_work_callback_t fn) __ksym __weak;
 
 /* The thread is on its way to user mode, or to its end. */
 static int later_run(struct bpf_map *map, void *key, void *value)
@@ -37,6 +41,13 @@ static int later_run(struct bpf_map *map, void *key, void *value)
 	ustack_send(l->token, l->pid, l->proc_start);
 	l->at = 0;
 	return 0;
+}
+
+__hot int later_schedule(struct task_struct *next, struct later *l)
+{
+	if (cfg.flags & HL_CFG_TASK_WORK)
+		return bpf_task_work_schedule_resume_impl(next, &l->work, &laters, later_run, NULL);
+	return bpf_task_work_schedule_resume(next, &l->work, &laters, later_run);
 }
 
 /* This run is about others. */
@@ -54,7 +65,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s)
 	struct later *l;
 	__u32 token, at;
 
-	token = is_shut_out(s) ? 0 : ustack_token(next, false);
+	token = is_shut_out(s) ? 0 : ustack_token(next, HL_USTACK_WAIT);
 	at = token % HL_LATERS;
 	l = bpf_map_lookup_elem(&laters, &at);
 	if (!token || !l)
@@ -65,7 +76,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s)
 	l->token = token;
 	l->pid = s->pid;
 	l->proc_start = s->proc_start;
-	if (!bpf_task_work_schedule_resume_impl(next, &l->work, &laters, later_run, NULL))
+	if (!later_schedule(next, l))
 		return token;
 	l->at = 0;
 	return 0;

@@ -53,6 +53,28 @@ static uint32_t uring_flags(const struct btf *btf)
 	return flags;
 }
 
+/* The prototype of a function that programs may call; NULL: there is none of that name. */
+static const struct btf_type *proto_of(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+
+	return id > 0 ? btf__type_by_id(btf, btf__type_by_id(btf, id)->type) : NULL;
+}
+
+/* v6.18 has it with a last argument that is a void pointer; later ones give that themselves. */
+static uint32_t task_work_flags(const struct btf *btf)
+{
+	const struct btf_type *old = proto_of(btf, "bpf_task_work_schedule_resume_impl"), *last;
+	const struct btf_type *now = proto_of(btf, "bpf_task_work_schedule_resume");
+
+	if (now && btf_vlen(now) == 4)
+		return HL_CFG_TASK_WORK4;
+	if (!old || btf_vlen(old) != 5)
+		return 0;
+	last = btf__type_by_id(btf, btf_params(old)[4].type);
+	return btf_is_ptr(last) && !last->type ? HL_CFG_TASK_WORK : 0;
+}
+
 int feat_flags(uint32_t *flags)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -75,8 +97,7 @@ int feat_flags(uint32_t *flags)
 	 * tracepoints hold preemption off themselves (4aadde89d81f) */
 	if (has_func(btf, "trace_call_bpf_faultable") && has_func(btf, "bpf_preempt_disable"))
 		*flags |= HL_CFG_PREEMPT;
-	if (has_func(btf, "bpf_task_work_schedule_resume_impl"))
-		*flags |= HL_CFG_TASK_WORK;
+	*flags |= task_work_flags(btf);
 	if (tp_params(btf, "cgroup_attach_task") > 0)
 		*flags |= HL_CFG_CGROUPS;
 	*flags |= uring_flags(btf);
