@@ -315,8 +315,10 @@ struct user_stacks {
 	uint32_t looked;      /* number of the last question about a blocked thread … */
 	uint64_t looks_asked; /* … and how many of these there were */
 	VEC(struct ustack_look) looks;
-	uint64_t look_free;                   /* when the next one may be added */
-	uint64_t held;                        /* slow records that wait for their stack */
+	uint64_t look_free;   /* when the next one may be added */
+	int64_t credit;       /* CPU time that the children may still use */
+	uint64_t paced, cost; /* when that was looked at last, and what they had used by then */
+	uint64_t held;        /* slow records that wait for their stack */
 	uint64_t delivered, over, unreadable; /* over: there were too many at once, or distinct ones */
 };
 
@@ -328,6 +330,7 @@ bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct
 /* Looks at the stack of a thread that is blocked, from outside; the number of the question, 0: it was
  * not asked. */
 uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw);
+void ustacks_pace(struct live *l); /* how often one may be taken, by what they have cost so far */
 void ustacks_drain(struct live *l);
 void ustack_execed(struct live *l, uint32_t pid, uint64_t start);
 bool ustacks_hurry(const struct live *l);         /* there is something to do in a few ms */

@@ -13,8 +13,7 @@
 #include "kern/kern.h"
 
 /* At the start, for the command lines of who is there; what comes later comes with a tick. */
-#define USTACK_NS (4 * NSEC_PER_MSEC) /* a user stack each so often, beyond a burst */
-#define ASK_NS    (100 * NSEC_PER_MSEC)
+#define ASK_NS (100 * NSEC_PER_MSEC)
 
 /* A pair of clocks that is not older than this beside the newest one. */
 #define FRESH_NS (200 * NSEC_PER_MSEC)
@@ -132,7 +131,7 @@ static void set_ctl(struct live *l)
 		l->sh.cpus[i].id = i;
 	live_set_slow(l, l->cfg.slow_ns);
 	ctl->blocked_ns = l->cfg.blocked_ns;
-	ctl->ustack_ns = USTACK_NS;
+	ustacks_pace(l);
 	ctl->gate = 2; /* no slot's */
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
 	for (uint32_t i = 1; i < ctl->pool_next; i++) {

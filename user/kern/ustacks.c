@@ -441,12 +441,42 @@ uint64_t ustacks_waiting(const struct live *l)
 	return n + hash_count(l->ustacks.blocked);
 }
 
+/*
+ * The children may use COST_SHARE of a CPU over time, and COST_AHEAD at once, as when they meet programs
+ * for the first time. When that is used up there are fewer stacks.
+ */
+#define COST_SHARE 50 /* one in so many ns: 2 % */
+#define COST_AHEAD (2 * (int64_t)NSEC_PER_SEC)
+
+void ustacks_pace(struct live *l)
+{
+	struct user_stacks *s = &l->ustacks;
+	uint64_t now = clock_mono_ns(), gap = 64 * NSEC_PER_MSEC;
+	struct ustacks_stats stats = {};
+
+	if (s->u)
+		ustacks_stats(s->u, &stats);
+	if (!s->paced)
+		s->credit = COST_AHEAD;
+	else
+		s->credit += (int64_t)((now - s->paced) / COST_SHARE) - (int64_t)(stats.cpu_ns - s->cost);
+	s->credit = MIN(s->credit, COST_AHEAD);
+	s->cost = stats.cpu_ns;
+	s->paced = now;
+	if (s->credit > COST_AHEAD / 4)
+		gap = 4 * NSEC_PER_MSEC;
+	else if (s->credit > 0)
+		gap = 16 * NSEC_PER_MSEC;
+	__atomic_store_n(&l->sh.ctl->ustack_ns, gap, __ATOMIC_RELAXED);
+}
+
 void ustacks_refresh(struct live *l, bool final)
 {
 	uint64_t end = clock_mono_ns() + LAST_NS;
 
 	if (!l->ustacks.u)
 		return;
+	ustacks_pace(l);
 	ustacks_drain(l);
 	l->ustacks.tick++;
 	forget_old(&l->ustacks);
