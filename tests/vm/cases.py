@@ -352,7 +352,8 @@ def null_blk(f, out):
     got = reads(doc)
     f.same({k: r["count"] for k, r in got.items()}, {"nullb2": 20, "nullb1": 20}, "reads")
     f.check(all_above(got["nullb2"], "device", SLOW), f"the delayed ones took {got['nullb2']}")
-    whole = [o for o in doc["slow"] if o["kind"] == "block"]
+    # under emulation one of the other disk's may be slow too
+    whole = [o for o in doc["slow"] if o["kind"] == "block" and o["detail"]["disk"] != "nullb1"]
     f.same({(o["comm"], o["name"], o["detail"]["disk"], o["detail"]["bytes"], o["result"]) for o in whole},
            {("dd", "read", "nullb2", 4096, 0)}, "slow requests")
     f.same(len(whole), 20, "how many")
@@ -461,13 +462,16 @@ def flusher(f, out):
     check(text.count("\n") == 4, f"documents: {text.count(chr(10))}; {out.read('flusher', 'stderr')[-300:]!r}")
     docs = [live.valid(live.Doc(json.loads(line)), clocks=False) for line in text.splitlines()]
     rows = [(d, r) for d in docs for r in d["blocked"]]
-    f.check(rows, "nobody is blocked")
     f.check(all(r["comm"].startswith("kworker") for _, r in rows), f"blocked: {[r['comm'] for _, r in rows]}")
+    flushers = []
     for d, r in rows:
-        f.same((r["state"], r["uninterruptible"], r["operation"]), ("disk", True, "(kernel)"), "what it is in")
         stack = next(s for s in d["stacks"] if s["id"] == r["kernel_stack"])
         names = [x.get("function") for x in stack["frames"]]
-        f.check({"wb_workfn", "blk_mq_submit_bio"} <= set(names), f"its stack: {names}")
+        if "process_srcu" not in names:  # under emulation a grace period takes long
+            flushers.append(r)
+            f.check({"wb_workfn", "blk_mq_submit_bio"} <= set(names), f"its stack: {names}")
+    f.check(flushers, "no flusher is blocked")
+    f.same({(r["state"], r["uninterruptible"], r["operation"]) for r in flushers}, {("disk", True, "(kernel)")}, "what it is in")
 
 
 def limited(name, disk, what):
