@@ -85,6 +85,37 @@ void test_chain_of_three(void)
 	feed_free(f);
 }
 
+/* A holder's record may come after that of who waited for it: it was held for its stack. */
+void test_chain_comes_late(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct slow_row *r;
+
+	feed_process(f, 10, "server", 0);
+	feed_slow(f, lock_of(13, B, 210 * MS, 36 * MS, 12, "middle"));
+	feed_slow(f, lock_of(12, A, 205 * MS, 40 * MS, 11, "writer"));
+	feed_slow(f, wait_of(11, HL_STATE_DISK, 200 * MS, 40 * MS));
+	r = slow_of(feed_tick(f, SEC), "slow", 13);
+	if (ASSERT(r && r->chain && r->chain->n == 2))
+		ASSERT_EQ(r->chain->hops[1].state, HL_STATE_DISK);
+	feed_free(f);
+}
+
+/* Two that held each other's locks, one after the other: no end of hops, and no crash. */
+void test_chain_in_a_circle(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct snap *s;
+
+	feed_process(f, 10, "server", 0);
+	feed_slow(f, lock_of(12, A, 205 * MS, 40 * MS, 13, "other"));
+	feed_slow(f, lock_of(13, B, 210 * MS, 36 * MS, 12, "one"));
+	s = feed_tick(f, SEC);
+	ASSERT(slow_of(s, "slow", 12)->chain && slow_of(s, "slow", 12)->chain->n <= 3);
+	ASSERT(slow_of(s, "slow", 13)->chain && slow_of(s, "slow", 13)->chain->n <= 3);
+	feed_free(f);
+}
+
 /* A holder without a slow wait of its own is named, and no state is made up for it. */
 void test_chain_of_one_that_ran(void)
 {

@@ -326,7 +326,7 @@ void ustacks_init(struct live *l); /* before the core is opened */
 void ustacks_fini(struct live *l);
 void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n); /* from its ring */
 /* Keeps a slow record until its user stack is known, and sends it then. */
-bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
+void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
 /* Looks at the stack of a thread that is blocked, from outside; the number of the question, 0: it was
  * not asked. */
 uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw);

@@ -108,7 +108,9 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 	refs.kernel_stack = stack;
 	refs.occupants = koccupants_of(l, &raw->r);
 	refs.user_stack = raw->r.user_stack || raw->r.op == HL_OP_BLOCK ? 0 : stack_user_of_slow(l, &raw->r);
-	if (!raw->r.user_stack || !ustack_hold(l, raw, n, refs))
+	if (raw->r.user_stack)
+		ustack_hold(l, raw, n, refs);
+	else
 		slow_send(l, raw, n, refs);
 }
 

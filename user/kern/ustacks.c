@@ -14,7 +14,7 @@
 
 #define MAX_USTACKS 4096                  /* distinct ones in a capture */
 #define LAST_NS     (3 * NSEC_PER_SEC)    /* for answers, when the capture is over */
-#define NAME_MAX_   512                   /* bytes of one function, module or file */
+#define NAME_BYTES  512                   /* bytes of one function, module or file */
 #define HOLD_NS     (2 * NSEC_PER_SEC)    /* a thread that has waited may go on to wait before it returns */
 #define LOOK_NS     (4 * NSEC_PER_MSEC)   /* after an exec: the program has its libraries by then */
 #define LOOK_AGAIN  (100 * NSEC_PER_MSEC) /* … on a busy host by then */
@@ -116,7 +116,6 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 		.slice_len = MIN(raw->len, n - sizeof(*raw)),
 		.slice_addr = raw->sp,
 	};
-
 	struct pending *p = pending_get(s, raw->token);
 	const struct kproc *parent = life_parent_image(l, raw->pid, raw->proc_start);
 
@@ -135,7 +134,7 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 	answered(l, p, 0);
 }
 
-bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs)
+void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs)
 {
 	struct user_stacks *s = &l->ustacks;
 	struct pending *p = pending_get(s, raw->r.user_stack);
@@ -147,7 +146,6 @@ bool ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct
 	s->held++;
 	if (p->answered)
 		answered(l, p, p->id);
-	return true;
 }
 
 #define LOOKED (1ull << 32) /* in the reference of a question about a blocked thread */
@@ -245,9 +243,9 @@ static uint16_t add_text(struct texts *t, const char *s)
 {
 	uint16_t at = (uint16_t)t->s.len;
 
-	if (!s || t->s.len + NAME_MAX_ > UINT16_MAX / 2)
+	if (!s || t->s.len + NAME_BYTES > UINT16_MAX / 2)
 		return 0; /* the first one; callers see that it is no name */
-	str_addn(&t->s, s, strnlen(s, NAME_MAX_ - 1));
+	str_addn(&t->s, s, strnlen(s, NAME_BYTES - 1));
 	str_addc(&t->s, '\0');
 	return at;
 }

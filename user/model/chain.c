@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Who a thread waited behind: the holder of its lock, what that one waited for meanwhile, and so on
- * to the root. Of a wait that is over the records tell: the holder's own slow waits that lie in it
- * came before it. Of one that lasts, the threads as they are now. Called by slow.c and picture.c.
+ * to the root. Of a wait that is over the records tell, by the holder's own slow waits that lie in it.
+ * Of one that lasts, the threads as they are now. Called by slow.c and picture.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/state.h"
 
-#define LOOK_BACK 2048 /* slow operations in which a holder's waits are looked for */
+#define LOOK_BACK 1024 /* slow operations in which a holder's waits are looked for */
 
 /* ---- of waits that are over --------------------------------------------------------------- */
 
@@ -55,14 +55,14 @@ static uint64_t overlap(const struct slow_row *r, uint64_t begin, uint64_t end)
 }
 
 /* Of that thread's slow waits the one that takes most of a span; *ns: how much. NULL: there is none. */
-static const struct slow *longest(const struct model *m, uint32_t tid, uint64_t begin, uint64_t end,
-				  const struct slow *but, uint64_t *ns)
+static struct slow *longest(struct model *m, uint32_t tid, uint64_t begin, uint64_t end,
+			    const struct slow *but, uint64_t *ns)
 {
-	const struct slow *best = NULL;
+	struct slow *best = NULL;
 
 	*ns = 0;
 	for (size_t i = 1; i <= MIN(m->slow.n, (size_t)LOOK_BACK); i++) {
-		const struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
+		struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
 		uint64_t n;
 
 		if (s == but || s->row.tid != tid || s->row.op != HL_OP_WAIT)
@@ -77,11 +77,11 @@ static const struct slow *longest(const struct model *m, uint32_t tid, uint64_t 
 }
 
 /* The holder, with what it waited for meanwhile, and behind whom. */
-static struct chain *behind(const struct model *m, const struct slow *s, struct istr *comm)
+static struct chain *behind(struct model *m, const struct slow *s, struct istr *comm)
 {
 	struct chain *c = chain_new();
 	struct hop *h = hop_add(c);
-	const struct slow *held;
+	struct slow *held;
 	uint64_t ns;
 
 	*h = (struct hop){ .pid = s->row.holder_pid,
@@ -92,6 +92,7 @@ static struct chain *behind(const struct model *m, const struct slow *s, struct 
 	held = longest(m, h->tid, s->row.begin_ns, s->row.begin_ns + s->row.duration_ns, s, &ns);
 	if (!held)
 		return c;
+	chain_of_slow(m, held);
 	h->state = held->row.state;
 	h->name = intern_hold(held->name);
 	h->text = intern_hold(held->text);
@@ -105,13 +106,15 @@ static struct chain *behind(const struct model *m, const struct slow *s, struct 
 }
 
 /* A call has the chain of its longest wait. */
-static struct chain *of_wait_within(const struct model *m, struct slow *s)
+static struct chain *of_wait_within(struct model *m, struct slow *s)
 {
 	uint64_t ns;
-	const struct slow *w =
+	struct slow *w =
 		longest(m, s->row.tid, s->row.begin_ns, s->row.begin_ns + s->row.duration_ns, s, &ns);
 	struct chain *c;
 
+	if (w)
+		chain_of_slow(m, w);
 	if (!w || !w->chain)
 		return NULL;
 	s->row.holder = w->row.holder;
@@ -123,9 +126,13 @@ static struct chain *of_wait_within(const struct model *m, struct slow *s)
 	return c;
 }
 
+/* Looked for once: what stands in a circle ends where it is come by again. */
 void chain_of_slow(struct model *m, struct slow *s)
 {
-	if (s->row.op == HL_OP_SYSCALL)
+	if (s->chained)
+		return;
+	s->chained = true;
+	if (s->row.op == HL_OP_SYSCALL && s->row.time[HL_STATE_LOCK])
 		s->chain = of_wait_within(m, s);
 	else if (s->row.holder)
 		s->chain = behind(m, s, s->holder_comm);

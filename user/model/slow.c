@@ -76,7 +76,6 @@ int slow_apply(struct model *m, const struct hl_rec *rec)
 	}
 	m->slow_fresh = MIN(m->slow_fresh + 1, m->slow.n);
 	slow_fill(m, s, (const void *)rec);
-	chain_of_slow(m, s);
 	occupants_of_slow(m, s, ((const struct hl_rec_slow *)rec)->occupants);
 	waited_adopt(m, s);
 	return 0;
@@ -112,8 +111,11 @@ void slow_tick(struct model *m)
 	size_t n = m->slow.n;
 
 	for (size_t i = 1; i <= m->slow_fresh; i++) {
-		set_real(m, &m->slow.v[(m->slow_next + n - i) % n]);
-		waited_add(m, &m->slow.v[(m->slow_next + n - i) % n]);
+		struct slow *s = &m->slow.v[(m->slow_next + n - i) % n];
+
+		set_real(m, s);
+		chain_of_slow(m, s);
+		waited_add(m, s);
 	}
 	for (size_t i = 0; i < m->now.n; i++)
 		set_real(m, &m->now.v[i]);

@@ -133,6 +133,7 @@ struct slow {
 	struct proc *proc;
 	struct chain *chain;         /* of one that is over; NULL: none */
 	struct occupants *occupants; /* NULL: not known */
+	bool chained;                /* that was looked for */
 	bool added;                  /* to what was waited by stack */
 	struct istr *comm, *waker_comm, *holder_comm, *text, *path, *local, *remote, *disk, *name;
 };
@@ -290,7 +291,8 @@ void slow_fini(struct model *m);
 void slow_roll(struct model *m);
 
 /* chain.c */
-void chain_of_slow(struct model *m, struct slow *s); /* finds who it waited behind */
+/* Finds who it waited behind, when its interval ends: the holder's record may come after it. */
+void chain_of_slow(struct model *m, struct slow *s);
 void chain_drop(struct model *m, struct chain *c);
 void chains_roll(struct model *m); /* after a picture */
 /* NULL: it waited behind nobody that is known. */
