@@ -15,7 +15,11 @@
 #include "bpf/life.bpf.h"
 #include "bpf/exec.bpf.h"
 #include "bpf/syscall.bpf.h"
+#ifdef HL_TASK_WORK
 #include "bpf/ustack_later.bpf.h"
+#else
+#define ustack_later(next, s) 0
+#endif
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -73,8 +77,7 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 	room->stack.since = s->since;
 	room->user_stack = 0;
 	/* where calls are traced, that of the whole call is taken at its end */
-	if ((cfg.flags & (HL_CFG_TASK_WORK | HL_CFG_TASK_WORK4)) && !s->call_begin &&
-	    s->abi == HL_NATIVE_ABI && !(s->flags & HL_SLOT_KTHREAD))
+	if (!s->call_begin && s->abi == HL_NATIVE_ABI && !(s->flags & HL_SLOT_KTHREAD))
 		room->user_stack = ustack_later(next, s);
 	return 0;
 }

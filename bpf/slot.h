@@ -304,8 +304,8 @@ struct hl_file_entry {
 #define HL_CFG_URING      (1u << 4) /* io_uring's tracepoints say which request they are of … */
 #define HL_CFG_URING_REQ  (1u << 5) /* … at its begin as their first argument, else as the second */
 #define HL_CFG_URING_CQE  (1u << 6) /* … and its result comes in the completion's entry */
-#define HL_CFG_TASK_WORK  (1u << 7) /* programs may run when a thread returns to user mode: v6.18's way … */
-#define HL_CFG_TASK_WORK4 (1u << 8) /* … or that of later ones, with one argument less */
+#define HL_CFG_RESUME5    (1u << 7) /* programs may run when a thread returns to user mode: v6.18's way … */
+#define HL_CFG_RESUME4    (1u << 8) /* … or that of later ones, with one argument less */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */

@@ -26,12 +26,20 @@ struct {
 	__type(value, struct later);
 } laters SEC(".maps");
 
-/* Both are looked for by their arguments' types, too: user space hides the first one where they are others
- * (user/kern/object.c). */
+/*
+ * v6.18 has it with five arguments, later kernels add the last one themselves. A function that a
+ * kernel has not, or has otherwise, must not even be named: who may not look through its modules
+ * could load nothing. So each way is an object of its own (core_resume5.bpf.c, core_resume4.bpf.c).
+ */
+#if HL_TASK_WORK == 5
 extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map,
-					      bpf_task_work_callback_t fn, void *aux) __ksym __weak;
+					      bpf_task_work_callback_t fn, void *aux) __ksym;
+#define SCHEDULE(task, l, fn) bpf_task_work_schedule_resume_impl(task, &(l)->work, &laters, fn, NULL)
+#else
 extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work, void *map,
-					 bpf_task_work_callback_t fn) __ksym __weak;
+					 bpf_task_work_callback_t fn) __ksym;
+#define SCHEDULE(task, l, fn) bpf_task_work_schedule_resume(task, &(l)->work, &laters, fn)
+#endif
 
 /* The thread is on its way to user mode, or to its end. */
 static int later_run(struct bpf_map *map, void *key, void *value)
@@ -41,13 +49,6 @@ static int later_run(struct bpf_map *map, void *key, void *value)
 	ustack_send(l->token, l->pid, l->proc_start);
 	l->at = 0;
 	return 0;
-}
-
-__hot int later_schedule(struct task_struct *next, struct later *l)
-{
-	if (cfg.flags & HL_CFG_TASK_WORK)
-		return bpf_task_work_schedule_resume_impl(next, &l->work, &laters, later_run, NULL);
-	return bpf_task_work_schedule_resume(next, &l->work, &laters, later_run);
 }
 
 /* This run is about others. */
@@ -76,7 +77,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s)
 	l->token = token;
 	l->pid = s->pid;
 	l->proc_start = s->proc_start;
-	if (!later_schedule(next, l))
+	if (!SCHEDULE(next, l, later_run))
 		return token;
 	l->at = 0;
 	return 0;

@@ -228,7 +228,7 @@ static void collectors(struct checks *c)
 	for (unsigned int i = 0; l && i < NR_PARTS; i++)
 		part(c, &l->parts[i]);
 	collector(c, "user stacks", l && l->kcfg.ustack_bytes,
-		  l && l->kcfg.flags & HL_CFG_TASK_WORK
+		  l && l->kcfg.flags & HL_CFG_RESUME5
 			  ? "where in its program a slow call, a slow wait or a blocked thread is"
 			  : "where in its program a slow call or a blocked thread is; slow waits need v6.18",
 		  l ? "the children that unwind them cannot be started" : c->last_line);

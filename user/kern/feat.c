@@ -68,11 +68,11 @@ static uint32_t task_work_flags(const struct btf *btf)
 	const struct btf_type *now = proto_of(btf, "bpf_task_work_schedule_resume");
 
 	if (now && btf_vlen(now) == 4)
-		return HL_CFG_TASK_WORK4;
+		return HL_CFG_RESUME4;
 	if (!old || btf_vlen(old) != 5)
 		return 0;
 	last = btf__type_by_id(btf, btf_params(old)[4].type);
-	return btf_is_ptr(last) && !last->type ? HL_CFG_TASK_WORK : 0;
+	return btf_is_ptr(last) && !last->type ? HL_CFG_RESUME5 : 0;
 }
 
 int feat_flags(uint32_t *flags)

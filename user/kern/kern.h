@@ -48,7 +48,6 @@
 struct object {
 	const char *name; /* "core" */
 	struct bpf_object *bpf;
-	char *bytes;   /* what it was opened from */
 	bool optional; /* it takes maps of another: hostlat works without it, and nothing is printed */
 };
 

@@ -197,6 +197,14 @@ static int set_targets(struct live *l)
 	return 0;
 }
 
+/* Which of the objects that are the core this kernel takes. */
+static const char *core_name(const struct hl_cfg *cfg)
+{
+	return cfg->flags & HL_CFG_RESUME5   ? "core_resume5"
+	       : cfg->flags & HL_CFG_RESUME4 ? "core_resume4"
+					     : "core";
+}
+
 static int open_core(struct live *l, int *status)
 {
 	struct hl_cfg sizing = l->kcfg;
@@ -206,7 +214,7 @@ static int open_core(struct live *l, int *status)
 	if (err)
 		return err;
 	l->kcfg = sizing;
-	err = object_open(&l->core, "core", &l->kcfg, NULL);
+	err = object_open(&l->core, core_name(&l->kcfg), &l->kcfg, NULL);
 	if (err)
 		return err;
 	err = shared_size(&l->core, &l->cfg, &sizing);

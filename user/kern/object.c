@@ -2,7 +2,6 @@
 /* One BPF object, whichever: opened from the bytes inside the program, its maps shared by
  * name, loaded, attached program by program. Called by live.c and doctor. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,25 +53,6 @@ static void complain(const struct object *o, const char *what, int err)
 		pr_err("%s: %s: %s", o->name, what, err_str(err));
 }
 
-/*
- * libbpf finds functions of the kernel by name and refuses the object when their arguments have other
- * types, also where it could do without them. What this kernel has otherwise is given a name that no
- * kernel has.
- */
-static void hide(char *bytes, size_t size, const char *function)
-{
-	size_t n = strlen(function);
-
-	for (char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), function, n)); at += n)
-		at[n - 1] = '_';
-}
-
-static void hide_others(char *bytes, size_t size, const struct hl_cfg *cfg)
-{
-	if (!(cfg->flags & HL_CFG_TASK_WORK))
-		hide(bytes, size, "bpf_task_work_schedule_resume_impl");
-}
-
 int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, const struct object *owner)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
@@ -89,10 +69,7 @@ int object_open(struct object *o, const char *name, const struct hl_cfg *cfg, co
 		pr_err("%s: no such BPF object inside this program", name);
 		return -ENOENT;
 	}
-	o->bytes = xmalloc(size);
-	memcpy(o->bytes, bytes, size);
-	hide_others(o->bytes, size, cfg);
-	o->bpf = bpf_object__open_mem(o->bytes, size, &opts);
+	o->bpf = bpf_object__open_mem(bytes, size, &opts);
 	if (!o->bpf) {
 		err = -errno;
 		complain(o, "open", err);
@@ -124,9 +101,7 @@ int object_load(struct object *o)
 void object_close(struct object *o)
 {
 	bpf_object__close(o->bpf);
-	free(o->bytes);
 	o->bpf = NULL;
-	o->bytes = NULL;
 }
 
 int object_attach(struct object *o, const char *prog, struct bpf_link **link)
