@@ -246,8 +246,8 @@ struct hl_rec {
 	X(5, THREAD_END, thread_end, 176)                                                                    \
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
-	X(8, SLOW, slow, 408)                                                                                \
-	X(9, NOW, slow, 408)                                                                                 \
+	X(8, SLOW, slow, 416)                                                                                \
+	X(9, NOW, slow, 416)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
@@ -446,6 +446,7 @@ struct hl_rec_file_op {
 #define HL_SLOW_BLOCKED     (1u << 5) /* of a NOW: blocked for as long as was asked for */
 #define HL_SLOW_NOT_SLOW    (1u << 6) /* … but not as long as is slow, or in a wait for work */
 #define HL_SLOW_IN_D        (1u << 7) /* of a NOW: the sleep is uninterruptible */
+#define HL_SLOW_FROM_WHERE  (1u << 8) /* it is known where the thread was that woke it: waker_nr and on */
 
 /* One slow operation (SLOW), or one still in progress (NOW: duration_ns is its
  * age at h.ts). Tail: path_len bytes of path, padded with zero. */
@@ -499,7 +500,11 @@ struct hl_rec_slow {
 	 * before that it was not runnable, or in another CPU's */
 	__u64 queued_here_ns;
 	__u32 occupants; /* id of an OCCUPANTS that came before; 0: there is none */
-	__u32 pad3;
+	/* of the thread that woke it, as it did: ids as above, and the call that it was in, or HL_NR_* */
+	__u32 waker_user_stack, waker_kernel_stack;
+	__u16 waker_nr;
+	__u8 waker_abi;
+	__u8 pad3;
 };
 
 /* Who was on a CPU while a thread, h.tid, waited for it. Tail: nr of struct hl_occupant, who had

@@ -15,6 +15,7 @@
 #include "bpf/life.bpf.h"
 #include "bpf/exec.bpf.h"
 #include "bpf/syscall.bpf.h"
+#include "bpf/waker.bpf.h"
 #ifdef HL_TASK_WORK
 #include "bpf/ustack_later.bpf.h"
 #else
@@ -177,7 +178,8 @@ __hot bool in_interrupt(void *ctx, const struct hl_cpu *cpu)
 }
 
 /* The waker is not the thread that sched_switch noted last, or none in its own context. */
-static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, struct hl_cpu *cpu)
+static __noinline int woken_otherwise(__u64 *ctx, struct task_struct *p, struct hl_slot *s,
+				      struct hl_cpu *cpu)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
 	bool own = on_own_stack(ctx, cur);
@@ -189,14 +191,16 @@ static __noinline int woken_otherwise(__u64 *ctx, struct hl_slot *s, struct hl_c
 		s->waker_tid = cur->pid;
 		s->waker_pid = cur->tgid;
 		s->waker = HL_WAKER_THREAD;
+		if (may_be_slow(p, cpu))
+			waker_take(ctx, p, s, cpu);
 	} else {
 		s->waker = HL_WAKER_INTERRUPT;
 	}
 	return s->for_disk ? woken_from_disk(s, own ? slot_find(cur) : NULL, cpu) : 0;
 }
 
-/* Leaves who woke it, and what its group was out of quota until now: that is no part of its wait
- * for a CPU. The scheduler keeps the time itself. */
+/* Leaves who woke it, of a slow wait from where too, and what its group was out of quota until now: that is
+ * no part of its wait for a CPU. The scheduler keeps the time itself. */
 SEC("tp_btf/sched_waking")
 int sched_waking(__u64 *ctx)
 {
@@ -207,16 +211,19 @@ int sched_waking(__u64 *ctx)
 	if (!s || !cpu)
 		return 0;
 	s->woken_throttled = throttled_total(cfs_rq_first(p));
+	s->wake_mark = 0;
 	if (in_interrupt(ctx, cpu)) {
 		by = NULL;
 		s->waker = HL_WAKER_INTERRUPT;
 	} else {
 		by = slot_in_context(ctx, cpu);
 		if (!by)
-			return woken_otherwise(ctx, s, cpu);
+			return woken_otherwise(ctx, p, s, cpu);
 		s->waker_tid = by->tid;
 		s->waker_pid = by->pid;
 		s->waker = HL_WAKER_THREAD;
+		if (may_be_slow(p, cpu))
+			waker_take(ctx, p, s, cpu);
 	}
 	return s->for_disk ? woken_from_disk(s, by, cpu) : 0;
 }

@@ -74,7 +74,7 @@ __hot bool exec_wakes(__u64 now)
 {
 	struct hl_ctl *ctl = ctl_get();
 
-	if (!ctl || !ctl->ustack_ns || now - ctl->exec_woke < HL_EXEC_WAKE_NS)
+	if (!ctl || !ctl->ustack_ns[HL_USTACK_CALL] || now - ctl->exec_woke < HL_EXEC_WAKE_NS)
 		return false;
 	ctl->exec_woke = now;
 	return true;

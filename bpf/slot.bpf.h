@@ -118,7 +118,7 @@ static __always_inline void slot_reset(struct hl_slot *s, struct task_struct *p,
 	s->detail = HL_DETAIL_NONE;
 	s->file = 0;
 	s->flags = has_no_calls(p) ? HL_SLOT_KTHREAD : 0;
-	s->waker = s->waker_tid = s->waker_pid = s->for_disk = 0;
+	s->waker = s->waker_tid = s->waker_pid = s->for_disk = s->wake_mark = 0;
 	s->woken_throttled = 0;
 	s->call_begin = s->restart_begin = s->restart_ns = 0;
 	s->restarts = s->call_gen = s->gate = 0;

@@ -110,6 +110,7 @@ struct hl_slot {
 	__u32 waker_tid, waker_pid;
 	__u8 waker;            /* enum hl_waker */
 	__u8 for_disk;         /* sched_switch: it may be a request's end that wakes it */
+	__u16 wake_mark;       /* HL_WAKE_MARK of what was taken of the waker; 0: nothing was */
 	__u64 woken_throttled; /* how long its run queue had been throttled by then */
 	union {
 		__u64 ended_ns[NR_HL_BLOCK_PHASES]; /* of the request whose end woke it */
@@ -326,8 +327,18 @@ struct hl_cfg {
 #define HL_MAX_CGROUPS   8
 
 /* Of what user stacks are taken, each kind at a rate of its own. */
-enum hl_ustack_kind { HL_USTACK_WAIT, HL_USTACK_CALL, HL_USTACK_EVENT, HL_USTACK_KINDS };
-#define HL_USTACK_RARE 25 /* of calls that wait for the next event one where others have so many */
+#define HL_USTACK_LIST(X) /* X(NAME, gap: one where those that come most often have so many) */              \
+	X(WAIT, 1)                                                                                           \
+	X(CALL, 1)                                                                                           \
+	X(EVENT, 25) /* calls that wait for the next event */                                                \
+	X(WAKER, 4)  /* of who ended a slow wait */
+
+enum hl_ustack_kind {
+#define X(NAME, gap) HL_USTACK_##NAME,
+	HL_USTACK_LIST(X)
+#undef X
+		HL_USTACK_KINDS
+};
 
 struct hl_ctl {
 	__u32 calls_gen; /* grows with each attachment of the calls tier */
@@ -346,9 +357,9 @@ struct hl_ctl {
 	__u64 cgroups[HL_MAX_CGROUPS];
 	char comms[HL_MAX_COMMS][HL_COMM_LEN];
 	__u64 blocked_ns; /* from what age on a thread is blocked */
-	/* user stacks: one of each kind each so many ns; from when on the next one is due, and
+	/* user stacks: one of each kind each so many ns, 0: none; from when on the next one is due, and
 	 * how many there were */
-	__u64 ustack_ns, ustack_at[HL_USTACK_KINDS];
+	__u64 ustack_ns[HL_USTACK_KINDS], ustack_at[HL_USTACK_KINDS];
 	__u32 ustack_next, pad;
 	__u64 exec_woke; /* when an exec waked user space last */
 };

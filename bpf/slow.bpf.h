@@ -57,6 +57,7 @@ __hot void slow_waker(struct hl_rec_slow *r, struct hl_slot *s, __u8 state)
 	if (r->waker == HL_WAKER_THREAD) {
 		r->waker_tid = s->waker_tid;
 		r->waker_pid = s->waker_pid;
+		r->waker_nr = s->wake_mark;
 	}
 }
 

@@ -67,6 +67,10 @@ struct hl_slow_raw {
 
 #define HL_USTACK_MAX   65536 /* bytes of the piece, at most */
 #define HL_USTACK_BURST 32    /* of these at once, before their rate is looked at */
+#define HL_WAKER_FRAMES 32
+
+/* By this a slow record names where its waker was: never 0. In waker_nr, until user space has found it. */
+#define HL_WAKE_MARK(token) ((__u16)(token) ? (__u16)(token) : 1)
 
 struct hl_ustack_raw {
 	__u32 token; /* by which the record names it */
@@ -74,8 +78,14 @@ struct hl_ustack_raw {
 	__u64 proc_start;
 	__u64 regs[HL_USER_REGS]; /* in DWARF's order */
 	__u64 sp;                 /* where the piece begins */
-	__u32 len, pad;
-	unsigned char slice[]; /* hl_cfg.ustack_bytes */
+	__u32 len, pad2;
+	/* of one that ended a slow wait */
+	__u32 woke; /* whose; 0: it is the slow one's own */
+	__u16 nr;   /* the call that it was in, or HL_NR_* */
+	__u8 abi, pad;
+	__u32 nr_kernel;
+	__u64 ip[HL_WAKER_FRAMES]; /* where in the kernel, innermost first */
+	unsigned char slice[];     /* hl_cfg.ustack_bytes; not of a kernel thread */
 };
 
 struct hl_now_raw {

@@ -24,8 +24,8 @@ struct {
  * for the next event, of which there are many, and few that matter. */
 __hot bool ustack_due(struct hl_ctl *ctl, __u32 kind)
 {
-	__u64 *at = &ctl->ustack_at[kind < HL_USTACK_KINDS ? kind : 0];
-	__u64 gap = ctl->ustack_ns * (kind == HL_USTACK_EVENT ? HL_USTACK_RARE : 1);
+	__u32 which = kind < HL_USTACK_KINDS ? kind : 0;
+	__u64 *at = &ctl->ustack_at[which], gap = ctl->ustack_ns[which];
 	__u64 now = bpf_ktime_get_ns(), was = *at;
 	__u64 free_at = was > now ? was : now;
 
@@ -58,6 +58,14 @@ __hot __u32 ustack_copy(struct hl_ustack_raw *raw, __u64 sp)
 	return n;
 }
 
+/* This run is about others. */
+__hot bool is_shut_out(const struct hl_slot *s)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	return ctl && (ctl->filter & HL_FILTER_ON) && s->gate == (ctl->gate | HL_GATE_SHUT);
+}
+
 /* A child of ours that has not become another program yet: it waits for our word. */
 __hot bool is_our_child(struct task_struct *p)
 {
@@ -78,26 +86,41 @@ __hot __u32 ustack_token(struct task_struct *p, __u32 kind)
 	return token ?: 1;
 }
 
-/* Sends the stack of the running thread, which may be preempted meanwhile. */
-__hot bool ustack_send(__u32 token, __u32 pid, __u64 proc_start)
+/* Counts one, and that there was no room for it. */
+__hot void ustack_count(bool room)
 {
-	struct hl_ustack_raw *raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
 	struct hl_cpu *cpu = this_cpu();
-	struct pt_regs *regs;
 
-	if (cpu)
-		__sync_fetch_and_add(&cpu->ustacks_seen, 1);
-	if (cpu && !raw)
+	if (!cpu)
+		return;
+	__sync_fetch_and_add(&cpu->ustacks_seen, 1);
+	if (!room)
 		__sync_fetch_and_add(&cpu->ustacks_full, 1);
-	if (!raw)
-		return false;
-	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+/* What is the running thread's: its registers, and the piece of its stack. */
+__hot void ustack_fill(struct hl_ustack_raw *raw, __u32 token, __u32 pid, __u64 proc_start)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
 	regs_user(regs, raw->regs);
 	raw->token = token;
 	raw->pid = pid;
 	raw->proc_start = proc_start;
 	raw->sp = regs_sp(regs);
 	raw->len = ustack_copy(raw, raw->sp);
+}
+
+/* Sends the stack of the running thread, which may be preempted meanwhile. */
+__hot bool ustack_send(__u32 token, __u32 pid, __u64 proc_start)
+{
+	struct hl_ustack_raw *raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
+
+	ustack_count(raw);
+	if (!raw)
+		return false;
+	ustack_fill(raw, token, pid, proc_start);
+	raw->woke = raw->nr_kernel = 0;
 	/* who is to look at its mappings must not be late: its process may be gone soon */
 	bpf_ringbuf_submit(raw, BPF_RB_FORCE_WAKEUP);
 	return true;

@@ -51,14 +51,6 @@ static int later_run(struct bpf_map *map, void *key, void *value)
 	return 0;
 }
 
-/* This run is about others. */
-__hot bool is_shut_out(const struct hl_slot *s)
-{
-	struct hl_ctl *ctl = ctl_get();
-
-	return ctl && (ctl->filter & HL_FILTER_ON) && s->gate == (ctl->gate | HL_GATE_SHUT);
-}
-
 /* Asks for it; the number by which the wait's record may name it; 0: there will be none. */
 static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s)
 {

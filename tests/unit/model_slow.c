@@ -185,3 +185,35 @@ void test_model_slow_waker(void)
 	ASSERT_EQ(field_get(who, detail(f, &r, "")).type, VAL_NONE);
 	feed_free(f);
 }
+
+void test_model_slow_from_where(void)
+{
+	static const struct feed_frame wake[] = { { "pipe_write", "" }, { "vfs_write", "" } };
+	struct feed *f = feed_new(NULL, NULL);
+	const struct field *call = table_field(&slow_table, "woken_by.call"),
+			   *stack = table_field(&slow_table, "woken_by.kernel_stack"),
+			   *user = table_field(&slow_table, "woken_by.user_stack");
+	struct hl_rec_slow r = { .waker = HL_WAKER_THREAD,
+				 .waker_pid = 5,
+				 .waker_tid = 6,
+				 .flags = HL_SLOW_FROM_WHERE,
+				 .waker_nr = 202,
+				 .waker_kernel_stack = 3 };
+	const struct slow_row *row;
+
+	feed_stack(f, 3, "", wake, ARRAY_SIZE(wake));
+	row = detail(f, &r, "");
+	ASSERT_STR(field_get(call, row).s, "futex");
+	ASSERT_EQ(field_get(stack, row).stack->n, 2);
+	ASSERT_STR(field_get(stack, row).stack->frames[0].function, "pipe_write");
+	ASSERT_EQ(field_get(user, row).type, VAL_NONE);
+	r.waker_nr = HL_NR_NONE; /* a kernel thread, or in a page fault */
+	ASSERT_EQ(field_get(call, detail(f, &r, "")).type, VAL_NONE);
+	r.waker_nr = 0; /* of a recording that does not know */
+	r.flags = 0;
+	r.waker_kernel_stack = 0;
+	row = detail(f, &r, "");
+	ASSERT_EQ(field_get(call, row).type, VAL_NONE);
+	ASSERT_EQ(field_get(stack, row).type, VAL_NONE);
+	feed_free(f);
+}

@@ -63,6 +63,7 @@ static void sample_slow(struct recbuf *b, unsigned int kind, unsigned int i)
 	s->detail = i % NR_HL_DETAILS;
 	s->waker = i % NR_HL_WAKERS;
 	s->holder = i % NR_HL_HOLDERS;
+	s->waker_abi = i % NR_HL_ABIS;
 	s->path_len = (__u16)(i % sizeof(path));
 	rec_add_bytes(b, path, s->path_len);
 	rec_end(b);

@@ -114,6 +114,15 @@ static const struct op_seed op_seeds[] = {
 	{ "(other)", HL_OP_WAIT, HL_STATE_OTHER, 6001, 3, 0, 4 * MS, 1 },
 };
 
+static const struct snap_frame waker_frames[] = {
+	{ .function = "futex_wake", .module = "/usr/lib/jvm/libjvm.so", .file = "/src/os/mutex.cpp", .line = 214 },
+	{ .function = "ObjectMonitor::exit", .module = "/usr/lib/jvm/libjvm.so" },
+	{ .function = "Checkout.pay", .module = "/tmp/perf-2210.map" },
+};
+static const struct snap_stack waker_stack = {
+	.id = 9, .n = ARRAY_SIZE(waker_frames), .frames = waker_frames, .user = true, .unwind = HL_UNWIND_DWARF,
+};
+
 static const struct slow_row slow_seeds[] = {
 	{ .op = HL_OP_WAIT, .state = HL_STATE_DISK, .name = "fdatasync", .pid = 4120, .tid = 4120, .comm = "postgres",
 	  .proc_comm = "postgres", .duration_ns = 412 * MS, .time = { DISK 411 * MS, CPU 1 * MS },
@@ -133,6 +142,7 @@ static const struct slow_row slow_seeds[] = {
 	{ .op = HL_OP_WAIT, .state = HL_STATE_LOCK, .name = "futex", .pid = 2210, .tid = 2240, .comm = "G1 Conc#0",
 	  .proc_comm = "java", .duration_ns = 33 * MS, .time = { LOCK 31 * MS, THROTTLED 2 * MS },
 	  .waker = HL_WAKER_THREAD, .waker_pid = 2210, .waker_tid = 2231, .waker_comm = "http-nio-8080-1",
+	  .waker_call = "futex", .waker_user_stack = &waker_stack,
 	  .detail = HL_DETAIL_LOCK, .detail_text = "0x7f31c2004b80", .lock_addr = 0x7f31c2004b80,
 	  .container = "checkout", .cgroup = "/kubepods/burstable/pod7c1/4f2a", .flags = HL_SLOW_NO_RESULT },
 	{ .op = HL_OP_WAIT, .state = HL_STATE_OTHER, .name = "openat", .pid = 6001, .tid = 6001, .comm = HOSTILE,

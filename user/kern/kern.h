@@ -94,7 +94,7 @@ void shared_unmap(struct shared *s);
 
 int ring_open(struct live *l);
 int ring_drain(struct live *l); /* how many records came, or -errno */
-int ring_life(struct live *l);  /* the same of lifecycle records alone */
+int ring_early(struct live *l); /* the same of what belongs to other records: lifecycle, user stacks */
 void ring_close(struct live *l);
 
 /* ---- life.c -------------------------------------------------------------------- */
@@ -247,6 +247,12 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n);
 /* Ids of the records that belong to a slow one; 0: there is none. */
 struct slow_refs {
 	uint32_t kernel_stack, user_stack, occupants;
+	struct waker_refs { /* of who ended it */
+		uint32_t kernel_stack, user_stack;
+		uint16_t nr;
+		uint8_t abi;
+		bool known;
+	} waker;
 };
 
 /* The record; n bytes of it came. */
@@ -317,15 +323,18 @@ struct user_stacks {
 	uint64_t look_free;   /* when the next one may be added */
 	int64_t credit;       /* CPU time that the children may still use */
 	uint64_t paced, cost; /* when that was looked at last, and what they had used by then */
-	uint64_t held;        /* slow records that wait for their stack */
+	uint64_t held;        /* slow records that wait for their stacks */
+	struct hash *wakes;   /* by thread: who ended its last slow wait, and where that one was */
 	uint64_t delivered, over, unreadable; /* over: there were too many at once, or distinct ones */
 };
 
 void ustacks_init(struct live *l); /* before the core is opened */
 void ustacks_fini(struct live *l);
 void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n); /* from its ring */
-/* Keeps a slow record until its user stack is known, and sends it then. */
-void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
+/* Sends a slow record, once the user stacks are known by which it is named: its own, and that of who
+ * ended it, by this number; 0: there is none. */
+void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs,
+		 uint32_t waker);
 /* Looks at the stack of a thread that is blocked, from outside; the number of the question, 0: it was
  * not asked. */
 uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw);
@@ -335,6 +344,18 @@ void ustack_execed(struct live *l, uint32_t pid, uint64_t start);
 bool ustacks_hurry(const struct live *l);         /* there is something to do in a few ms */
 void ustacks_refresh(struct live *l, bool final); /* at each tick; final: waits for those on their way */
 uint64_t ustacks_waiting(const struct live *l);   /* taken, and not known yet */
+/* Asks the children for its frames. */
+void ustack_ask(struct live *l, const struct hl_ustack_raw *raw, size_t n);
+
+/* ---- wakers.c ---------------------------------------------------------------------- */
+
+void wakers_init(struct user_stacks *s);
+void wakers_fini(struct user_stacks *s);
+/* Where a thread was that ended a slow wait: of one of its programs, the stack is asked for. */
+void waker_record(struct live *l, const struct hl_ustack_raw *raw, size_t n);
+/* The same, as this slow operation's record has it. The number by which the user stack comes; 0: none. */
+uint32_t waker_of_slow(struct live *l, const struct hl_rec_slow *r, struct waker_refs *out);
+void wakers_forget(struct user_stacks *s, uint32_t before); /* those of ticks before that */
 
 /* ---- tiers.c ------------------------------------------------------------------------ */
 
@@ -425,8 +446,8 @@ struct live {
 	struct part parts[NR_PARTS];
 	struct hash *disks; /* number -> struct disk of disks.c */
 	struct recbuf buf;
-	struct ring_buffer *ring, *life_ring; /* all of them; lifecycle alone */
-	uint64_t life_at;                     /* when that was drained last, CLOCK_BOOTTIME */
+	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */
+	uint64_t early_at;                     /* when that was drained last, CLOCK_BOOTTIME */
 	struct bpf_link *links[8];
 	size_t nr_links;
 	struct system_info sys;

@@ -525,7 +525,7 @@ void life_recover(struct live *l)
 	l->life.lost = lost;
 	if (life_find(l))
 		return;
-	ring_life(l); /* who ended while we looked has told */
+	ring_early(l); /* who ended while we looked has told */
 	gone = xcalloc(hash_count(l->life.threads) + 1, sizeof(*gone));
 	for (size_t i = 0; (t = hash_next(l->life.threads, &i, NULL));)
 		if (t->round != l->life.round)

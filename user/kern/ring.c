@@ -28,9 +28,9 @@ static int on_record(void *arg, void *data, size_t n)
 		l->damaged++;
 	} else if (rec->kind == HL_KIND_SLOW) {
 		/* Going through the others may have taken a while, in which its thread may have got
-		 * another name, or was made at all. */
-		if (rec->ts >= l->life_at)
-			ring_life(l);
+		 * another name, or was made at all; or it was waked. */
+		if (rec->ts >= l->early_at)
+			ring_early(l);
 		slow_record(l, data, n);
 	} else {
 		l->life_delivered++;
@@ -39,15 +39,15 @@ static int on_record(void *arg, void *data, size_t n)
 	return 0;
 }
 
-int ring_life(struct live *l)
+int ring_early(struct live *l)
 {
-	l->life_at = clock_boot_ns();
-	return ring_buffer__consume(l->life_ring);
+	l->early_at = clock_boot_ns();
+	return ring_buffer__consume(l->early_ring);
 }
 
 int ring_drain(struct live *l)
 {
-	int n = ring_life(l), more;
+	int n = ring_early(l), more;
 
 	if (n < 0)
 		return n;
@@ -55,25 +55,29 @@ int ring_drain(struct live *l)
 	return more < 0 ? more : n + more;
 }
 
-/* A ring of lifecycle records alone: both objects see how far the other has read. */
-static struct ring_buffer *open_life(struct live *l)
+/* What belongs to the records of hl_events comes before them. */
+static struct ring_buffer *open_early(struct live *l)
 {
-	return ring_buffer__new(bpf_map__fd(object_map(&l->core, "hl_life")), on_record, l, NULL);
+	struct ring_buffer *r =
+		ring_buffer__new(bpf_map__fd(object_map(&l->core, "hl_life")), on_record, l, NULL);
+
+	if (r && ring_buffer__add(r, bpf_map__fd(object_map(&l->core, "hl_ustacks")), on_ustack, l)) {
+		ring_buffer__free(r);
+		return NULL;
+	}
+	return r;
 }
 
+/* Both objects see how far the other has read. */
 int ring_open(struct live *l)
 {
-	int err;
+	int err = 0;
 
-	l->life_ring = open_life(l);
-	l->ring = open_life(l);
-	if (!l->ring || !l->life_ring) {
+	l->early_ring = open_early(l);
+	l->ring = open_early(l);
+	if (!l->ring || !l->early_ring)
 		err = -errno;
-		pr_err("rings: %s", err_str(err));
-		return err;
-	}
-	err = ring_buffer__add(l->ring, bpf_map__fd(object_map(&l->core, "hl_ustacks")), on_ustack, l);
-	if (!err)
+	else
 		err = ring_buffer__add(l->ring, bpf_map__fd(object_map(&l->core, "hl_events")), on_record, l);
 	if (err)
 		pr_err("rings: %s", err_str(err));
@@ -83,6 +87,6 @@ int ring_open(struct live *l)
 void ring_close(struct live *l)
 {
 	ring_buffer__free(l->ring);
-	ring_buffer__free(l->life_ring);
-	l->ring = l->life_ring = NULL;
+	ring_buffer__free(l->early_ring);
+	l->ring = l->early_ring = NULL;
 }

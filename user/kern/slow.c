@@ -68,6 +68,11 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 	r->kernel_stack = refs.kernel_stack;
 	r->user_stack = refs.user_stack;
 	r->occupants = refs.occupants;
+	r->waker_kernel_stack = refs.waker.kernel_stack;
+	r->waker_user_stack = refs.waker.user_stack;
+	r->waker_nr = refs.waker.nr;
+	r->waker_abi = refs.waker.abi;
+	r->flags |= refs.waker.known ? HL_SLOW_FROM_WHERE : 0;
 	name_threads(l, r);
 	if (r->op == HL_OP_WAIT && r->state == HL_STATE_LOCK)
 		locks_name(l, r);
@@ -96,7 +101,7 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 {
 	struct slow_refs refs = {};
-	uint32_t stack;
+	uint32_t stack, waker;
 
 	if (n < sizeof(raw->r))
 		return;
@@ -108,8 +113,9 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 	refs.kernel_stack = stack;
 	refs.occupants = koccupants_of(l, &raw->r);
 	refs.user_stack = raw->r.user_stack || raw->r.op == HL_OP_BLOCK ? 0 : stack_user_of_slow(l, &raw->r);
-	if (raw->r.user_stack)
-		ustack_hold(l, raw, n, refs);
+	waker = waker_of_slow(l, &raw->r, &refs.waker);
+	if (raw->r.user_stack || waker)
+		ustack_hold(l, raw, n, refs, waker);
 	else
 		slow_send(l, raw, n, refs);
 }

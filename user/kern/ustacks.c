@@ -23,16 +23,26 @@
 #define LOOK_MAX    64
 #define OLD_TICKS   3 /* what was told, or whose record was lost, is forgotten then */
 
+/* A slow record that waits for stacks. */
+struct held {
+	struct slow_refs refs;
+	unsigned int missing; /* how many */
+	size_t n;             /* bytes of it */
+	struct hl_slow_raw raw;
+};
+
 /* A stack that was taken, by its token; owned by the table. */
 struct pending {
 	uint32_t token, id;
 	uint32_t tick;
 	uint32_t tid; /* of one that is blocked */
 	bool asked, answered;
-	uint64_t since;           /* CLOCK_MONOTONIC */
-	struct hl_slow_raw *slow; /* the record that waits for it, slow_n bytes; NULL: it did not come yet */
-	size_t slow_n;
-	struct slow_refs refs; /* of that */
+	uint64_t since; /* CLOCK_MONOTONIC */
+	VEC(struct claim {
+		struct held *by;
+		uint32_t *to; /* where its number goes */
+	})
+	claims;
 };
 
 void ustacks_init(struct live *l)
@@ -41,6 +51,7 @@ void ustacks_init(struct live *l)
 
 	s->pending = hash_new(sizeof(uint32_t));
 	s->blocked = hash_new(sizeof(uint32_t));
+	wakers_init(s);
 	s->ids = hash_new(sizeof(uint64_t[2]));
 	if (l->kcfg.ustack_bytes)
 		s->u = ustacks_new(NULL);
@@ -48,15 +59,24 @@ void ustacks_init(struct live *l)
 		l->kcfg.ustack_bytes = 0;
 }
 
+/* The last stack that a held record waits for frees it too. */
+static void pending_free(struct pending *p)
+{
+	for (size_t i = 0; i < p->claims.n; i++)
+		if (!--p->claims.v[i].by->missing)
+			free(p->claims.v[i].by);
+	vec_free(&p->claims);
+	free(p);
+}
+
 void ustacks_fini(struct live *l)
 {
 	struct user_stacks *s = &l->ustacks;
 	struct pending *p;
 
-	for (size_t i = 0; s->pending && (p = hash_next(s->pending, &i, NULL));) {
-		free(p->slow);
-		free(p);
-	}
+	for (size_t i = 0; s->pending && (p = hash_next(s->pending, &i, NULL));)
+		pending_free(p);
+	wakers_fini(s);
 	for (size_t i = 0; s->blocked && (p = hash_next(s->blocked, &i, NULL));)
 		free(p);
 	hash_free(s->blocked);
@@ -83,8 +103,15 @@ static struct pending *pending_get(struct user_stacks *s, uint32_t token)
 static void forget(struct user_stacks *s, struct pending *p)
 {
 	hash_del(s->pending, &p->token);
-	free(p->slow);
-	free(p);
+	pending_free(p);
+}
+
+/* It has all that it waited for. */
+static void release(struct live *l, struct held *h)
+{
+	slow_send(l, &h->raw, h->n, h->refs);
+	l->ustacks.held--;
+	free(h);
 }
 
 /* The stack is known, or it is known that there is none. What may come for it later is of nobody:
@@ -93,18 +120,19 @@ static void answered(struct live *l, struct pending *p, uint32_t id)
 {
 	p->answered = true;
 	p->id = id;
-	if (!p->slow)
-		return;
-	p->refs.user_stack = id;
-	slow_send(l, p->slow, p->slow_n, p->refs);
-	l->ustacks.held--;
-	free(p->slow);
-	p->slow = NULL;
+	for (size_t i = 0; i < p->claims.n; i++) {
+		struct claim c = p->claims.v[i];
+
+		*c.to = id;
+		if (!--c.by->missing)
+			release(l, c.by);
+	}
+	vec_free(&p->claims);
 }
 
 /* ---- questions ---------------------------------------------------------------------------- */
 
-void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
+void ustack_ask(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 {
 	struct user_stacks *s = &l->ustacks;
 	struct ustack_question q = {
@@ -134,18 +162,41 @@ void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 	answered(l, p, 0);
 }
 
-void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs)
+void ustack_record(struct live *l, const struct hl_ustack_raw *raw, size_t n)
 {
-	struct user_stacks *s = &l->ustacks;
-	struct pending *p = pending_get(s, raw->r.user_stack);
+	if (raw->woke)
+		waker_record(l, raw, n);
+	else
+		ustack_ask(l, raw, n);
+}
 
-	p->slow = xmalloc(n);
-	memcpy(p->slow, raw, n);
-	p->slow_n = n;
-	p->refs = refs;
-	s->held++;
-	if (p->answered)
-		answered(l, p, p->id);
+/* 0 is the number of none. */
+static void await(struct user_stacks *s, struct held *h, uint32_t token, uint32_t *to)
+{
+	struct pending *p = token ? pending_get(s, token) : NULL;
+
+	if (p && p->answered)
+		*to = p->id;
+	if (!p || p->answered)
+		return;
+	*vec_add(&p->claims) = (struct claim){ h, to };
+	h->missing++;
+}
+
+void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs,
+		 uint32_t waker)
+{
+	struct held *h = xmalloc(offsetof(struct held, raw) + MAX(n, sizeof(raw->r)));
+
+	h->refs = refs;
+	h->missing = 0;
+	h->n = n;
+	memcpy(&h->raw, raw, n);
+	l->ustacks.held++;
+	await(&l->ustacks, h, raw->r.user_stack, &h->refs.user_stack);
+	await(&l->ustacks, h, waker, &h->refs.waker.user_stack);
+	if (!h->missing)
+		release(l, h);
 }
 
 #define LOOKED (1ull << 32) /* in the reference of a question about a blocked thread */
@@ -448,6 +499,11 @@ uint64_t ustacks_waiting(const struct live *l)
 
 void ustacks_pace(struct live *l)
 {
+	static const unsigned int gaps[HL_USTACK_KINDS] = {
+#define X(NAME, gap) gap,
+		HL_USTACK_LIST(X)
+#undef X
+	};
 	struct user_stacks *s = &l->ustacks;
 	uint64_t now = clock_mono_ns(), gap = 64 * NSEC_PER_MSEC;
 	struct ustacks_stats stats = {};
@@ -465,7 +521,8 @@ void ustacks_pace(struct live *l)
 		gap = 4 * NSEC_PER_MSEC;
 	else if (s->credit > 0)
 		gap = 16 * NSEC_PER_MSEC;
-	__atomic_store_n(&l->sh.ctl->ustack_ns, gap, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++)
+		__atomic_store_n(&l->sh.ctl->ustack_ns[i], gap * gaps[i], __ATOMIC_RELAXED);
 }
 
 void ustacks_refresh(struct live *l, bool final)
@@ -478,6 +535,7 @@ void ustacks_refresh(struct live *l, bool final)
 	ustacks_drain(l);
 	l->ustacks.tick++;
 	forget_old(&l->ustacks);
+	wakers_forget(&l->ustacks, l->ustacks.tick - OLD_TICKS);
 	if (!final)
 		return;
 	while (ustacks_waiting(l) && clock_mono_ns() < end) {

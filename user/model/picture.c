@@ -261,6 +261,9 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->container = copy(p, proc->container);
 	r->comm = copy(p, s->comm ? s->comm : proc->comm);
 	r->waker_comm = copy(p, s->waker_comm);
+	r->waker_call = copy(p, s->waker_call);
+	r->waker_stack = stack_copy(p->m, s->waker_stack, p->a, p->stamp);
+	r->waker_user_stack = stack_copy(p->m, s->waker_user_stack, p->a, p->stamp);
 	r->detail_text = s->row.lock_addr
 				 ? lock_text(p->m, s->row.pid, s->row.proc_start_ns, s->row.lock_addr, p->a)
 				 : copy(p, s->text);

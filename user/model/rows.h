@@ -131,8 +131,9 @@ struct slow_row {
 	uint64_t queue_ns, device_ns; /* of time[HL_STATE_DISK], as of struct op_io; both 0: not known */
 	uint8_t waker;                /* enum hl_waker */
 	uint32_t waker_pid, waker_tid;
-	const char *waker_comm;
-	uint8_t detail;          /* enum hl_detail */
+	const char *waker_comm, *waker_call;                     /* in no call: NULL */
+	const struct snap_stack *waker_stack, *waker_user_stack; /* where it was; NULL: not known */
+	uint8_t detail;                                          /* enum hl_detail */
 	const char *detail_text; /* "/var/lib/x/wal", "tcp 10.0.0.1:5432", "0x7f…"; NULL: none */
 	const char *path, *local, *remote, *protocol, *disk; /* the parts, where they apply */
 	bool accepted;

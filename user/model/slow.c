@@ -12,8 +12,8 @@
 
 static void slow_drop(struct model *m, struct slow *s)
 {
-	struct istr *strings[] = { s->comm,  s->waker_comm, s->holder_comm, s->text, s->path,
-				   s->local, s->remote,     s->disk,        s->name };
+	struct istr *strings[] = { s->comm, s->waker_comm, s->waker_call, s->holder_comm, s->text,
+				   s->path, s->local,      s->remote,     s->disk,        s->name };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);
@@ -51,6 +51,10 @@ static void slow_fill(struct model *m, struct slow *s, const struct hl_rec_slow 
 		s->row.time[i] = r->state_ns[i];
 	s->stack = r->kernel_stack;
 	s->user_stack = r->user_stack;
+	s->waker_stack = r->waker_kernel_stack;
+	s->waker_user_stack = r->waker_user_stack;
+	if ((r->flags & HL_SLOW_FROM_WHERE) && r->waker_nr < HL_NR_UNKNOWN)
+		s->waker_call = intern_hold(op_name(m, HL_OP_SYSCALL, r->waker_abi, r->waker_nr));
 	s->holder_start = r->holder_start;
 	s->holder_comm = intern_get(m->interns, r->holder_comm, comm_len(r->holder_comm));
 	s->proc = proc_hold(proc_get(m, r->h.pid, r->proc_start));

@@ -128,14 +128,15 @@ struct occupants;
 
 struct slow {
 	struct slow_row row; /* its strings, its stack and its chain are set in the snapshot only */
-	uint32_t stack, user_stack;
+	uint32_t stack, user_stack, waker_stack, waker_user_stack;
 	uint64_t holder_start;
 	struct proc *proc;
 	struct chain *chain;         /* of one that is over; NULL: none */
 	struct occupants *occupants; /* NULL: not known */
 	bool chained;                /* that was looked for */
 	bool added;                  /* to what was waited by stack */
-	struct istr *comm, *waker_comm, *holder_comm, *text, *path, *local, *remote, *disk, *name;
+	struct istr *comm, *waker_comm, *waker_call, *holder_comm, *text, *path, *local, *remote, *disk,
+		*name;
 };
 
 struct waited_key { /* no padding that is not zeroed */

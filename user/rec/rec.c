@@ -64,6 +64,7 @@ static const struct field slow_fields[] = {
 	BELOW(slow, detail, NR_HL_DETAILS),
 	BELOW(slow, waker, NR_HL_WAKERS),
 	BELOW(slow, holder, NR_HL_HOLDERS),
+	BELOW(slow, waker_abi, NR_HL_ABIS),
 	COMM(slow, holder_comm),
 	PAD(slow, pad2),
 	PAD(slow, pad3),
