@@ -19,6 +19,7 @@ import witness
 from live import MS, check, same, test
 
 PYTHON = "/usr/bin/python3"  # the distribution's
+FUTEX = (202, 98)  # its numbers
 
 
 def needs(program, what=None):
@@ -217,6 +218,8 @@ def python():
     needs(PYTHON)
     with live.Record("--slow", "50ms", calls="on") as h, live.Load(PYTHON, "-c", SLEEPS) as p:
         live.wait_for("threads", lambda: len(os.listdir(f"/proc/{p.pid}/task")) == 3)
+        # who starts a thread waits for it in a futex, for long on a busy machine
+        live.wait_for("their calls", lambda: all(live.task_call(p.pid, int(t)) not in (None, *FUTEX) for t in os.listdir(f"/proc/{p.pid}/task")))
         asleep(p.pid)
         begin, eu, gdb = live.boot_ns(), witness.by_eu_stack(p.pid), witness.by_gdb(p.pid)
         looked = {}
