@@ -138,8 +138,9 @@ struct table_desc {
 	bool (*hidden)(const void *row); /* left out of default rankings (waiting for work); may be NULL */
 	enum rows rows;                  /* rows.h has their structs */
 	const char *sort_all;            /* ranks when waits for work are shown too; NULL: as `sort` */
-	bool screen;                     /* in the live view only: the documents have what it is made of */
-	const char *needs;               /* collector that is on only when it is asked for; NULL: none */
+	bool tree; /* rows are below each other: fields id, parent, and more where there is something below */
+	bool screen;       /* in the live view only: the documents have what it is made of */
+	const char *needs; /* collector that is on only when it is asked for; NULL: none */
 };
 
 struct str;

@@ -15,6 +15,7 @@ extern const struct collector block_collector;
 
 /* What is blocked right now. */
 extern const struct table_desc blocked_table;
+extern const struct table_desc tree_table;
 extern const struct collector blocked_collector;
 
 /* Files, and what is done to each. */

@@ -104,21 +104,22 @@ static const struct field tree_fields[] = {
 	  .flags = FIELD_NARROW, .width = 6 },
 	{ "kind", "WHERE", "a process; a function of its program; the state and call of the waits; a function of the kernel",
 	  get_kind, .flags = FIELD_NARROW | FIELD_ASC, .width = 7, .type = VAL_STR },
-	{ "more", "", "+: there is more below it", get_more, .flags = FIELD_NARROW | FIELD_SCREEN, .width = 1,
-	  .type = VAL_STR },
-	{ "name", "NAME", "what it is called; Enter opens what is below it", field_str, TREE(name),
+	{ "more", "", "+: there is more below it", get_more, .flags = FIELD_SCREEN, .width = 1, .type = VAL_STR },
+	{ "name", "NAME", "what it is called; + and Right: what is below it", field_str, TREE(name),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 24 },
 	{ "id", "ID", "tells it from others", field_str, TREE(id), .flags = FIELD_KEY | FIELD_SCREEN, .width = 16 },
 	{ "parent", "PARENT", "id of what it is below", field_str, TREE(parent), .flags = FIELD_SCREEN, .width = 16 },
 };
 /* clang-format on */
 
-static const struct table_desc tree_table = {
+const struct table_desc tree_table = {
 	.name = "stack_tree",
 	.title = "Tree",
 	.help = "Slow waits as a tree: each process, the functions of its program from the outermost on, the "
 		"state and call, the "
-		"functions of the kernel, with the time of all waits below. Enter opens a place.",
+		"functions of the kernel, with the time of all waits below. Right opens a place, Left closes "
+		"it, x "
+		"opens all below it, Enter is its page; a filter looks in all of it.",
 	.fields = tree_fields,
 	.nr_fields = ARRAY_SIZE(tree_fields),
 	.row_size = sizeof(struct tree_row),
@@ -126,6 +127,7 @@ static const struct table_desc tree_table = {
 	.sort_wide = "total_ns",
 	.rows = ROWS_TREE,
 	.hidden = is_below,
+	.tree = true,
 	.screen = true,
 };
 

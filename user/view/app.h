@@ -69,6 +69,9 @@ struct panel {
 	struct query_result res; /* of the app's snapshot; empty while the level is not shown */
 	struct str key;          /* of the row the user is on; "" until the first move */
 	size_t sel, top;         /* index of that row and of the first one visible */
+	/* of a tree: ids of the rows that are open, and how far each row is set in; NULL: none is */
+	struct hash *open;
+	unsigned char *set_in;
 };
 
 void panel_init(struct panel *p, const char *table);
@@ -90,6 +93,16 @@ void row_key(struct str *key, const struct table_desc *d, const void *row, enum 
 /* The fields named in `label`, as text for the screen. */
 void row_label(struct str *out, const struct app *a, const struct table_desc *d, const void *row,
 	       const char *label);
+
+/* ---- tree.c: rows that are below each other ---------------------------------- */
+
+bool tree_shows(const struct panel *p); /* as a tree; false: as a list, as it is filtered or of one place */
+void tree_arrange(struct panel *p);     /* what is not open goes, the rest in order */
+const char *tree_mark(const struct panel *p, size_t i); /* before the name of a row */
+/* The selected row: false if there is nothing to be done. Refresh follows. */
+bool tree_open(struct panel *p);                    /* or on to the first one below it */
+bool tree_close(struct panel *p);                   /* or up to the one that it is below */
+void tree_open_all(struct app *a, struct panel *p); /* with all below it; closes one that is open */
 
 /* ---- columns.c --------------------------------------------------------------- */
 

@@ -62,6 +62,38 @@ static unsigned int act_back(struct app *a, int arg)
 	return ACTION_REDRAW;
 }
 
+/* The panel with the focus, if its rows are a tree. */
+static struct panel *tree_panel(const struct app *a)
+{
+	struct panel *p = app_panel(a);
+
+	return p && tree_shows(p) ? p : NULL;
+}
+
+static unsigned int act_right(struct app *a, int arg)
+{
+	struct panel *p = tree_panel(a);
+
+	return p && tree_open(p) ? changed(a) : act_open(a, arg);
+}
+
+static unsigned int act_left(struct app *a, int arg)
+{
+	struct panel *p = tree_panel(a);
+
+	return p && tree_close(p) ? changed(a) : act_back(a, arg);
+}
+
+static unsigned int act_open_all(struct app *a, int arg)
+{
+	struct panel *p = tree_panel(a);
+
+	if (!p)
+		return 0;
+	tree_open_all(a, p);
+	return changed(a);
+}
+
 /* The next view, or the next part of a page. */
 static unsigned int act_next(struct app *a, int arg)
 {
@@ -255,8 +287,11 @@ static unsigned int act_help(struct app *a, int arg)
 
 /* clang-format off */
 const struct key keys[] = {
-	{ { '\r', '\n', APP_KEY_ENTER, APP_KEY_RIGHT }, "Enter", "open", "open the row: its threads and calls, histogram and heatmap, or detail", act_open, 0, KEY_PANEL },
-	{ { APP_KEY_BACKSPACE, 127, 8, APP_KEY_LEFT }, "Backspace", NULL, "back, to where it was", act_back, 0, 0 },
+	{ { '\r', '\n', APP_KEY_ENTER }, "Enter", "open", "open the row: its threads and calls, histogram and heatmap, or detail", act_open, 0, KEY_PANEL },
+	{ { APP_KEY_BACKSPACE, 127, 8 }, "Backspace", NULL, "back, to where it was", act_back, 0, 0 },
+	{ { APP_KEY_RIGHT }, "Right Left", NULL, "open the row, go back; in a tree: open what is below the row, close it", act_right, 0, 0 },
+	{ { APP_KEY_LEFT }, "Left", NULL, NULL, act_left, 0, 0 },
+	{ { 'x' }, "x", NULL, "in a tree: open or close all below the row", act_open_all, 0, 0 },
 	{ { '/' }, "/", "filter", "filter as you type: rows in which every word occurs", act_filter, 0, KEY_PANEL },
 	{ { 27 }, "Esc", NULL, "clear the filter, or go back", act_escape, 0, 0 },
 	{ { 's' }, "s", "sort", "choose the column to sort by", act_menu, 0, KEY_PANEL },

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "view/app.h"
 
@@ -16,6 +17,8 @@ void panel_drop(struct panel *p)
 {
 	query_free(&p->res);
 	p->res = (struct query_result){};
+	free(p->set_in);
+	p->set_in = NULL;
 }
 
 void panel_free(struct panel *p)
@@ -26,6 +29,7 @@ void panel_free(struct panel *p)
 	str_free(&p->in_name);
 	str_free(&p->filter);
 	str_free(&p->key);
+	hash_free(p->open);
 }
 
 /* A group is known by its name and what it keeps apart: the numbers of its members come and go. */
@@ -127,12 +131,14 @@ void panel_refresh(struct app *a, struct panel *p)
 	panel_drop(p);
 	p->q.filter = p->filter.len ? p->filter.s : NULL;
 	/* who asks for this one kind means it */
-	p->q.show_work_waits = a->show_work_waits || p->q.same[0].value;
+	p->q.show_work_waits = a->show_work_waits || p->q.same[0].value || (t && t->desc->tree);
 	p->q.show_kthreads = a->show_kthreads;
 	p->q.total = a->total;
 	if (!t)
 		return;
 	query_run(&p->res, a->snap, t, &p->q);
+	if (tree_shows(p))
+		tree_arrange(p);
 	panel_find(p);
 }
 

@@ -83,8 +83,9 @@ static bool val_is_nothing(const struct val *v)
 #define CELL_TAIL     (1u << 2)
 #define CELL_DIM      (1u << 3)
 
+/* mark: what stands before its name; NULL: nothing. */
 static void table_cell(const struct app *a, struct canvas *c, int x, int y, const struct column *col,
-		       const void *row, unsigned int how)
+		       const void *row, unsigned int how, const char *mark, int set_in)
 {
 	struct val v = field_get(col->f, row);
 	unsigned int attr = how & CELL_SELECTED ? ATTR_NORMAL : word_attr(&v);
@@ -94,6 +95,8 @@ static void table_cell(const struct app *a, struct canvas *c, int x, int y, cons
 		bar_draw(a, c, x, y, col->w, v.states);
 		return;
 	}
+	if (mark && !strcmp(col->f->name, "name"))
+		str_addf(&text, "%*s%s", 2 * set_in, "", mark);
 	val_text(&text, col->f, &v, !a->theme.utf8);
 	if (val_is_nothing(&v))
 		attr = ATTR_ZERO;
@@ -130,16 +133,18 @@ static void table_rows(const struct app *a, struct canvas *c, const struct panel
 	const struct field *sort = panel_sort(a, p);
 
 	for (int y = 0; y < r.h && p->top + (size_t)y < p->res.n; y++) {
-		const void *row = p->res.rows[p->top + (size_t)y];
-
-		bool selected = focus && p->top + (size_t)y == p->sel;
+		size_t at = p->top + (size_t)y;
+		const void *row = p->res.rows[at];
+		const char *mark = p->res.desc->tree ? tree_mark(p, at) : NULL;
+		bool selected = focus && at == p->sel;
 		unsigned int how =
 			(selected ? CELL_SELECTED : 0) | (row_is_past(p->res.desc, row) ? CELL_DIM : 0);
 
 		for (int i = 0; i < n; i++)
 			table_cell(a, c, r.x + cols[i].x, r.y + y, &cols[i], row,
 				   how | (cols[i].f == sort ? CELL_SORTED : 0) |
-					   (column_tail(p, cols[i].f) ? CELL_TAIL : 0));
+					   (column_tail(p, cols[i].f) ? CELL_TAIL : 0),
+				   mark, p->set_in ? p->set_in[at] : 0);
 		if (selected)
 			canvas_select(c, r.x, r.y + y, r.w);
 	}
