@@ -205,3 +205,18 @@ void test_clocks_run(void)
 	ASSERT(clock_cpu_ns() - cpu < clock_mono_ns() - mono);
 	ASSERT(clock_real_ns() / NSEC_PER_SEC - (uint64_t)time(NULL) <= 1);
 }
+
+void test_fmt_cpus(void)
+{
+	static const struct {
+		double cpus;
+		const char *text;
+	} rows[] = {
+		{ 0, "0.00" },   { 0.05, "0.05" },  { 0.004, "0.00" },   { 0.999, "1.00" },
+		{ 1.5, "1.50" }, { 128, "128.00" }, { 1e30, "9999.00" }, { -1, "0.00" },
+	};
+	char buf[FMT_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		ASSERT_STR(fmt_cpus(buf, rows[i].cpus), rows[i].text);
+}

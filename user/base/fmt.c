@@ -106,6 +106,15 @@ char *fmt_bytes(char *buf, uint64_t bytes)
 	return buf;
 }
 
+/* Hundredths, in whole numbers, so that no locale changes them. */
+char *fmt_cpus(char *buf, double cpus)
+{
+	unsigned int n = cpus > 0 ? (unsigned int)(MIN(cpus, 9999.0) * 100 + 0.5) : 0;
+
+	snprintf(buf, FMT_LEN, "%u.%02u", n / 100, n % 100);
+	return buf;
+}
+
 char *fmt_pct(char *buf, double pct)
 {
 	const char *sign = pct < 0 ? "-" : "";

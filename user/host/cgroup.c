@@ -54,18 +54,19 @@ struct span {
 	size_t len;
 };
 
-/* One line, "4:memory:/path": whether it is the unified hierarchy's, or else a telling one. */
-static bool parse_line(const char *line, size_t len, bool *unified, struct span *path)
+/* One line, "4:memory:/path": whether it is the unified hierarchy's, or else which controllers it has. */
+static bool parse_line(const char *line, size_t len, bool *unified, struct span *controllers,
+		       struct span *path)
 {
 	const char *first = memchr(line, ':', len), *second, *end = line + len;
 
 	second = first ? memchr(first + 1, ':', (size_t)(end - first - 1)) : NULL;
 	if (!second || second + 1 == end || second[1] != '/')
 		return false;
-	path->s = second + 1;
-	path->len = (size_t)(end - path->s);
+	*path = (struct span){ second + 1, (size_t)(end - second - 1) };
+	*controllers = (struct span){ first + 1, (size_t)(second - first - 1) };
 	*unified = first == line + 1 && *line == '0' && second == first + 1;
-	return *unified || telling(first + 1, (size_t)(second - first - 1));
+	return true;
 }
 
 static void copy_path(char *path, struct span from)
@@ -82,18 +83,18 @@ static void copy_path(char *path, struct span from)
 
 int cgroup_parse(const char *text, char *path)
 {
-	struct span v2 = { 0 }, v1 = { 0 }, this;
+	struct span v2 = { 0 }, v1 = { 0 }, words, this;
 	size_t len;
 
 	for (; *text; text += len + (text[len] == '\n')) {
 		bool unified = false;
 
 		len = strcspn(text, "\n");
-		if (!parse_line(text, len, &unified, &this))
+		if (!parse_line(text, len, &unified, &words, &this))
 			continue;
 		if (unified)
 			v2 = this;
-		else if (this.len > v1.len)
+		else if (telling(words.s, words.len) && this.len > v1.len)
 			v1 = this;
 	}
 	path[0] = '\0';
@@ -101,6 +102,26 @@ int cgroup_parse(const char *text, char *path)
 		return -ENOENT;
 	copy_path(path, v2.len > 1 || !v1.s ? v2 : v1);
 	return 0;
+}
+
+int cgroup_parse_controller(const char *text, const char *controller, char *path)
+{
+	struct span words, this;
+	size_t len;
+
+	path[0] = '\0';
+	for (; *text; text += len + (text[len] == '\n')) {
+		bool unified = false;
+
+		len = strcspn(text, "\n");
+		if (!parse_line(text, len, &unified, &words, &this))
+			continue;
+		if (controller ? !unified && has_word(words.s, words.len, controller) : unified) {
+			copy_path(path, this);
+			return 0;
+		}
+	}
+	return -ENOENT;
 }
 
 /* Of a process that ends the kernel says "/" in every hierarchy but the unified one. */
@@ -111,22 +132,37 @@ static bool is_leaving(pid_t pid)
 	return proc_read(pid, &p) || p.exiting;
 }
 
+static int read_cgroups(pid_t pid, char *text)
+{
+	char name[48];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
+	n = file_read(name, text, CGROUP_TEXT_LEN);
+	return n >= 0 ? 0 : n == -ENOENT ? -ESRCH : (int)n;
+}
+
 int cgroup_of_pid(pid_t pid, char *path)
 {
-	char name[48], text[CGROUP_TEXT_LEN];
-	ssize_t n;
-	int err;
+	char text[CGROUP_TEXT_LEN];
+	int err = read_cgroups(pid, text);
 
 	path[0] = '\0';
-	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
-	n = file_read(name, text, sizeof(text));
-	if (n < 0)
-		return n == -ENOENT ? -ESRCH : (int)n;
-	err = cgroup_parse(text, path);
+	if (!err)
+		err = cgroup_parse(text, path);
 	if (err || strcmp(path, "/") || !is_leaving(pid))
 		return err;
 	path[0] = '\0';
 	return -ESRCH;
+}
+
+int cgroup_of_controller(pid_t pid, const char *controller, char *path)
+{
+	char text[CGROUP_TEXT_LEN];
+	int err = read_cgroups(pid, text);
+
+	path[0] = '\0';
+	return err ? err : cgroup_parse_controller(text, controller, path);
 }
 
 struct cgroups {

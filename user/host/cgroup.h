@@ -20,6 +20,11 @@ int cgroup_parse(const char *text, char *path);
 /* The cgroup of a process. 0 or -errno; -ESRCH: it is gone. */
 int cgroup_of_pid(pid_t pid, char *path);
 
+/* The path in such a text of one hierarchy: version 1's with that controller, or with NULL the unified
+ * one. The same; a process that ends is in "/" of version 1's. */
+int cgroup_parse_controller(const char *text, const char *controller, char *path);
+int cgroup_of_controller(pid_t pid, const char *controller, char *path);
+
 /*
  * Paths by cgroup id (that of the unified hierarchy, as the kernel's records carry it). A path
  * that was seen once is still known when the cgroup is gone. At most 16384 are kept.

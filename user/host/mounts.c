@@ -36,24 +36,81 @@ static bool copy_field(char *path, const char *field, size_t len)
 	return n > 0;
 }
 
-/* "36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/root rw" */
-bool mount_parse(const char *line, const char *fstype, char *path)
+/* "36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/root rw": from the root on, and from the
+ * options of its file system on, where that is of this type. */
+static const char *parse(const char *line, const char *fstype, const char **options)
 {
 	const char *sep = strstr(line, " - "), *p = line;
 	size_t len = strlen(fstype);
 
 	if (!sep || strncmp(sep + 3, fstype, len) || sep[3 + len] != ' ')
-		return false;
+		return NULL;
+	*options = strrchr(sep, ' ') + 1;
 	for (int i = 0; i < 3; i++) {
 		p = strchr(p, ' ');
 		if (!p)
-			return false;
+			return NULL;
 		p++;
 	}
-	if (strncmp(p, "/ ", 2))
+	return p;
+}
+
+bool mount_parse(const char *line, const char *fstype, char *path)
+{
+	const char *options, *p = parse(line, fstype, &options);
+
+	if (!p || strncmp(p, "/ ", 2))
 		return false;
 	p += 2;
 	return copy_field(path, p, strcspn(p, " "));
+}
+
+static bool has_option(const char *options, const char *want)
+{
+	size_t n = strlen(want);
+
+	for (; *options; options += *options == ',') {
+		size_t len = strcspn(options, ",");
+
+		if (len == n && !memcmp(options, want, n))
+			return true;
+		options += len;
+	}
+	return false;
+}
+
+bool mount_parse_cgroup(const char *line, const char *controller, char *path, char *root)
+{
+	const char *options, *p = parse(line, controller ? "cgroup" : "cgroup2", &options), *at;
+
+	if (!p || (controller && !has_option(options, controller)))
+		return false;
+	at = p + strcspn(p, " ");
+	if (!*at || at[1] != '/' || !copy_field(root, p, (size_t)(at - p)))
+		return false;
+	if (!strcmp(root, "/"))
+		root[0] = '\0';
+	return copy_field(path, at + 1, strcspn(at + 1, " "));
+}
+
+int mount_find_cgroup(const char *controller, char *path, char *root)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[4096], one[MOUNT_PATH_LEN], shows[MOUNT_PATH_LEN];
+	bool found = false;
+
+	if (!f)
+		return -errno;
+	for (int i = 0; !(found && !*root) && i < MOUNTS_MAX && fgets(line, sizeof(line), f); i++) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!mount_parse_cgroup(line, controller, one, shows) || (found && *shows))
+			continue;
+		found = true;
+		strcpy(path, one);
+		strcpy(root, shows);
+	}
+	fclose(f);
+	return found ? 0 : -ENOENT;
 }
 
 int mount_find(const char *fstype, char *path)

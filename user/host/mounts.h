@@ -17,6 +17,15 @@ int mount_find(const char *fstype, char *path);
 bool mount_parse(const char *line, const char *fstype, char *path);
 
 /*
+ * The mount of a hierarchy of cgroups, as path[MOUNT_PATH_LEN]: version 1's with that controller, or with
+ * NULL the unified one. root[MOUNT_PATH_LEN] is the cgroup that it shows, "" where that is the hierarchy's
+ * root, which is preferred. 0; -ENOENT: none; -errno.
+ */
+int mount_find_cgroup(const char *controller, char *path, char *root);
+/* One line of mountinfo, as mount_parse. */
+bool mount_parse_cgroup(const char *line, const char *controller, char *path, char *root);
+
+/*
  * The directory of a mounted tracefs that can be entered, without a slash at its end:
  * /sys/kernel/tracing, debugfs/tracing, or wherever it is mounted. 0; -ENOENT: none is mounted;
  * -EACCES: one is, but it is closed to us.
