@@ -127,13 +127,14 @@ enum hl_block_phase {
 	X(7, FILES, "files", "one call or wait on a file")                                                   \
 	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
 	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")  \
-	X(10, USTACKS, "user_stacks", "user stack of a slow wait or call that was to be taken")
+	X(10, USTACKS, "user_stacks", "user stack of a slow wait or call that was to be taken")              \
+	X(11, CGROUPS, "cgroups", "one reading of a cgroup with a CPU quota that was due at a refresh")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 11,
+		NR_HL_CLASSES = 12,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -262,13 +263,14 @@ struct hl_rec {
 	X(21, LOCK_OP, lock_op, 216)                                                                         \
 	X(22, USTACK, ustack, 40)                                                                            \
 	X(23, OCCUPANTS, occupants, 64)                                                                      \
-	X(24, LOCK_NAME, lock_name, 40)
+	X(24, LOCK_NAME, lock_name, 40)                                                                      \
+	X(25, CGROUP, cgroup, 80)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 25,
+		HL_KIND_MAX = 26,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -294,7 +296,8 @@ struct hl_rec_tick {
 #define HL_PROC_ENDING  (1u << 4) /* from the task iterator only: its last switch-out is to come */
 
 /* Identity of a process, sent at first sight and again when it changes.
- * Tail: exe, command line (masked), cgroup, container, pod, systemd unit (six strings). */
+ * Tail: exe, command line (masked), cgroup, container, pod, systemd unit, and the cgroup whose CPU
+ * quota it is under, where that is in another hierarchy and has another path (seven strings). */
 struct hl_rec_process {
 	struct hl_rec h; /* tid == pid */
 	__u64 start;     /* ns since boot of the thread group leader: (pid, start) is the identity */
@@ -543,6 +546,24 @@ struct hl_rec_lock_name {
 	struct hl_rec h; /* tid == pid */
 	__u64 proc_start;
 	__u64 addr;
+};
+
+#define HL_CGROUP_GONE (1u << 0) /* it was removed: these are its last figures that were read */
+
+#define HL_CGROUP_UNKNOWN (~0ull)
+
+/* A cgroup with a CPU quota, with the kernel's own figures, absolute; sent when they moved. Any of them may
+ * be HL_CGROUP_UNKNOWN. Tail: its path in the hierarchy of the CPU controller, container (two strings). */
+struct hl_rec_cgroup {
+	struct hl_rec h; /* pid and tid 0 */
+	__u64 quota_ns;  /* of CPU time that it may use in a period; 0: as much as there is */
+	__u64 period_ns;
+	__u64 periods;      /* in which it ran … */
+	__u64 throttled;    /* … and in which it used up its quota */
+	__u64 throttled_ns; /* for how long it was kept from running then, over all CPUs */
+	__u64 usage_ns;     /* CPU time that it has used */
+	__u32 flags;        /* HL_CGROUP_* */
+	__u32 pad;
 };
 
 /* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then

@@ -107,6 +107,30 @@ int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *
 	return finish(f);
 }
 
+int feed_process_under(struct feed *f, uint32_t pid, const char *comm, const char *cgroup,
+		       const char *cpu_cgroup)
+{
+	const char *const tail[] = { "/usr/bin/x", "", cgroup, "", "", "", cpu_cgroup };
+
+	process(f, pid, comm, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(tail); i++)
+		rec_add_str(&f->b, tail[i]);
+	return finish(f);
+}
+
+int feed_cgroup(struct feed *f, const char *path, struct hl_rec_cgroup figures)
+{
+	struct hl_rec_cgroup *r = begin(f, HL_KIND_CGROUP, 0, 0);
+
+	figures.h = r->h;
+	*r = figures;
+	r->quota_ns = 50 * MS;
+	r->period_ns = 100 * MS;
+	rec_add_str(&f->b, path);
+	rec_add_str(&f->b, "");
+	return finish(f);
+}
+
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm)
 {
 	struct hl_rec_thread *r = begin(f, HL_KIND_THREAD, pid, tid);
@@ -172,8 +196,9 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	r->proc_start = 100;
 	r->begin_ns = s.begin;
 	r->duration_ns = s.duration;
-	r->state_ns[s.state] = s.duration - s.queued;
+	r->state_ns[s.state] = s.duration - s.queued - s.throttled;
 	r->state_ns[HL_STATE_RUNQUEUE] += s.queued;
+	r->state_ns[HL_STATE_THROTTLED] += s.throttled;
 	r->occupants = s.occupants;
 	r->nr = s.nr;
 	r->op = s.op;

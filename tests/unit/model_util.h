@@ -41,7 +41,8 @@ struct feed_slow {
 	uint8_t holder;
 	uint32_t holder_tid; /* of the same process, started as all */
 	const char *holder_comm;
-	uint64_t queued;    /* of its time, in `runqueue`; the rest is in `state` */
+	uint64_t queued;    /* of its time, in `runqueue`; the rest is in `state` … */
+	uint64_t throttled; /* … but for this */
 	uint32_t occupants; /* their id */
 };
 
@@ -60,6 +61,9 @@ int feed_collector(struct feed *f, const char *name, enum hl_collector_state sta
 int feed_process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags);
 int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *cgroup,
 		    const char *container);
+/* … whose cgroup of the CPU controller is another one. */
+int feed_process_under(struct feed *f, uint32_t pid, const char *comm, const char *cgroup,
+		       const char *cpu_cgroup);
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm);
 int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
 int feed_end(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
@@ -72,6 +76,8 @@ int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_f
 int feed_ustack(struct feed *f, uint32_t id, const char *const *functions, size_t n);
 /* Who had a CPU; processes and threads started as all. of those that are left out: only their time. */
 int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t other_ns);
+/* A cgroup: half a CPU, in periods of 100 ms. */
+int feed_cgroup(struct feed *f, const char *path, struct hl_rec_cgroup figures);
 /* Waits of a process for a lock. */
 int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint64_t ns_each);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);

@@ -282,7 +282,7 @@ void test_rec_strings(void)
 	memset(tail + n - 8, 'x', 8);
 	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
 	/* one that only a newer program knows may stand behind those of this one */
-	memcpy(tail, "a\0b\0c\0d\0", 8);
+	memcpy(tail, "a\0b\0\0d\0\0", 8);
 	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
 	ASSERT_STR(rec_tail_str(rec, 3), "d");
 	/* an older one may have written fewer */
@@ -371,7 +371,7 @@ void test_rec_clean(void)
 	p = rec_begin(&b, HL_KIND_PROCESS, sizeof(*p));
 	memcpy(p->comm, "a\0SSSSSSSSSSSSS", 16);
 	memset(&p->pad, 'S', sizeof(p->pad));
-	rec_add_bytes(&b, "e\0c\0g\0k\0p\0u\0SSS", 16);
+	rec_add_bytes(&b, "e\0c\0g\0k\0p\0u\0n\0S", 16);
 	rec_clean((struct hl_rec *)(uintptr_t)rec_end(&b));
 	ASSERT(!holds(b.buf, b.len, "S"));
 	ASSERT_STR(rec_tail_str(&p->h, 3), "k");

@@ -316,7 +316,7 @@ void test_rec_no_stale_bytes(void)
 		p->comm[i % 3] = 0;
 		memcpy(&p->pad, canary, sizeof(p->pad));
 		rec_add_strn(&b, "/bin/program", i % 12);
-		rec_add_bytes(&b, "\0\0\0\0\0CANARYCANARY", i % 14 + 5);
+		rec_add_bytes(&b, "\0\0\0\0\0\0CANARYCANARY", i % 14 + 6);
 		rec_end(&b);
 		ASSERT_EQ(rec_writer_add(w, (struct hl_rec *)b.buf), 0);
 	}

@@ -182,6 +182,17 @@ static void sample_occupants(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_cgroup(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_cgroup *r = fill(b, HL_KIND_CGROUP, i);
+
+	r->usage_ns = HL_CGROUP_UNKNOWN;
+	r->flags = i & 1 ? HL_CGROUP_GONE : 0;
+	rec_add_str(b, "/kubepods/pod1/c");
+	rec_add_str(b, i & 1 ? "c" : "");
+	rec_end(b);
+}
+
 void sample_round(struct recbuf *b, unsigned int i)
 {
 	static const unsigned int plain[] = { HL_KIND_TICK,   HL_KIND_THREAD, HL_KIND_THREAD_END,
@@ -215,6 +226,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_lock(b, i);
 	sample_lock_name(b, i);
 	sample_occupants(b, i);
+	sample_cgroup(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

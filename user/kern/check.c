@@ -232,6 +232,8 @@ static void collectors(struct checks *c)
 			  ? "where in its program a slow call, a slow wait or a blocked thread is"
 			  : "where in its program a slow call or a blocked thread is; slow waits need v6.18",
 		  l ? "the children that unwind them cannot be started" : c->last_line);
+	collector(c, "cgroups", l && l->cgroups.tree, "CPU quotas, and how they bit",
+		  l ? "no hierarchy of cgroups with the CPU controller is mounted" : c->last_line);
 	collector(c, "blocked", l && l->iter_works, "what is blocked now, on what, since when",
 		  l ? l->iter_reason : c->last_line);
 	if (l && !l->iter_works) {

@@ -100,6 +100,8 @@ static void collectors(struct live *l)
 		  l->cfg.ustack_bytes && !l->kcfg.ustack_bytes
 			  ? "the children that unwind them cannot be started"
 			  : "");
+	collector(l, "cgroups", l->cgroups.tree ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE,
+		  l->cgroups.tree ? "" : "no hierarchy of cgroups with the CPU controller is mounted");
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 
@@ -293,6 +295,15 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 		  l->ustacks.delivered, lost);
 }
 
+static void account_cgroups(struct live *l)
+{
+	uint64_t lost[NR_HL_LOSSES] = {
+		[HL_LOSS_MAP_FULL] = l->cgroups.over, [HL_LOSS_UNREADABLE] = l->cgroups.unreadable
+	};
+
+	send_acct(l, HL_CLASS_CGROUPS, l->cgroups.due + l->cgroups.over, l->cgroups.delivered, lost);
+}
+
 void facts_before(struct live *l, struct hl_cpu *before)
 {
 	*before = sum_cpus(l);
@@ -307,6 +318,7 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	pressure(l);
 	self(l);
 	accounting(l, before);
+	account_cgroups(l);
 	r = LIVE_BEGIN(l, TICK, tick);
 	r->h.ts = boot;
 	r->real_ns = clock_real_ns();

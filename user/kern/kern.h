@@ -18,6 +18,7 @@
  *   tiers.c    the calls tier: attach, detach, and the governor of `auto`
  *   parts.c    collectors beside the core, each an object of its own that may not load
  *   disks.c    the disks' own figures -> DISK
+ *   cgroups.c  CPU quotas, and how they bit -> CGROUP
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
  */
@@ -104,6 +105,9 @@ struct kproc {
 	uint64_t start, cgroup_id;
 	char comm[HL_COMM_LEN];
 	char *exe, *args, *cgroup;
+	char *cpu_cgroup;             /* … of the CPU controller, where that has a hierarchy of its own */
+	struct kcgroup *quotas;       /* the one that its quota is of, or of one above it; NULL: not known */
+	bool cpu_named;               /* false: cpu_cgroup may be another one */
 	bool dirty;                   /* to be sent before the next tick */
 	bool cgroup_named;            /* false: the path is that of its parent, or none */
 	bool execed;                  /* its command line came from its exec */
@@ -118,6 +122,7 @@ struct kthread {
 	struct kproc *proc;
 	char comm[HL_COMM_LEN];
 	uint64_t begin_clock, begin_boot; /* of its ledger: mapped once, so that it stays the same */
+	uint64_t throttled;               /* when it was looked at last */
 	uint64_t stay_since, stay_ran;    /* on a CPU: since when, and what it was said to have run */
 	uint32_t round;                   /* in which it was found last */
 	bool dirty;
@@ -150,6 +155,7 @@ void life_answer(struct live *l, pid_t pid, const char *buf,
 		 ssize_t n); /* the command line of one that was there before */
 /* Look for every thread: at start, and again when records were lost. 0 or -errno. */
 int life_find(struct live *l);
+void life_place(struct live *l); /* which cgroups those are in that were found */
 void life_recover(struct live *l);
 void life_send(struct live *l);   /* PROCESS and THREAD of what is new or changed */
 void life_forget(struct live *l); /* processes whose end was sent with their last cells */
@@ -416,6 +422,38 @@ void disks_fini(struct live *l);
 void disks_send(struct live *l);                      /* DISK for each whose figures moved */
 const char *disks_name(struct live *l, uint32_t dev); /* NULL: not known, or not yet */
 
+/* ---- cgroups.c ------------------------------------------------------------------- */
+
+struct kcgroup;
+struct cpu_tree;
+
+struct kcgroups {
+	struct cpu_tree *tree; /* NULL: nothing is known of quotas here */
+	struct hash *by_path;  /* of what a path hashes to -> kcgroup */
+	struct hash
+		*existed; /* … the same, of those that were there before hostlat; all_existed: who knows */
+	bool all_existed;
+	uint32_t limited; /* of them, how many have a quota */
+	uint64_t sent;    /* when they were read last */
+	/* readings: that were due of those; … for which there was no room */
+	uint64_t due, delivered, unreadable, over;
+};
+
+void kcgroups_init(struct kcgroups *g);
+void kcgroups_find(struct live *l);     /* those that are there, before the hooks are */
+void kcgroups_fini(struct kcgroups *g); /* after who holds them */
+/* Has the CPU controller a hierarchy of its own? Then a process's path in that has to be asked for. */
+bool kcgroups_apart(const struct live *l);
+int kcgroups_path(const struct live *l, uint32_t pid, char *path);
+/* The cgroup with that path, and one more holder; sends CGROUP if it is new and has a quota, or one above it
+ * has. NULL: the root, or there are too many. */
+struct kcgroup *kcgroup_get(struct live *l, const char *path);
+void kcgroup_put(struct kcgroup *k); /* NULL is fine */
+/* A thread in it was throttled: somewhere there must be a quota. */
+void kcgroup_throttled(struct live *l, struct kcgroup *k);
+void kcgroups_send(struct live *l);  /* CGROUP for each with a quota whose figures moved */
+void kcgroups_drain(struct live *l); /* the same, where that is due */
+
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
 struct btf;
@@ -444,6 +482,7 @@ struct live {
 	struct asker *asker; /* NULL: it could not be made */
 	struct tier tier;
 	struct part parts[NR_PARTS];
+	struct kcgroups cgroups;
 	struct hash *disks; /* number -> struct disk of disks.c */
 	struct recbuf buf;
 	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */

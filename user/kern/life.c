@@ -37,6 +37,8 @@ static void proc_free(struct kproc *p)
 	free(p->exe);
 	free(p->args);
 	free(p->cgroup);
+	free(p->cpu_cgroup);
+	kcgroup_put(p->quotas);
 	free(p);
 }
 
@@ -107,15 +109,47 @@ static void set_str(char **at, const char *s)
 	*at = s ? xstrdup(s) : NULL;
 }
 
+/* Whose quota it is under, by the path in the hierarchy of the CPU controller. */
+static void place(struct live *l, struct kproc *p)
+{
+	struct kcgroup *k = kcgroup_get(l, kcgroups_apart(l) ? p->cpu_cgroup : p->cgroup);
+
+	kcgroup_put(p->quotas);
+	p->quotas = k;
+}
+
+static void name_cpu_cgroup(struct live *l, struct kproc *p)
+{
+	char path[CGROUP_PATH_LEN];
+
+	if (p->cpu_named || p->gone || p->flags & HL_PROC_KTHREAD || !kcgroups_apart(l) ||
+	    kcgroups_path(l, p->pid, path))
+		return;
+	set_str(&p->cpu_cgroup, path);
+	p->cpu_named = true;
+	place(l, p);
+}
+
 /* Where the kernel's number of it tells nothing (cgroup v1), only the living can be asked. */
 static void name_cgroup(struct live *l, struct kproc *p)
 {
 	char path[CGROUP_PATH_LEN];
 
+	name_cpu_cgroup(l, p);
 	if (p->cgroup_named || cgroups_path(l->life.cgroups, p->cgroup_id, p->gone ? 0 : (pid_t)p->pid, path))
 		return;
 	set_str(&p->cgroup, path);
 	p->cgroup_named = true;
+	if (!kcgroups_apart(l))
+		place(l, p);
+}
+
+void life_place(struct live *l)
+{
+	struct kproc *p;
+
+	for (size_t i = 0; (p = hash_next(l->life.procs, &i, NULL));)
+		name_cgroup(l, p);
 }
 
 /* What a fork has of its parent until it execs or moves. */
@@ -124,10 +158,12 @@ static void inherit(struct live *l, struct kproc *p, struct kproc *parent)
 	p->parent_execs = parent->execs;
 	set_str(&p->exe, parent->exe);
 	set_str(&p->args, parent->args);
-	if (p->cgroup_id != parent->cgroup_id)
-		return;
 	name_cgroup(l, parent);
-	set_str(&p->cgroup, parent->cgroup);
+	set_str(&p->cpu_cgroup, parent->cpu_cgroup);
+	p->cpu_named = parent->cpu_named;
+	if (p->cgroup_id == parent->cgroup_id)
+		set_str(&p->cgroup, parent->cgroup);
+	place(l, p);
 }
 
 static struct kproc *proc_get(struct live *l, const struct hl_rec_life *r)
@@ -369,7 +405,7 @@ static void on_move(struct live *l, const struct hl_rec_life *r)
 
 	if (t->tid != t->pid) /* a thread may go by itself: the process stays */
 		return;
-	t->proc->cgroup_named = false;
+	t->proc->cgroup_named = t->proc->cpu_named = false;
 	look_again(t->proc, r);
 	name_cgroup(l, t->proc);
 }
@@ -384,6 +420,14 @@ static void on_rename(struct live *l, const struct hl_rec_life *r)
 		memcpy(t->proc->comm, r->comm, HL_COMM_LEN);
 		look_again(t->proc, r);
 	}
+}
+
+/* Where it is another one; the root's, which has no quota, where it is not known. */
+static const char *cpu_cgroup(const struct live *l, const struct kproc *p)
+{
+	if (!kcgroups_apart(l) || (p->cpu_cgroup && p->cgroup && !strcmp(p->cpu_cgroup, p->cgroup)))
+		return "";
+	return p->cpu_cgroup ? p->cpu_cgroup : "/";
 }
 
 static void send_process(struct live *l, struct kproc *p)
@@ -411,6 +455,7 @@ static void send_process(struct live *l, struct kproc *p)
 	rec_add_str(&l->buf, container_name(&c, name));
 	rec_add_str(&l->buf, c.pod);
 	rec_add_str(&l->buf, c.unit);
+	rec_add_str(&l->buf, cpu_cgroup(l, p));
 	live_emit(l);
 }
 

@@ -275,6 +275,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	libbpf_set_print(on_libbpf);
 	system_info(&l->sys);
 	life_init(&l->life);
+	kcgroups_init(&l->cgroups);
 	locks_init(&l->locks);
 	kstacks_init(&l->stacks);
 	disks_init(l);
@@ -330,6 +331,7 @@ void live_close(struct live *l)
 	cells_fini(&l->cells);
 	files_fini(l);
 	life_fini(&l->life);
+	kcgroups_fini(&l->cgroups);
 	locks_fini(&l->locks);
 	asker_free(l->asker);
 	kstacks_fini(&l->stacks);
@@ -372,6 +374,7 @@ int live_start(struct live *l)
 	l->started_boot = clock_boot_ns();
 	l->cpu0_ns = clock_cpu_ns();
 	facts_meta(l);
+	kcgroups_find(l);
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
 		err = object_attach(&l->core, always[i], &l->links[l->nr_links]);
 		if (err)
@@ -396,6 +399,7 @@ int live_start(struct live *l)
 	}
 	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
 	live_asked(l, clock_mono_ns() + ASK_NS);
+	life_place(l);
 	disks_send(l); /* where their figures stand now */
 	l->started = true;
 	return tier_init(l);
@@ -411,6 +415,7 @@ int live_drain(struct live *l)
 	int n = ring_drain(l);
 
 	ustacks_drain(l);
+	kcgroups_drain(l);
 	if (!n && !live_hurry(l))
 		read_names(l);
 
@@ -444,6 +449,7 @@ int live_tick(struct live *l, bool final)
 	files_retire(l);
 	cells_reclaim(l);
 	disks_send(l);
+	kcgroups_send(l);
 	slots_drain(l);
 	ustacks_refresh(l, final);
 	if (l->iter_works)

@@ -75,6 +75,18 @@ static uint64_t ran_of(struct live *l, const struct hl_slot *s, uint64_t ns)
 	return t->stay_ran;
 }
 
+/* It was throttled: then there is a quota, which may be new. */
+static void look_at_quota(struct live *l, const struct hl_slot *s)
+{
+	struct kthread *t = hash_get(l->life.threads, &s->tid);
+	bool now = s->flags & HL_SLOT_OFF_CPU && s->state == HL_STATE_THROTTLED;
+
+	if (!t || t->start != s->start || (!now && t->throttled == s->state_ns[HL_STATE_THROTTLED]))
+		return;
+	t->throttled = s->state_ns[HL_STATE_THROTTLED];
+	kcgroup_throttled(l, t->proc->quotas);
+}
+
 static void send(struct live *l, const struct hl_slot *s, uint64_t boot)
 {
 	uint64_t now = boot - l->clock_offset;
@@ -106,12 +118,18 @@ static void send(struct live *l, const struct hl_slot *s, uint64_t boot)
 	live_emit(l);
 }
 
+static void tell(struct live *l, const struct hl_slot *s, uint64_t boot)
+{
+	look_at_quota(l, s);
+	send(l, s, boot);
+}
+
 static void read_homed(struct live *l, const void *item)
 {
 	const struct hl_slot *s = item;
 
 	if (s->begin)
-		send(l, s, clock_boot_ns());
+		tell(l, s, clock_boot_ns());
 }
 
 void slots_drain(struct live *l)
@@ -128,7 +146,7 @@ void slots_drain(struct live *l)
 			continue;
 		}
 		if (read_slot(s, &copy) && copy.tid == t->tid && copy.start == t->start && copy.begin)
-			send(l, &copy, rd.boot);
+			tell(l, &copy, rd.boot);
 	}
 	if (rd.missing && l->iter_works)
 		object_iterate(&l->iter, "hl_homed", sizeof(struct hl_slot), read_homed, l);

@@ -327,7 +327,7 @@ static void add_wall(struct str *out, uint64_t real_ns)
 
 static void (*const by_unit[])(struct str *out, uint64_t u) = {
 	[UNIT_NONE] = add_plain, [UNIT_COUNT] = add_count, [UNIT_NS] = add_ns,     [UNIT_BYTES] = add_bytes,
-	[UNIT_PCT] = add_pct,    [UNIT_BOOT] = add_ns,     [UNIT_WALL] = add_wall,
+	[UNIT_PCT] = add_pct,    [UNIT_BOOT] = add_ns,     [UNIT_WALL] = add_wall, [UNIT_CPUS] = add_plain,
 };
 
 /* One decimal, in whole numbers, so that no locale changes it. */
@@ -362,6 +362,8 @@ static void text_f64(struct str *out, const struct field *f, const struct val *v
 
 	if (f->unit == UNIT_PCT)
 		str_add(out, fmt_pct(buf, v->f));
+	else if (f->unit == UNIT_CPUS)
+		str_add(out, fmt_cpus(buf, v->f));
 	else if (f->unit == UNIT_NONE)
 		add_float(out, v->f);
 	else

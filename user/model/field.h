@@ -55,6 +55,7 @@ enum unit {
 	UNIT_BYTES,
 	UNIT_PCT,
 	UNIT_BOOT, /* a moment, in ns since boot */
+	UNIT_CPUS, /* one CPU all the time is 1 */
 	UNIT_WALL, /* CLOCK_REALTIME ns: RFC 3339 in exports, hh:mm:ss.mmm on screen */
 };
 
@@ -74,6 +75,7 @@ enum metric { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
 #define FIELD_RARE    (1u << 11) /* no column where no row has a value */
 #define FIELD_GROUPED (1u << 12) /* how many a row stands for: a column of grouped rows only */
 #define FIELD_DIM     (1u << 13) /* where it is true, the row is of the past */
+#define FIELD_SAID    (1u << 14) /* not on the row's page, for another field says it better there */
 
 /* A quantity that is known for the last interval and since start is two fields, twins:
  * "interval.count" is the twin of "count". */
@@ -124,6 +126,7 @@ enum rows {
 	ROWS_WAITED,
 	ROWS_LOCKS,
 	ROWS_TREE,
+	ROWS_CGROUPS,
 	NR_ROWS
 };
 

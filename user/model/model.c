@@ -175,6 +175,7 @@ static void roll(struct model *m)
 	ops_roll(m);
 	slow_roll(m);
 	waited_roll(m);
+	cgroups_roll(m);
 	for (size_t i = 0; m->cols[i]; i++)
 		if (m->cols[i]->own)
 			m->cols[i]->own->roll(m->own[i]);
@@ -257,6 +258,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_STACK] = stack_apply,
 	[HL_KIND_USTACK] = ustack_apply,
 	[HL_KIND_OCCUPANTS] = occupants_apply,
+	[HL_KIND_CGROUP] = cgroup_apply,
 	[HL_KIND_DISK] = disk_apply,
 };
 
@@ -318,6 +320,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_files = or_default(l->max_files, 8192);
 	m->limits.max_slow = or_default(l->max_slow, 4096);
 	m->limits.max_stacks = or_default(l->max_stacks, 8192);
+	m->limits.max_cgroups = or_default(l->max_cgroups, 1024);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
 	m->op_by_key = hash_new(sizeof(struct op_key));
@@ -330,6 +333,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	waited_init(m);
 	disk_names_init(m);
 	lock_names_init(m);
+	cgroups_init(m);
 	procs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
@@ -363,6 +367,7 @@ void model_free(struct model *m)
 	waited_fini(m);
 	disk_names_fini(m);
 	lock_names_fini(m);
+	cgroups_fini(m);
 	stacks_fini(m);
 	hash_free(m->names);
 	interns_free(m->interns);

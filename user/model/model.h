@@ -19,6 +19,7 @@ struct model_limits {         /* 0: the default */
 	size_t max_disks;   /* 1024, with partitions */
 	size_t max_files;   /* 8192 names of files; what is done to others goes to "(other)" */
 	size_t max_stacks;  /* 8192 */
+	size_t max_cgroups; /* 1024 with a CPU quota, removed ones too; of these the oldest go first */
 	size_t max_slow;    /* 4096, the newest are kept; the document says how many were seen */
 };
 

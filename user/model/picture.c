@@ -41,7 +41,7 @@ static uint64_t busy_ns(const uint64_t *states)
 
 /* ---- rows ------------------------------------------------------------------------- */
 
-static void proc_fill(struct picture *p, struct proc_row *r, const struct proc *from)
+static void proc_fill(struct picture *p, struct proc_row *r, struct proc *from)
 {
 	*r = (struct proc_row){
 		.pid = from->pid,
@@ -58,6 +58,7 @@ static void proc_fill(struct picture *p, struct proc_row *r, const struct proc *
 		.container = copy(p, from->container),
 		.pod = copy(p, from->pod),
 		.unit = copy(p, from->unit),
+		.quota_cgroup = copy(p, cgroup_with_quota(p->m, from)),
 		.wall_ns = p->s->duration_ns,
 		.ivl_wall_ns = p->s->interval_ns,
 	};
@@ -278,6 +279,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->holder_comm = copy(p, s->holder_comm);
 	r->chain = chain_copy(p->m, s, p->a, p->stamp);
 	r->occupants = occupants_copy(p->m, s->occupants, p->a, p->stamp);
+	throttle_copy(&r->throttle, s, p->a, p->stamp);
 }
 
 /* What our own children wait for is for us to ask something. */
@@ -413,6 +415,11 @@ static void *lock_rows(struct picture *p, struct snap_table *made, size_t *n)
 	return rows;
 }
 
+static void *quota_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return cgroup_rows(p->m, p->a, p->stamp, n);
+}
+
 static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
 static void *all_tree_rows(struct picture *p, struct snap_table *made, size_t *n);
 
@@ -428,6 +435,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_WAITED] = waited_rows,
 	[ROWS_LOCKS] = lock_rows,
 	[ROWS_TREE] = all_tree_rows,
+	[ROWS_CGROUPS] = quota_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

@@ -66,6 +66,7 @@ void proc_put(struct model *m, struct proc *p)
 	intern_put(m->interns, p->container);
 	intern_put(m->interns, p->pod);
 	intern_put(m->interns, p->unit);
+	intern_put(m->interns, p->cpu_cgroup);
 	free(p);
 }
 
@@ -198,6 +199,7 @@ void proc_charge(struct model *m, struct proc *p, const uint64_t *diff)
 {
 	struct clocks *host = host_clocks(m, p->flags);
 
+	cgroups_charge(m, p, diff);
 	for (int i = 0; i < NR_HL_STATES; i++) {
 		p->clocks.total[i] += diff[i];
 		p->clocks.ivl[i] += diff[i];
@@ -224,7 +226,7 @@ static void set_flags(struct model *m, struct proc *p, uint32_t flags)
 int proc_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_process *r = (const void *)rec;
-	struct istr **strings[6];
+	struct istr **strings[7];
 	struct proc *p;
 
 	if (!rec->pid)
@@ -238,6 +240,7 @@ int proc_apply(struct model *m, const struct hl_rec *rec)
 	strings[3] = &p->container;
 	strings[4] = &p->pod;
 	strings[5] = &p->unit;
+	strings[6] = &p->cpu_cgroup;
 	for (unsigned int i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_set(m->interns, strings[i], rec_tail_str(rec, i), REC_MAX);
 	intern_set(m->interns, &p->comm, r->comm, comm_len(r->comm));
@@ -245,6 +248,7 @@ int proc_apply(struct model *m, const struct hl_rec *rec)
 	p->uid = r->uid;
 	p->told = r->threads;
 	set_flags(m, p, r->flags);
+	p->quota_gen = 0; /* it may be in another cgroup */
 	p->belongs = belongs(m, p);
 	return 0;
 }

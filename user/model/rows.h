@@ -31,6 +31,7 @@ struct proc_row {
 	uint64_t total_busy, ivl_busy;                   /* the same without the waits for work */
 	uint64_t members;                                /* how many processes a grouped row stands for; 1 */
 	uint64_t wall_ns, ivl_wall_ns; /* length of the capture and of the interval; 0: not known */
+	const char *quota_cgroup;      /* the nearest one above it with a CPU quota; NULL: there is none */
 };
 
 struct thread_row {
@@ -114,6 +115,14 @@ struct file_row {
 	uint64_t waits, ivl_waits, wait_ns, ivl_wait_ns;
 };
 
+/* Whose quota kept a thread from running. */
+struct throttle {
+	const char *cgroup; /* NULL: not known */
+	const char *text;   /* all of it, for people */
+	uint64_t quota_ns, period_ns;
+	uint64_t periods, throttled; /* of the interval in which the wait ended: all, and those of no avail */
+};
+
 struct slow_row {
 	uint8_t op, state, abi;
 	uint16_t nr;
@@ -149,6 +158,7 @@ struct slow_row {
 	const char *holder_comm;
 	const struct snap_chain *chain;         /* who it waited behind; NULL: not known, or nobody */
 	const struct snap_occupants *occupants; /* who had its CPU meanwhile; NULL: not known */
+	struct throttle throttle;
 };
 
 /* A lock, and how a process waits for it. */
@@ -165,6 +175,26 @@ struct lock_row {
 	uint32_t holder_pid, holder_tid;
 	const char *holder_comm;
 	const struct snap_chain *chain; /* from the holder on */
+};
+
+/* The kernel's own figures of a cgroup's quota, and the time of all threads in it and below it. */
+struct cgroup_half {
+	uint64_t periods, throttled, throttled_ns, usage_ns;
+	uint64_t time[NR_HL_STATES]; /* of cpu, runqueue and throttled */
+	uint64_t wall_ns;            /* in how long; 0: not known */
+};
+
+#define CGROUP_PERIODS (1u << 0) /* what is known of these */
+#define CGROUP_TIME    (1u << 1)
+#define CGROUP_USAGE   (1u << 2)
+
+/* A cgroup with a CPU quota. */
+struct cgroup_row {
+	const char *path, *container; /* container NULL: none */
+	uint64_t quota_ns, period_ns; /* quota 0: it has none any more, or that is not known */
+	unsigned int known;           /* CGROUP_* */
+	bool gone;
+	struct cgroup_half total, ivl; /* total: since it was seen first */
 };
 
 /* A place in the tree of slow waits: all of them below it. */

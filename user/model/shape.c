@@ -164,6 +164,7 @@ static void merge_proc(void *to, const void *const *rows, size_t n, struct arena
 		share_str(&r->container, p->container);
 		share_str(&r->pod, p->pod);
 		share_str(&r->unit, p->unit);
+		share_str(&r->quota_cgroup, p->quota_cgroup);
 		r->flags &= p->flags;
 		r->gone &= p->gone;
 		r->threads += p->threads;
@@ -321,6 +322,12 @@ static int cmp_node(const void *a, const void *b)
 	return cmp_u64(((const struct tree_row *)a)->way, ((const struct tree_row *)b)->way);
 }
 
+/* Each path has one row: any order that does not change will do. */
+static int cmp_cgroup(const void *a, const void *b)
+{
+	return strcmp(((const struct cgroup_row *)a)->path, ((const struct cgroup_row *)b)->path);
+}
+
 #define AT(row, member) offsetof(struct row, member)
 
 const struct row_shape row_shapes[NR_ROWS] = {
@@ -350,6 +357,8 @@ const struct row_shape row_shapes[NR_ROWS] = {
 			 AT(lock_row, sum.cgroup), AT(lock_row, sum.container), cmp_lock, NULL, cmp_lock_proc,
 			 NULL, NULL, false },
 	[ROWS_TREE] = { sizeof(struct tree_row), 0, 0, 0, 0, cmp_node, NULL, NULL, NULL, NULL, false },
+	[ROWS_CGROUPS] = { sizeof(struct cgroup_row), 0, 0, AT(cgroup_row, path), AT(cgroup_row, container),
+			   cmp_cgroup, NULL, NULL, NULL, NULL, false },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

@@ -12,8 +12,9 @@
 
 static void slow_drop(struct model *m, struct slow *s)
 {
-	struct istr *strings[] = { s->comm, s->waker_comm, s->waker_call, s->holder_comm, s->text,
-				   s->path, s->local,      s->remote,     s->disk,        s->name };
+	struct istr *strings[] = { s->comm, s->waker_comm, s->waker_call, s->holder_comm,
+				   s->text, s->path,       s->local,      s->remote,
+				   s->disk, s->name,       s->quota_path };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);
@@ -118,11 +119,14 @@ void slow_tick(struct model *m)
 		struct slow *s = &m->slow.v[(m->slow_next + n - i) % n];
 
 		set_real(m, s);
+		cgroup_of_slow(m, s);
 		chain_of_slow(m, s);
 		waited_add(m, s);
 	}
-	for (size_t i = 0; i < m->now.n; i++)
+	for (size_t i = 0; i < m->now.n; i++) {
 		set_real(m, &m->now.v[i]);
+		cgroup_of_slow(m, &m->now.v[i]);
+	}
 	m->slow_fresh = 0;
 }
 

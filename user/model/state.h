@@ -13,6 +13,7 @@
  *   chain.c    who they waited behind
  *   occupants.c  who had the CPU that they waited for
  *   locks.c    locks that are waited for
+ *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
  *
@@ -47,6 +48,9 @@ struct proc {
 	bool gone, belongs, folded;
 	uint64_t members;
 	struct istr *comm, *exe, *args, *cgroup, *container, *pod, *unit;
+	struct istr *cpu_cgroup; /* of the CPU controller, where that is another one */
+	struct cgroup *quota;    /* the nearest with one; may be gone unless quota_gen is the model's */
+	uint64_t quota_gen;
 	struct clocks clocks;
 };
 
@@ -133,6 +137,7 @@ struct slow {
 	struct proc *proc;
 	struct chain *chain;         /* of one that is over; NULL: none */
 	struct occupants *occupants; /* NULL: not known */
+	struct istr *quota_path;     /* whose quota it was throttled by; the rest is in row.throttle */
 	bool chained;                /* that was looked for */
 	bool added;                  /* to what was waited by stack */
 	struct istr *comm, *waker_comm, *waker_call, *holder_comm, *text, *path, *local, *remote, *disk,
@@ -218,6 +223,10 @@ struct model {
 	VEC(struct slow) now;
 	struct hash *occupants;  /* by number: whose wait is not told of yet */
 	struct hash *now_by_tid; /* while a picture is taken, if at all */
+
+	struct hash *cgroup_by_path; /* by what the path hashes to */
+	VEC(struct cgroup *) cgroups;
+	uint64_t quota_gen; /* counts the changes of those */
 
 	struct hash *disk_names; /* struct istr by device number */
 	struct hash *lock_names; /* struct istr by struct lock_key */
@@ -328,6 +337,19 @@ bool lock_fill_lacks(const struct lock_fill *f, const struct slow *s);
 /* A slow wait, those in progress first, the newest first: if it is one for a lock that was added. */
 void lock_fill_slow(struct lock_fill *f, struct model *m, const struct slow *s, struct arena *a,
 		    uint64_t stamp);
+
+/* cgroups.c */
+int cgroup_apply(struct model *m, const struct hl_rec *rec);
+void cgroups_charge(struct model *m, struct proc *p, const uint64_t *diff); /* as proc_charge */
+/* Whose quota it was, for a slow operation that was throttled, at the end of its interval. */
+void cgroup_of_slow(struct model *m, struct slow *s);
+void throttle_copy(struct throttle *to, const struct slow *s, struct arena *a, uint64_t stamp);
+struct istr *cgroup_with_quota(struct model *m, struct proc *p); /* NULL: none */
+/* The rows: of cgroups in which there is a process of this run. */
+struct cgroup_row *cgroup_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+void cgroups_roll(struct model *m);
+void cgroups_init(struct model *m);
+void cgroups_fini(struct model *m);
 
 /* stacks.c */
 int stack_apply(struct model *m, const struct hl_rec *rec);

@@ -30,6 +30,9 @@ extern const struct collector stacks_collector;
 /* Locks, and who holds them. */
 extern const struct collector locks_collector;
 
+/* Cgroups with a CPU quota. */
+extern const struct collector cgroups_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

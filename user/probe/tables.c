@@ -109,6 +109,8 @@ static const struct field process_fields[] = {
 	  .flags = FIELD_ASC, .width = 16 },
 	{ "cgroup", "CGROUP", "path of its cgroup", field_str, AT(cgroup),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_TAIL | FIELD_ASC, .width = 24 },
+	{ "quota_cgroup", "QUOTA OF", "the nearest cgroup above it that has a CPU quota", field_str,
+	  AT(quota_cgroup), .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
 	{ "exe", "EXECUTABLE", "path of its program", field_str, AT(exe), .flags = FIELD_TAIL | FIELD_ASC,
 	  .width = 24 },
 	{ "args", "ARGUMENTS", "command line, secrets masked", field_str, AT(args), .flags = FIELD_ASC,

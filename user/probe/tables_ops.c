@@ -295,6 +295,22 @@ static void get_occupants_known(const struct field *f, const void *row, struct v
 		val_set_u64(out, r->occupants->known_ns);
 }
 
+static void get_quota_cpus(const struct field *f, const void *row, struct val *out)
+{
+	const struct throttle *t = &((const ROW *)row)->throttle;
+
+	*out = (struct val){};
+	if (t->cgroup && t->period_ns)
+		*out = (struct val){ .type = VAL_F64, .f = (double)t->quota_ns / (double)t->period_ns };
+}
+
+static void get_quota_periods(const struct field *f, const void *row, struct val *out)
+{
+	const struct throttle *t = &((const ROW *)row)->throttle;
+
+	val_set_pct(out, t->throttled, t->periods);
+}
+
 static void get_slow_phase(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
@@ -465,6 +481,17 @@ static const struct field slow_fields[] = {
 	{ "occupants_known_ns", "KNOWN", "of that wait, the time of which it is known who had the CPU; the rest it was in "
 	  "another CPU's queue, or too many have run since", get_occupants_known, 0, .unit = UNIT_NS, .width = 7,
 	  .type = VAL_U64 },
+	{ "throttled_by", "THROTTLED", "whose CPU quota kept it from running, where it is known", field_str,
+	  AT(throttle.text), .flags = FIELD_SCREEN | FIELD_ASC, .width = 24 },
+	{ "throttled_by.cgroup", "QUOTA OF", "cgroup whose CPU quota kept it from running; of several above it the one "
+	  "that held back most in the interval in which it ended", field_str, AT(throttle.cgroup),
+	  .flags = FIELD_TAIL | FIELD_ASC | FIELD_SAID, .width = 14 },
+	{ "throttled_by.quota_cpus", "QUOTA", "that quota, in CPUs", get_quota_cpus, .unit = UNIT_CPUS, .flags = FIELD_SAID,
+	  .width = 5, .type = VAL_F64 },
+	{ "throttled_by.period_ns", "PERIOD", "… and the period that it is of", field_u64_opt, AT(throttle.period_ns),
+	  .unit = UNIT_NS, .flags = FIELD_SAID, .width = 6 },
+	{ "throttled_by.periods_pct", "THR%", "share of that cgroup's periods in which its quota was used up, in that "
+	  "interval", get_quota_periods, .unit = UNIT_PCT, .flags = FIELD_SAID, .width = 5, .type = VAL_F64 },
 	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
 	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
 	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),

@@ -117,6 +117,7 @@ static const struct field lock_op_fields[] = {
 	PAD(lock_op, o.pad),
 	END,
 };
+static const struct field cgroup_fields[] = { PAD(cgroup, pad), END };
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
 };
@@ -151,9 +152,9 @@ static long four_strings(const struct hl_rec *rec, const unsigned char *tail, si
 	return strings_used(tail, n, 4);
 }
 
-static long six_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+static long seven_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
-	return strings_used(tail, n, 6);
+	return strings_used(tail, n, 7);
 }
 
 static long buckets_used(__u32 first, __u32 nr, size_t n)
@@ -239,7 +240,7 @@ static const struct rule {
 } rules[HL_KIND_MAX] = {
 	[HL_KIND_META] = { NULL, two_strings, true },
 	[HL_KIND_TICK] = { tick_fields, NULL, false },
-	[HL_KIND_PROCESS] = { process_fields, six_strings, true },
+	[HL_KIND_PROCESS] = { process_fields, seven_strings, true },
 	[HL_KIND_THREAD] = { thread_fields, NULL, false },
 	[HL_KIND_LEDGER] = { ledger_fields, NULL, false },
 	[HL_KIND_OP] = { op_fields, op_tail, false },
@@ -256,6 +257,7 @@ static const struct rule {
 	[HL_KIND_FILE_OP] = { file_op_fields, op_tail, false },
 	[HL_KIND_LOCK_OP] = { lock_op_fields, op_tail, false },
 	[HL_KIND_LOCK_NAME] = { NULL, two_strings, true },
+	[HL_KIND_CGROUP] = { cgroup_fields, two_strings, true },
 	[HL_KIND_LIFE] = { life_fields, life_tail, false },
 	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
 	[HL_KIND_USTACK] = { ustack_fields, ustack_tail, false },
