@@ -179,10 +179,8 @@ unsigned int app_message(struct app *a, bool error, const char *text)
 unsigned int app_key(struct app *a, int key)
 {
 	static unsigned int (*const handlers[NR_MODES])(struct app * a, int key) = {
-		[MODE_MAIN] = main_key,
-		[MODE_FILTER] = filter_key,
-		[MODE_MENU] = menu_key,
-		[MODE_HELP] = help_key,
+		[MODE_MAIN] = main_key,  [MODE_FILTER] = filter_key, [MODE_MENU] = menu_key,
+		[MODE_VIEWS] = menu_key, [MODE_HELP] = help_key,
 	};
 	unsigned int acts = 0;
 

@@ -47,14 +47,14 @@ struct page {
 
 struct view {
 	const char *title, *table;
-	int key;
+	int key;                    /* a digit, or a letter that is no other key's */
 	const char *label;          /* fields that name a row in the breadcrumb */
 	const struct page *page;    /* what Enter opens; NULL: page_row */
 	const struct page *grouped; /* … on a group; NULL: page_row */
 	const char *brief;          /* its title where there is little room; NULL: the same */
 };
 
-#define NR_VIEWS 10
+#define NR_VIEWS 24
 extern const struct view views[]; /* ended by one without a title */
 size_t nr_views(void);
 const struct view *view_of_table(const char *table); /* NULL: none */
@@ -153,7 +153,7 @@ void level_scroll(struct level *l, struct app *a, int lines); /* the sheet */
 
 /* ---- the app --------------------------------------------------------------------- */
 
-enum mode { MODE_MAIN, MODE_FILTER, MODE_MENU, MODE_HELP, NR_MODES };
+enum mode { MODE_MAIN, MODE_FILTER, MODE_MENU, MODE_VIEWS, MODE_HELP, NR_MODES };
 
 #define MAX_DEPTH 8
 
@@ -230,12 +230,12 @@ unsigned int help_key(struct app *a, int key);
 unsigned int mouse_key(struct app *a, int key);
 unsigned int main_key(struct app *a, int key);
 
-/* ---- menu.c: fields to sort by --------------------------------------------------------------- */
+/* ---- menu.c: fields to sort by, views -------------------------------------------------------- */
 
-int menu_count(const struct app *a);
+int menu_count(const struct app *a); /* lines of the menu of this mode; 0: it is none */
 const struct field *menu_field(const struct app *a, int index); /* NULL: no more */
-int menu_current(const struct app *a);
-int menu_at(const struct app *a, int x, int y); /* the field drawn there; -1: none */
+int menu_current(const struct app *a);                          /* the field that ranks */
+int menu_at(const struct app *a, int x, int y);                 /* the line drawn there; -1: none */
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 

@@ -71,6 +71,20 @@ static int tab_beside(const struct app *a)
 	return tabs_width(4, tabs_are_brief(a)) <= a->w ? 4 : 3;
 }
 
+/* How many tabs, from the left, have room for their titles: beyond them keys stand for those that are not
+ * shown. */
+static size_t tabs_titled(const struct app *a)
+{
+	bool brief = tabs_are_brief(a);
+	int w = tabs_width(tab_beside(a), brief);
+	size_t n = nr_views();
+
+	while (n && w > a->w)
+		if (--n != a->view)
+			w -= text_width(tab_title(n, brief)) + tab_beside(a) - 3;
+	return n;
+}
+
 /* Do only keys stand for the tabs that are not shown? They give way to what is special. */
 static bool tabs_are_short(const struct app *a)
 {
@@ -85,7 +99,7 @@ static bool tabs_are_short(const struct app *a)
 
 static int tab_width(const struct app *a, size_t i, bool is_short)
 {
-	if (a->w < 60 || (is_short && i != a->view))
+	if (a->w < 60 || (i != a->view && (is_short || i >= tabs_titled(a))))
 		return 3;
 	return text_width(tab_title(i, tabs_are_brief(a))) + tab_beside(a);
 }
@@ -192,9 +206,9 @@ static void bottom_draw(const struct app *a, struct canvas *c, int y)
 		pen_put(&pen, ATTR_INPUT, theme_glyph(&a->theme, GLYPH_CURSOR));
 		put_right(c, &a->theme, pen.x + 2, y, a->w - pen.x - 3, ATTR_INPUT,
 			  "Enter keeps it, Esc clears it");
-	} else if (a->mode == MODE_MENU) {
+	} else if (a->mode == MODE_MENU || a->mode == MODE_VIEWS) {
 		keycap(&pen, "Up Down", "choose");
-		keycap(&pen, "Enter", "sort by it");
+		keycap(&pen, "Enter", a->mode == MODE_MENU ? "sort by it" : "show it");
 		keycap(&pen, "Esc", "leave it");
 	} else if (a->message) {
 		pen_put(&pen, ATTR_NORMAL, " ");
@@ -260,6 +274,6 @@ void app_draw(const struct app *a, struct canvas *c)
 		table_draw(a, c, l, i, &lay);
 	if (lay.bottom >= 0)
 		bottom_draw(a, c, lay.bottom);
-	if (a->mode == MODE_MENU)
+	if (a->mode == MODE_MENU || a->mode == MODE_VIEWS)
 		menu_draw(a, c);
 }

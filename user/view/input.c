@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Where keys mean something else: the filter being typed, the menu of columns, the help.
+/* Where keys mean something else: the filter being typed, the menus, the help.
  * And the mouse. */
 #include <string.h>
 
@@ -110,13 +110,29 @@ unsigned int help_key(struct app *a, int key)
 	return ACTION_REDRAW;
 }
 
-/* ---- menu of columns ----------------------------------------------------------------- */
+/* ---- menus --------------------------------------------------------------------------- */
 
 static unsigned int menu_take(struct app *a)
 {
-	panel_sort_by(a, app_panel(a), menu_field(a, a->menu));
+	bool is_views = a->mode == MODE_VIEWS;
+
 	a->mode = MODE_MAIN;
+	if (is_views)
+		return app_show(a, (size_t)a->menu);
+	panel_sort_by(a, app_panel(a), menu_field(a, a->menu));
 	app_refresh(a);
+	return ACTION_REDRAW;
+}
+
+/* From the list of views a view's own key leads there too. */
+static unsigned int menu_leave(struct app *a, int key)
+{
+	bool is_views = a->mode == MODE_VIEWS;
+
+	a->mode = MODE_MAIN;
+	for (size_t i = 0; is_views && i < nr_views(); i++)
+		if (views[i].key == key)
+			return app_show(a, i);
 	return ACTION_REDRAW;
 }
 
@@ -136,7 +152,7 @@ unsigned int menu_key(struct app *a, int key)
 	else if (lines)
 		a->menu = MIN(MAX(a->menu + lines, 0), n - 1);
 	else
-		a->mode = MODE_MAIN;
+		return menu_leave(a, key);
 	return ACTION_REDRAW;
 }
 
@@ -230,7 +246,7 @@ unsigned int mouse_key(struct app *a, int key)
 
 	if (a->mode == MODE_HELP)
 		return wheel ? help_scroll(a, lines) : 0;
-	if (a->mode == MODE_MENU)
+	if (menu_count(a))
 		return menu_mouse(a, what, x, y);
 	if (!wheel) {
 		a->mode = MODE_MAIN;

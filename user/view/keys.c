@@ -164,10 +164,17 @@ static unsigned int act_reverse(struct app *a, int arg)
 
 static unsigned int act_menu(struct app *a, int arg)
 {
-	if (!menu_count(a))
+	if (!menu_field(a, 0))
 		return 0;
 	a->menu = menu_current(a);
 	a->mode = MODE_MENU;
+	return ACTION_REDRAW;
+}
+
+static unsigned int act_views(struct app *a, int arg)
+{
+	a->menu = (int)a->view;
+	a->mode = MODE_VIEWS;
 	return ACTION_REDRAW;
 }
 
@@ -316,6 +323,7 @@ const struct key keys[] = {
 	{ { APP_KEY_PGDN }, "PgDn", NULL, NULL, act_page, 1, 0 },
 	{ { APP_KEY_HOME }, "Home End", NULL, "first row, last row", act_move, -FAR, 0 },
 	{ { APP_KEY_END }, "End", NULL, NULL, act_move, FAR, 0 },
+	{ { 'v' }, "v", "views", "choose a view from a list; its digit or letter leads there at once", act_views, 0, KEY_WIDE },
 	{ { '\t' }, "Tab", NULL, "next view; on a page, the next part", act_next, 1, 0 },
 	{ { APP_KEY_BACKTAB }, "Shift-Tab", NULL, "the one before", act_next, -1, 0 },
 	{ { CTRL('l') }, "Ctrl-L", NULL, "paint the screen anew", act_return, ACTION_REDRAW | ACTION_REPAINT, 0 },

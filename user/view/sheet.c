@@ -77,8 +77,8 @@ static bool said_after(const struct sheet *s, const struct field *f, const char 
 /* Does the field say something that the page does not say better elsewhere? */
 static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
 {
-	if (val_is_none(v) || v->type == VAL_STATES || v->type == VAL_HIST || v->type == VAL_STACK ||
-	    v->type == VAL_CHAIN || v->type == VAL_OCCUPANTS)
+	if (val_is_none(v) || f->flags & FIELD_SAID || v->type == VAL_STATES || v->type == VAL_HIST ||
+	    v->type == VAL_STACK || v->type == VAL_CHAIN || v->type == VAL_OCCUPANTS)
 		return false;
 	if (v->type == VAL_BOOL)
 		return v->b;
@@ -364,8 +364,26 @@ static void occupant_line(struct sheet *s, const struct snap_occupants *all, con
 	str_free(&line);
 }
 
+/* Whose quota it was that it was not allowed to run. */
+static void draw_throttle(struct sheet *s)
+{
+	const struct field *f = table_field(s->d, "throttled_by");
+	struct val v = {};
+	struct str line = {};
+
+	if (f)
+		v = field_get(f, s->l->row);
+	if (val_is_none(&v))
+		return;
+	section(s, "KEPT FROM THE CPU");
+	val_text(&line, f, &v, !s->a->theme.utf8);
+	s->y += put_wrapped(s->c, s->r.x + 2, s->y, s->r.w - 3, ATTR_NORMAL, str_get(&line));
+	str_free(&line);
+}
+
 static void draw_occupants(struct sheet *s)
 {
+	draw_throttle(s);
 	for (size_t i = 0; i < s->d->nr_fields; i++) {
 		const struct field *f = &s->d->fields[i];
 		struct val v = field_get(f, s->l->row);

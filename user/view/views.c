@@ -14,6 +14,7 @@
 #define TABLE_TITLED(name, title_) { .kind = PART_TABLE, .table = name, .title = title_ }
 #define TABLE_OPTIONAL(name, title_) { .kind = PART_TABLE, .table = name, .title = title_, .optional = true }
 #define TABLE_IN(name, title_, field)  { .kind = PART_TABLE, .table = name, .title = title_, .in = field, .by = "name" }
+#define TABLE_BY(name, title_, field, field_)  { .kind = PART_TABLE, .table = name, .title = title_, .in = field, .by = field_ }
 #define TABLE_SAME(name, title_)   { .kind = PART_TABLE, .table = name, .title = title_, .same = true }
 
 /* Anything without a page of its own. */
@@ -64,6 +65,10 @@ static const struct page page_file = {
 	.parts = { PART(FACTS), PART(STATES), PART(HIST), PART(RECENT),
 		   TABLE_SAME("file_operations", "What is done to it"), TABLE_SAME("slow", "Slow ones") },
 };
+static const struct page page_cgroup = {
+	.parts = { PART(FACTS), TABLE_BY("processes", "Processes under its quota", "quota_cgroup", "path"),
+		   TABLE_BY("slow", "Throttled by it", "throttled_by.cgroup", "path") },
+};
 
 const struct view views[] = {
 	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group, "Procs" },
@@ -76,6 +81,7 @@ const struct view views[] = {
 	{ "Stacks", "waits_by_stack", '8', "comm name", &page_stack, NULL, NULL },
 	{ "Locks", "locks", '9', "comm lock", &page_lock, NULL, NULL },
 	{ "Tree", "stack_tree", '0', "name", &page_tree, NULL, NULL },
+	{ "Cgroups", "cgroups", 'u', "path", &page_cgroup, NULL, NULL },
 	{}
 };
 
@@ -85,7 +91,7 @@ static const struct view parts[] = {
 	{}
 };
 /* clang-format on */
-_Static_assert(ARRAY_SIZE(views) - 1 <= NR_VIEWS, "a digit per view");
+_Static_assert(ARRAY_SIZE(views) - 1 <= NR_VIEWS, "room for every view");
 
 size_t nr_views(void)
 {
