@@ -407,6 +407,36 @@ def occupants(f, out):
     f.check(theirs >= 0.5 * of, f"of {of} ns the others had {theirs}")
 
 
+@case("quota", "a quota of cgroup v2, of a cgroup above, is shown as cpu.stat says, and named",
+      f"""mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
+cd /sys/fs/cgroup
+echo +cpu >cgroup.subtree_control
+mkdir up
+echo 20000 100000 >up/cpu.max
+echo +cpu >up/cgroup.subtree_control
+mkdir up/in
+cd - >/dev/null
+{RECORD} 'echo 0 >/sys/fs/cgroup/up/in/cgroup.procs; exec work spin --threads 1 --cpu 0 --seconds 4 --json spin.json'
+status=$?
+cat /sys/fs/cgroup/up/cpu.stat >stat
+rmdir /sys/fs/cgroup/up/in /sys/fs/cgroup/up
+exit $status""")
+def quota(f, out):
+    doc = document(out, "quota")
+    stat = {k: int(n) for k, n in (line.split() for line in out.read("quota", "stat").splitlines())}
+    f.same([r["path"] for r in doc["cgroups"]], ["/up"], "rows")
+    for r in doc["cgroups"]:
+        f.same((r.get("quota_cpus"), r.get("period_ns"), r["gone"]), (0.2, 100 * MS, False), "quota")
+        # it has been read when all had ended
+        f.same((r["periods"], r["throttled_periods"]), (stat["nr_periods"], stat["nr_throttled"]), "periods")
+        f.same(r["throttled_ns"], stat["throttled_usec"] * 1000, "throttled")
+        f.same(r["usage_ns"], stat["usage_usec"] * 1000, "used")
+        f.check(r["throttled_periods"] > 5, f"it was throttled in {r['throttled_periods']} periods")
+        f.near(r["threads"]["throttled_ns"], r["throttled_ns"], "throttled of its thread", 5)
+    by = {json.dumps(s.get("throttled_by", {}).get("cgroup")) for s in doc["slow"] if s["comm"] == "work" and s["time_ns"].get("throttled", 0) > MS}
+    f.same(by, {'"/up"'}, "whose quota it was")
+
+
 @case("one-tag", "the wait for a free request is in the queue",
       f"""{RECORD} '{read("nullb4", 20)} & {read("nullb4", 20)}; wait'""")
 def one_tag(f, out):

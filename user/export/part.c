@@ -68,7 +68,7 @@ enum val_type part_type(const struct field *f)
 {
 	static const enum val_type by_unit[] = {
 		[UNIT_NONE] = VAL_NONE, [UNIT_COUNT] = VAL_U64, [UNIT_NS] = VAL_U64,   [UNIT_BYTES] = VAL_U64,
-		[UNIT_PCT] = VAL_F64,   [UNIT_BOOT] = VAL_U64,  [UNIT_WALL] = VAL_U64,
+		[UNIT_PCT] = VAL_F64,   [UNIT_BOOT] = VAL_U64,  [UNIT_WALL] = VAL_U64, [UNIT_CPUS] = VAL_F64,
 	};
 
 	enum val_type known = field_getter_type(f);
