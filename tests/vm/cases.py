@@ -416,7 +416,7 @@ echo 20000 100000 >up/cpu.max
 echo +cpu >up/cgroup.subtree_control
 mkdir up/in
 cd - >/dev/null
-{RECORD} 'echo 0 >/sys/fs/cgroup/up/in/cgroup.procs; exec work spin --threads 1 --cpu 0 --seconds 4 --json spin.json'
+{RECORD} 'echo 0 >/sys/fs/cgroup/up/in/cgroup.procs; timeout 4 sh -c "while :; do :; done"; true'
 status=$?
 cat /sys/fs/cgroup/up/cpu.stat >stat
 rmdir /sys/fs/cgroup/up/in /sys/fs/cgroup/up
@@ -427,13 +427,14 @@ def quota(f, out):
     f.same([r["path"] for r in doc["cgroups"]], ["/up"], "rows")
     for r in doc["cgroups"]:
         f.same((r.get("quota_cpus"), r.get("period_ns"), r["gone"]), (0.2, 100 * MS, False), "quota")
-        # it has been read when all had ended
-        f.same((r["periods"], r["throttled_periods"]), (stat["nr_periods"], stat["nr_throttled"]), "periods")
-        f.same(r["throttled_ns"], stat["throttled_usec"] * 1000, "throttled")
-        f.same(r["usage_ns"], stat["usage_usec"] * 1000, "used")
+        # the kernel goes on counting for a while, and the last ones end after it was read
+        f.check(0 <= stat["nr_throttled"] - r["throttled_periods"] <= 2, f"throttled in {r['throttled_periods']} of {stat['nr_throttled']}")
+        f.near(r["throttled_ns"], stat["throttled_usec"] * 1000, "throttled", 5)
+        f.check(0 <= stat["nr_periods"] - r["periods"] <= 5, f"periods: {r['periods']} of {stat['nr_periods']}")
+        f.check(0.9 <= r["usage_ns"] / (stat["usage_usec"] * 1000) <= 1, f"used: {r['usage_ns']} of {stat['usage_usec']} us")
         f.check(r["throttled_periods"] > 5, f"it was throttled in {r['throttled_periods']} periods")
         f.near(r["threads"]["throttled_ns"], r["throttled_ns"], "throttled of its thread", 5)
-    by = {json.dumps(s.get("throttled_by", {}).get("cgroup")) for s in doc["slow"] if s["comm"] == "work" and s["time_ns"].get("throttled", 0) > MS}
+    by = {json.dumps(s.get("throttled_by", {}).get("cgroup")) for s in doc["slow"] if s["comm"] == "sh" and s["time_ns"].get("throttled", 0) > MS}
     f.same(by, {'"/up"'}, "whose quota it was")
 
 

@@ -18,7 +18,7 @@
 #define MAX_EXISTED 65536
 #define MAX_LIMITED 256 /* so many are read at a refresh; each has a descriptor open */
 #define ASK_AGAIN   (5 * NSEC_PER_SEC)
-#define READ_AGAIN  NSEC_PER_SEC
+#define READ_AGAIN  (3 * NSEC_PER_SEC / 2)
 #define ASK_LEAST   (50 * NSEC_PER_MSEC)
 #define ASK_SPREAD  16 /* not all at one refresh */
 
