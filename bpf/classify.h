@@ -198,19 +198,36 @@ static inline __attribute__((always_inline)) __u8 hl_classify(const struct hl_fa
  * Is a futex wait for a mutex? glibc, Go and Rust mark a contended mutex with 2; PI
  * locks say so; musl stores the owner's tid, or 16 for a plain mutex, with the top bit
  * set. musl's condition variables wait for 2 too, but on the waiter's own stack, just
- * above its stack pointer: that is no mutex.
+ * above its stack pointer: that is no mutex. Nor is what glibc's pthread_join waits for,
+ * as nothing else does: the number of the other thread, shared, without a timeout. In a
+ * container that is often 2.
  */
-static inline __attribute__((always_inline)) int hl_futex_is_mutex(__u32 op, __u32 val, __u64 uaddr, __u64 sp)
+static inline __attribute__((always_inline)) int hl_futex_is_mutex(__u32 op, __u32 val, __u64 timeout,
+								   __u64 uaddr, __u64 sp)
 {
+	int shared = !(op & 0x80);
+
 	op &= 0x7f;              /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
 	if (op == 6 || op == 13) /* FUTEX_LOCK_PI, FUTEX_LOCK_PI2 */
 		return 1;
 	if (op != 0 && op != 9) /* FUTEX_WAIT, FUTEX_WAIT_BITSET */
 		return 0;
+	if (op == 9 && shared && !timeout)
+		return 0;
 	if (val == 2)
 		return uaddr - sp >= 256;
 	return (val & 0x80000000u) && (val & 0x3fffffffu) && (val & 0x3fffffffu) < (1u << 22);
 }
+
+/*
+ * musl's pthread_join waits for a member of the other thread's descriptor that is 2, so far behind
+ * the descriptor's beginning, which is a pointer to itself.
+ */
+#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#define HL_MUSL_JOINED 40
+#else
+#define HL_MUSL_JOINED 56
+#endif
 
 /* Who ended a wait that no thread ended in its own context, as far as the wait itself tells. */
 static inline __attribute__((always_inline)) __u8 hl_interrupt_waker(__u8 state, __u8 file)

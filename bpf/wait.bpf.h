@@ -233,6 +233,14 @@ __global int wait_clone3(__u64 task, struct hl_wait *w, __u64 args)
 	return 0;
 }
 
+/* Does it wait for a thread's end, as musl does that? */
+__global int is_musl_join(__u64 task, __u64 uaddr)
+{
+	__u64 thread = uaddr - HL_MUSL_JOINED, self = 0;
+
+	return !HL_READ_USER(task, &self, sizeof(self), thread) && self == thread;
+}
+
 /* The facts that depend on the call's arguments. */
 __hot void wait_args(__u64 task, struct hl_wait *w, struct pt_regs *regs, bool compat)
 {
@@ -262,7 +270,8 @@ __hot void wait_args(__u64 task, struct hl_wait *w, struct pt_regs *regs, bool c
 	case CALL_FUTEX:
 		w->object = a[0];
 		w->detail = HL_DETAIL_LOCK;
-		w->f.mutex = hl_futex_is_mutex(a[1], a[2], a[0], regs_sp(regs));
+		w->f.mutex = hl_futex_is_mutex(a[1], a[2], a[3], a[0], regs_sp(regs)) &&
+			     (a[2] != 2 || !is_musl_join(task, a[0]));
 		w->futex_op = a[1];
 		return;
 	case CALL_FUTEX2:

@@ -203,20 +203,22 @@ void test_classify_futex(void)
 {
 	const __u64 sp = 0x7ffc00001000, heap = 0x55500000;
 
-	ASSERT(hl_futex_is_mutex(0, 2, heap, sp));        /* glibc, Go */
-	ASSERT(hl_futex_is_mutex(0x80 | 9, 2, heap, sp)); /* Rust; private, bitset */
-	ASSERT(hl_futex_is_mutex(0x80, 2, heap, sp));
-	ASSERT(hl_futex_is_mutex(6 | 0x80, 0, heap, sp)); /* priority inheritance */
-	ASSERT(hl_futex_is_mutex(13, 0, heap, sp));
-	ASSERT(hl_futex_is_mutex(0x80, 0x80000010, heap, sp));        /* musl, plain */
-	ASSERT(hl_futex_is_mutex(0x80, 0x80000000 | 4711, heap, sp)); /* musl, by owner */
-	ASSERT(!hl_futex_is_mutex(0x80, 2, sp + 64, sp));             /* musl's condition variable */
-	ASSERT(hl_futex_is_mutex(0x80, 2, sp + 4096, sp));
-	ASSERT(!hl_futex_is_mutex(0x80, 0, heap, sp));
-	ASSERT(!hl_futex_is_mutex(0x80, 1, heap, sp));
-	ASSERT(!hl_futex_is_mutex(0x80 | 9, 0xffffffff, heap, sp)); /* Rust's parked thread */
-	ASSERT(!hl_futex_is_mutex(1, 2, heap, sp));                 /* a wake */
-	ASSERT(!hl_futex_is_mutex(11, 2, heap, sp));                /* wait and requeue: a condition */
+	ASSERT(hl_futex_is_mutex(0, 2, 0, heap, sp));        /* glibc, Go */
+	ASSERT(hl_futex_is_mutex(0x80 | 9, 2, 0, heap, sp)); /* Rust; private, bitset */
+	ASSERT(hl_futex_is_mutex(0x80, 2, 0, heap, sp));
+	ASSERT(hl_futex_is_mutex(6 | 0x80, 0, 0, heap, sp)); /* priority inheritance */
+	ASSERT(hl_futex_is_mutex(13, 0, 0, heap, sp));
+	ASSERT(hl_futex_is_mutex(0x80, 0x80000010, 0, heap, sp));        /* musl, plain */
+	ASSERT(hl_futex_is_mutex(0x80, 0x80000000 | 4711, 0, heap, sp)); /* musl, by owner */
+	ASSERT(!hl_futex_is_mutex(0x80, 2, 0, sp + 64, sp));             /* musl's condition variable */
+	ASSERT(hl_futex_is_mutex(0x80, 2, 0, sp + 4096, sp));
+	ASSERT(!hl_futex_is_mutex(0x109, 2, 0, heap, sp));     /* glibc's pthread_join */
+	ASSERT(hl_futex_is_mutex(0x109, 2, sp + 8, heap, sp)); /* its shared mutex, for a time */
+	ASSERT(!hl_futex_is_mutex(0x80, 0, 0, heap, sp));
+	ASSERT(!hl_futex_is_mutex(0x80, 1, 0, heap, sp));
+	ASSERT(!hl_futex_is_mutex(0x80 | 9, 0xffffffff, 0, heap, sp)); /* Rust's parked thread */
+	ASSERT(!hl_futex_is_mutex(1, 2, 0, heap, sp));                 /* a wake */
+	ASSERT(!hl_futex_is_mutex(11, 2, 0, heap, sp));                /* wait and requeue: a condition */
 }
 
 /* No number stands twice in one table with two meanings, and all fit. */
