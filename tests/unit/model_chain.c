@@ -101,6 +101,40 @@ void test_chain_comes_late(void)
 	feed_free(f);
 }
 
+/*
+ * A lock that went from hand to hand: 11 held it when 13 began to wait, let go and slept; 12 had it
+ * after that, and let 13 have it. What 11 did without the lock is nothing to 13.
+ */
+void test_chain_from_hand_to_hand(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct feed_slow w = lock_of(13, A, 205 * MS, 40 * MS, 11, "writer");
+	const struct slow_row *r;
+	const struct snap *s;
+
+	feed_process(f, 10, "server", 0);
+	feed_slow(f, wait_of(11, HL_STATE_SLEEP, 210 * MS, 60 * MS));
+	w.waker_tid = 12;
+	feed_slow(f, w);
+	w.tid = 14;
+	w.waker_tid = 11;
+	feed_slow(f, w);
+	w.tid = 15; /* when this one began to wait, 11 slept with the lock */
+	w.begin = 215 * MS;
+	w.waker_tid = 12;
+	feed_slow(f, w);
+	s = feed_tick(f, SEC);
+	r = slow_of(s, "slow", 13);
+	if (ASSERT(r && r->chain && r->chain->n == 1))
+		ASSERT_EQ(r->chain->hops[0].state, HOP_NO_STATE);
+	for (uint32_t tid = 14; tid <= 15; tid++) {
+		r = slow_of(s, "slow", tid);
+		if (ASSERT(r && r->chain && r->chain->n == 1))
+			ASSERT_EQ(r->chain->hops[0].state, HL_STATE_SLEEP);
+	}
+	feed_free(f);
+}
+
 /* Two that held each other's locks, one after the other: no end of hops, and no crash. */
 void test_chain_in_a_circle(void)
 {

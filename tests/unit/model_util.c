@@ -204,7 +204,9 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	r->op = s.op;
 	r->state = s.state;
 	r->detail = s.detail;
-	r->waker = s.waker;
+	r->waker = s.waker_tid ? HL_WAKER_THREAD : s.waker;
+	r->waker_tid = s.waker_tid;
+	r->waker_pid = s.waker_tid ? s.pid : 0;
 	r->seq = s.seq;
 	r->kernel_stack = s.stack;
 	r->user_stack = s.user_stack;

@@ -41,6 +41,7 @@ struct feed_slow {
 	uint8_t holder;
 	uint32_t holder_tid; /* of the same process, started as all */
 	const char *holder_comm;
+	uint32_t waker_tid; /* of the same process */
 	uint64_t queued;    /* of its time, in `runqueue`; the rest is in `state` … */
 	uint64_t throttled; /* … but for this */
 	uint32_t occupants; /* their id */

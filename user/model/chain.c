@@ -54,10 +54,12 @@ static uint64_t overlap(const struct slow_row *r, uint64_t begin, uint64_t end)
 	return to > from ? to - from : 0;
 }
 
-/* Of that thread's slow waits the one that takes most of a span; *ns: how much. NULL: there is none. */
-static struct slow *longest(struct model *m, uint32_t tid, uint64_t begin, uint64_t end,
-			    const struct slow *but, uint64_t *ns)
+/* Of a thread's slow waits the one that takes most of another operation; *ns: how much. NULL: there is
+ * none. until: only those that had begun by then. */
+static struct slow *longest(struct model *m, uint32_t tid, const struct slow *of, uint64_t until,
+			    uint64_t *ns)
 {
+	uint64_t begin = of->row.begin_ns, end = begin + of->row.duration_ns;
 	struct slow *best = NULL;
 
 	*ns = 0;
@@ -65,7 +67,7 @@ static struct slow *longest(struct model *m, uint32_t tid, uint64_t begin, uint6
 		struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
 		uint64_t n;
 
-		if (s == but || s->row.tid != tid || s->row.op != HL_OP_WAIT)
+		if (s == of || s->row.tid != tid || s->row.op != HL_OP_WAIT || s->row.begin_ns > until)
 			continue;
 		n = overlap(&s->row, begin, end);
 		if (n <= *ns)
@@ -74,6 +76,18 @@ static struct slow *longest(struct model *m, uint32_t tid, uint64_t begin, uint6
 		best = s;
 	}
 	return best;
+}
+
+/*
+ * Until when the holder is known to have held the lock: to the end, if it is who ended the wait. Else
+ * the lock may have gone from hand to hand, and what the first holder waited for after it let go is
+ * nothing to the waiter; but what it was waiting for when the wait began it waited for with the lock.
+ */
+static uint64_t held_until(const struct slow *s)
+{
+	bool let_go_last = s->row.waker == HL_WAKER_THREAD && s->row.waker_tid == s->row.holder_tid;
+
+	return s->row.begin_ns + (let_go_last ? s->row.duration_ns : 0);
 }
 
 /* The holder, with what it waited for meanwhile, and behind whom. */
@@ -89,7 +103,7 @@ static struct chain *behind(struct model *m, const struct slow *s, struct istr *
 			   .holder = s->row.holder,
 			   .state = HOP_NO_STATE };
 	h->comm = intern_hold(comm);
-	held = longest(m, h->tid, s->row.begin_ns, s->row.begin_ns + s->row.duration_ns, s, &ns);
+	held = longest(m, h->tid, s, held_until(s), &ns);
 	if (!held)
 		return c;
 	chain_of_slow(m, held);
@@ -109,8 +123,7 @@ static struct chain *behind(struct model *m, const struct slow *s, struct istr *
 static struct chain *of_wait_within(struct model *m, struct slow *s)
 {
 	uint64_t ns;
-	struct slow *w =
-		longest(m, s->row.tid, s->row.begin_ns, s->row.begin_ns + s->row.duration_ns, s, &ns);
+	struct slow *w = longest(m, s->row.tid, s, UINT64_MAX, &ns);
 	struct chain *c;
 
 	if (w)
