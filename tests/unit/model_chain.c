@@ -135,6 +135,29 @@ void test_chain_from_hand_to_hand(void)
 	feed_free(f);
 }
 
+/* A process that becomes another program: what is there by either's name is by none. */
+void test_chain_lock_of_two_programs(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct lock_row *r;
+
+	feed_process(f, 10, "server", 0);
+	feed_lock(f, 10, A, 3, MS);
+	feed_lock_name(f, 10, A, "cache_lock");
+	r = lock_at(feed_tick(f, SEC), A);
+	if (ASSERT(r && r->name))
+		ASSERT_STR(r->name, "cache_lock");
+	feed_lock_name(f, 10, A, "cache_lock");
+	ASSERT(lock_at(feed_tick(f, SEC), A)->name);
+	for (int i = 0; i < 2; i++) {
+		feed_lock_name(f, 10, A, i ? "cache_lock" : "log_lock");
+		r = lock_at(feed_tick(f, SEC), A);
+		ASSERT(!r->name);
+		ASSERT_STR(r->text, "0x1000");
+	}
+	feed_free(f);
+}
+
 /* Two that held each other's locks, one after the other: no end of hops, and no crash. */
 void test_chain_in_a_circle(void)
 {

@@ -330,6 +330,17 @@ int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint6
 	return finish(f);
 }
 
+int feed_lock_name(struct feed *f, uint32_t pid, uint64_t addr, const char *name)
+{
+	struct hl_rec_lock_name *r = begin(f, HL_KIND_LOCK_NAME, pid, pid);
+
+	r->proc_start = 100;
+	r->addr = addr;
+	rec_add_str(&f->b, name);
+	rec_add_str(&f->b, "prog");
+	return finish(f);
+}
+
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost)
 {
 	struct hl_rec_acct *r = begin(f, HL_KIND_ACCT, 0, 0);

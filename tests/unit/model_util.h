@@ -81,6 +81,7 @@ int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, siz
 int feed_cgroup(struct feed *f, const char *path, struct hl_rec_cgroup figures);
 /* Waits of a process for a lock. */
 int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint64_t ns_each);
+int feed_lock_name(struct feed *f, uint32_t pid, uint64_t addr, const char *name);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
 /* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the
  * next one or feed_free. */

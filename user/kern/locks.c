@@ -31,8 +31,8 @@ struct word_key { /* no padding that is not zeroed */
 struct lock_name {
 	struct lock_id {
 		uint64_t start, at;
-		uint32_t pid, pad;
-	} id; /* no padding that is not zeroed */
+		uint32_t pid, execs; /* which of its programs */
+	} id;                        /* no padding that is not zeroed */
 	uint32_t number;
 };
 
@@ -67,7 +67,8 @@ void locks_fini(struct locks *k)
 static void want_name(struct live *l, uint32_t pid, uint64_t start, uint64_t addr)
 {
 	struct locks *k = &l->locks;
-	struct lock_id id = { .start = start, .at = addr, .pid = pid };
+	const struct kproc *p = life_proc(l, pid, start);
+	struct lock_id id = { .start = start, .at = addr, .pid = pid, .execs = p ? p->execs : 0 };
 	struct ustack_question q = {
 		.pid = (pid_t)pid, .start_ns = start, .addrs = &addr, .n_addrs = 1, .data = true
 	};

@@ -16,6 +16,9 @@ struct lock_key { /* no padding that is not zeroed */
 
 #define MAX_NAMES 16384 /* a damaged recording may give any */
 
+/* In the place of a name: a process was two programs in turn, and both had a lock there. */
+static struct istr ambiguous;
+
 void lock_names_init(struct model *m)
 {
 	m->lock_names = hash_new(sizeof(struct lock_key));
@@ -26,7 +29,8 @@ void lock_names_fini(struct model *m)
 	struct istr *name;
 
 	for (size_t i = 0; (name = hash_next(m->lock_names, &i, NULL));)
-		intern_put(m->interns, name);
+		if (name != &ambiguous)
+			intern_put(m->interns, name);
 	hash_free(m->lock_names);
 }
 
@@ -41,9 +45,13 @@ int lock_name_apply(struct model *m, const struct hl_rec *rec)
 		lock_names_init(m);
 	}
 	name = intern_get(m->interns, rec_tail_str(rec, 0), REC_MAX);
-	if (!name)
+	if (!name || was == &ambiguous) {
+		intern_put(m->interns, name);
 		return 0;
-	hash_put(m->lock_names, &key, name);
+	}
+	hash_put(m->lock_names, &key, was && was != name ? &ambiguous : name);
+	if (was && was != name)
+		intern_put(m->interns, name);
 	intern_put(m->interns, was);
 	return 0;
 }
@@ -51,8 +59,9 @@ int lock_name_apply(struct model *m, const struct hl_rec *rec)
 struct istr *lock_called(struct model *m, uint32_t pid, uint64_t start, uint64_t addr)
 {
 	struct lock_key key = { .start = start, .addr = addr, .pid = pid };
+	struct istr *name = addr ? hash_get(m->lock_names, &key) : NULL;
 
-	return addr ? hash_get(m->lock_names, &key) : NULL;
+	return name == &ambiguous ? NULL : name;
 }
 
 const char *lock_text(struct model *m, uint32_t pid, uint64_t start, uint64_t addr, struct arena *a)
