@@ -15,6 +15,7 @@
 #define MAX_USTACKS 4096                  /* distinct ones in a capture */
 #define LAST_NS     (3 * NSEC_PER_SEC)    /* for answers, when the capture is over */
 #define NAME_BYTES  512                   /* bytes of one function, module or file */
+#define TEXT_MAX    (48 << 10)            /* … of all of a stack: with the frames it fits into a record */
 #define HOLD_NS     (2 * NSEC_PER_SEC)    /* a thread that has waited may go on to wait before it returns */
 #define LOOK_NS     (4 * NSEC_PER_MSEC)   /* after an exec: the program has its libraries by then */
 #define LOOK_AGAIN  (100 * NSEC_PER_MSEC) /* … on a busy host by then */
@@ -294,7 +295,7 @@ static uint16_t add_text(struct texts *t, const char *s)
 {
 	uint16_t at = (uint16_t)t->s.len;
 
-	if (!s || t->s.len + NAME_BYTES > UINT16_MAX / 2)
+	if (!s)
 		return 0; /* the first one; callers see that it is no name */
 	str_addn(&t->s, s, strnlen(s, NAME_BYTES - 1));
 	str_addc(&t->s, '\0');
@@ -310,12 +311,20 @@ static uint16_t add_again(struct texts *t, int which, const char *s)
 	return t->at[which];
 }
 
-/* Empty strings are at the end of the text's first one. */
-static void frames_fill(struct texts *t, struct hl_uframe *to, const struct ustack_answer *a, size_t n)
+/* Is there room for another frame's strings? One without its name would be another place. */
+static bool has_room(const struct texts *t)
+{
+	return t->s.len + 3 * NAME_BYTES <= TEXT_MAX;
+}
+
+/* How many of n frames, from the innermost, have room with their strings. Empty ones are at the end
+ * of the text's first one. */
+static size_t frames_fill(struct texts *t, struct hl_uframe *to, const struct ustack_answer *a, size_t n)
 {
 	uint16_t none = (uint16_t)(t->s.len - 1);
+	size_t i;
 
-	for (size_t i = 0; i < n; i++) {
+	for (i = 0; i < n && has_room(t); i++) {
 		const struct ustack_frame *f = &a->frames[i];
 		uint16_t at;
 
@@ -327,6 +336,7 @@ static void frames_fill(struct texts *t, struct hl_uframe *to, const struct usta
 		at = add_again(t, 1, f->file);
 		to[i].file = at ? at : none;
 	}
+	return i;
 }
 
 static void send(struct live *l, const struct ustack_answer *a, const struct hl_uframe *frames, size_t n,
@@ -351,14 +361,14 @@ static void send(struct live *l, const struct ustack_answer *a, const struct hl_
 static uint32_t number_of(struct live *l, const struct ustack_answer *a)
 {
 	struct hl_uframe frames[MAX_UFRAMES] = {};
-	size_t n = MIN(a->n, (size_t)MAX_UFRAMES);
 	struct texts t = {};
 	uint64_t key[2];
 	uint32_t id;
+	size_t n;
 
 	str_add(&t.s, a->why ? a->why : "");
 	str_addc(&t.s, '\0');
-	frames_fill(&t, frames, a, n);
+	n = frames_fill(&t, frames, a, MIN(a->n, (size_t)MAX_UFRAMES));
 	key[0] = hash_bytes(frames, n * sizeof(*frames)) + a->truncated;
 	key[1] = hash_bytes(t.s.s, t.s.len) + a->how;
 	id = (uint32_t)(uintptr_t)hash_get(l->ustacks.ids, key);
