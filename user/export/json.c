@@ -443,7 +443,7 @@ static cJSON *stack_item(struct doc *d, const struct snap_stack *s)
 
 		put_str(d, f, "function", s->frames[i].function);
 		put_str(d, f, "module", s->frames[i].module);
-		if (s->frames[i].function ? !s->frames[i].inlined : s->user && s->frames[i].module)
+		if (s->frames[i].function ? !s->frames[i].inlined : s->user && s->frames[i].offset)
 			put_u64(d, f, "offset", s->frames[i].offset);
 		put_str(d, f, "file", s->frames[i].file);
 		put_u64_opt(d, f, "line", s->frames[i].line);

@@ -398,7 +398,8 @@ static void uframe_text(struct str *out, const struct snap_frame *f, bool ascii)
 		enc_text(out, module, strlen(module), ascii);
 	else
 		str_addc(out, '?');
-	if (!f->inlined && (module || f->function))
+	/* where in memory that is of no file is not told: it is elsewhere in each run */
+	if (!f->inlined && (f->function || f->offset))
 		str_addf(out, "+0x%" PRIx64, f->offset);
 	if (f->inlined)
 		str_add(out, " (inlined)");
