@@ -270,8 +270,11 @@ static void check_made(const char *cmd, uid_t uid, const char *function, const c
 	struct ustacks *u = sym_new(0);
 	uint64_t addrs[] = { MADE + 0x104 };
 	struct ustack_question q = { .pid = start_maker(cmd, uid, NULL), .addrs = addrs, .n_addrs = 1 };
+	struct proc_info info = {};
 	char path[64];
 
+	ASSERT_EQ(proc_read(q.pid, &info), 0);
+	q.start_ns = info.start;
 	if (sym_ask_this(u, &q, a)) {
 		ASSERT_STR(a->v[0].function, function);
 		ASSERT_STR(a->v[0].module, module);
@@ -292,6 +295,8 @@ void test_sym_files_perf_map(void)
 	check_made("printf " LINES " > $m", 0, "Class.third(int)", "perf-map");
 	check_made("printf " LINES " > $m", 1234, "Class.third(int)", "perf-map");
 	check_made("true", 0, "", "[anon]");
+	/* of another process that had the number */
+	check_made("printf " LINES " > $m; touch -d '1 hour ago' $m", 0, "", "[anon]");
 }
 
 void test_sym_files_perf_map_refused(void)
@@ -329,6 +334,12 @@ static void check_others_map(uid_t owner, const char *function)
 	addrs[0] = MADE + 0x140;
 	if (*function && sym_ask_this(u, &q, a))
 		ASSERT_EQ(a->v[0].function[0], 'n');
+	/* and made again where something was that is known */
+	snprintf(cmd, sizeof(cmd), "printf '5a5a100 80 again\\n' >> %s", path);
+	ASSERT_EQ(system(cmd), 0);
+	usleep(150000);
+	if (*function && sym_ask_this(u, &q, a))
+		ASSERT_EQ(a->v[0].function[0], 'a');
 	kill(q.pid, SIGKILL);
 	waitpid(q.pid, NULL, 0);
 	unlink(path);

@@ -19,7 +19,8 @@ struct image {
 /* Code that a process made itself. */
 struct made {
 	struct perf_map *map;
-	uint64_t key; /* of the file it was read from */
+	uint64_t key;      /* of the file it was read from */
+	uint64_t check_ns; /* when to look whether that has changed, also for what it knows: monotonic */
 };
 
 struct child {

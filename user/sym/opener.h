@@ -33,7 +33,7 @@ struct oimage {
 struct oproc {
 	uint64_t key[2]; /* pid and start, as asked */
 	struct oimage *image;
-	uint64_t program, read_ns;
+	uint64_t program, read_ns, fresh_ns; /* read when, and for how long that holds */
 };
 
 struct opener {

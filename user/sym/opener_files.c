@@ -21,10 +21,11 @@
 #define MAX_FILES  1000 /* each holds a descriptor */
 #define MAX_IMAGES 1000
 #define MAX_PROCS  8192
-#define FRESH_NS   NSEC_PER_SEC         /* mappings are not read more often without a reason */
-#define FORCED_NS  (50 * NSEC_PER_MSEC) /* nor with one: what is in no mapping may never be in any */
-#define CHECKED_NS (10 * NSEC_PER_SEC)  /* files of known mappings are not looked at more often */
-#define BAD_NS     (10 * NSEC_PER_SEC)  /* a file that killed once */
+#define FRESH_NS   (100 * NSEC_PER_MSEC) /* mappings are not read more often without a reason: */
+#define FRESH_COST 20                    /* … nor for more than one in so many ns */
+#define FORCED_NS  (50 * NSEC_PER_MSEC)  /* nor with one: what is in no mapping may never be in any */
+#define CHECKED_NS (10 * NSEC_PER_SEC)   /* files of known mappings are not looked at more often */
+#define BAD_NS     (10 * NSEC_PER_SEC)   /* a file that killed once */
 #define UNUSED_NS  (300 * NSEC_PER_SEC)
 #define KEY_VDSO   1
 
@@ -280,7 +281,7 @@ struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t
 		hash_put(o->procs, p->key, p);
 	}
 	if (p->image && (!program || program == p->program) &&
-	    now - p->read_ns < (force || (pc && !covers(p->image, pc)) ? FORCED_NS : FRESH_NS))
+	    now - p->read_ns < (force || (pc && !covers(p->image, pc)) ? FORCED_NS : p->fresh_ns))
 		return p;
 	/* who ended is what it was; the number may be another's by now, before or after the reading */
 	if (!program || !is_there(ask) || space_read(&o->space, (pid_t)ask->pid, WIRE_VMAS) || !o->space.n)
@@ -294,5 +295,6 @@ struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t
 		p->image = was;
 	p->program = program;
 	p->read_ns = now;
+	p->fresh_ns = MAX(FRESH_NS, (clock_mono_ns() - now) * FRESH_COST);
 	return p;
 }

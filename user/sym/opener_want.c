@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "host/file.h"
 #include "sym/open_in.h"
@@ -172,6 +173,16 @@ static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 
 /* ---- code that a process made ---------------------------------------------------------------- */
 
+#define CLOCK_STEP NSEC_PER_SEC /* by which the times of files and of processes differ, at most */
+
+/* What was written last before the process began is of another one, which had its number. */
+static bool is_older(const struct stat *st, uint64_t start_ns)
+{
+	uint64_t written = (uint64_t)st->st_mtim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_mtim.tv_nsec;
+
+	return written + CLOCK_STEP < clock_real_ns() - clock_boot_ns() + start_ns;
+}
+
 static int open_perf_map(pid_t pid, const struct owner *w, struct stat *st)
 {
 	char path[40];
@@ -195,8 +206,10 @@ static int open_jitdump(pid_t pid, const struct oimage *i, struct stat *st)
 	return open_regular(path, st);
 }
 
-static int want_made(struct opener *o, pid_t pid, const struct oimage *image, const struct wire_want *w)
+static int want_made(struct opener *o, const struct wire_ask *ask, const struct oimage *image,
+		     const struct wire_want *w)
 {
+	pid_t pid = (pid_t)ask->pid;
 	enum file_type type = FILE_PERF_MAP;
 	struct owner owner;
 	struct stat st;
@@ -211,7 +224,8 @@ static int want_made(struct opener *o, pid_t pid, const struct oimage *image, co
 	}
 	if (fd < 0)
 		return send_missing(o);
-	if (!is_his(&st, &owner) || opener_key(&st) == w->key || opener_is_bad(o, opener_key(&st), 0)) {
+	if (!is_his(&st, &owner) || is_older(&st, ask->start_ns) || opener_key(&st) == w->key ||
+	    opener_is_bad(o, opener_key(&st), 0)) {
 		close(fd);
 		return send_missing(o);
 	}
@@ -223,6 +237,5 @@ int opener_want(struct opener *o, const struct wire_ask *ask, const struct oimag
 {
 	if (w->name[sizeof(w->name) - 1])
 		return -EINVAL;
-	return w->type == WANT_PERF_MAP ? want_made(o, (pid_t)ask->pid, image, w)
-					: want_debug(o, (pid_t)ask->pid, w);
+	return w->type == WANT_PERF_MAP ? want_made(o, ask, image, w) : want_debug(o, (pid_t)ask->pid, w);
 }

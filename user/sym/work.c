@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sym/child.h"
 #include "sym/names.h"
@@ -89,16 +90,16 @@ static struct made *made_of(struct work *w)
 	return m;
 }
 
-/* Once a question the opener is asked whether the file has changed. */
-static const char *find_made(struct work *w, uint64_t addr, uint64_t *offset)
+#define MADE_NS   (100 * NSEC_PER_MSEC) /* for which a name is believed: */
+#define MADE_COST 20                    /* … or so many times as long as reading took */
+
+/* Reads the file again if it has changed. */
+static void read_made(struct work *w, struct made *m)
 {
-	struct made *m = made_of(w);
-	const char *name = perf_map_find(m->map, addr, offset);
+	uint64_t begin = clock_mono_ns();
 	const struct wire_file *file;
 	int fd;
 
-	if (name || w->c->asked_made)
-		return name;
 	w->c->asked_made = true;
 	file = child_want(w->c, WANT_PERF_MAP, m->key, "", 0, &fd);
 	if (file) {
@@ -111,6 +112,19 @@ static const char *find_made(struct work *w, uint64_t addr, uint64_t *offset)
 	}
 	if (fd >= 0)
 		close(fd);
+	m->check_ns = clock_mono_ns() + MAX(MADE_NS, (clock_mono_ns() - begin) * MADE_COST);
+}
+
+/* Once a question the opener is asked whether the file has changed: for what is not in it, and now
+ * and then for what is, because memory of code is used again. */
+static const char *find_made(struct work *w, uint64_t addr, uint64_t *offset)
+{
+	struct made *m = made_of(w);
+	const char *name = perf_map_find(m->map, addr, offset);
+
+	if (w->c->asked_made || (name && clock_mono_ns() < m->check_ns))
+		return name;
+	read_made(w, m);
 	return perf_map_find(m->map, addr, offset);
 }
 
