@@ -450,6 +450,7 @@ struct hl_rec_file_op {
 #define HL_SLOW_NOT_SLOW    (1u << 6) /* … but not as long as is slow, or in a wait for work */
 #define HL_SLOW_IN_D        (1u << 7) /* of a NOW: the sleep is uninterruptible */
 #define HL_SLOW_FROM_WHERE  (1u << 8) /* it is known where the thread was that woke it: waker_nr and on */
+#define HL_SLOW_SIGNALLED   (1u << 9) /* a signal was pending when the wait ended: that may have ended it */
 
 /* One slow operation (SLOW), or one still in progress (NOW: duration_ns is its
  * age at h.ts). Tail: path_len bytes of path, padded with zero. */

@@ -312,6 +312,15 @@ __hot void regs_user(struct pt_regs *r, __u64 *to)
 }
 #endif
 
+/* A signal waits for p to take it. That it is pending stands in a bit of the thread's flags too, in
+ * another one since v6.18. */
+__hot bool has_signal(struct task_struct *p)
+{
+	__u64 own = p->pending.signal.sig[0], shared = BPF_CORE_READ(p, signal, shared_pending.signal.sig[0]);
+
+	return (own | shared) & ~p->blocked.sig[0];
+}
+
 /* Threads that run what interrupts left to do: softirqs, threaded handlers, and the idle task, which
  * a CPU that polls for work hands what came from another one. None of them wakes by its own will. */
 __hot bool is_interrupts(struct task_struct *p)

@@ -98,8 +98,9 @@ struct slow_room {
 	struct hl_wait wait;
 	struct hl_file_id file;
 	struct hl_kstack
-		stack;         /* where the last thread left the CPU that had waited long when it came back */
-	__u32 user_stack, pad; /* by which number its user stack will come; 0: it will not */
+		stack;    /* where the last thread left the CPU that had waited long when it came back */
+	__u32 user_stack; /* by which number its user stack will come; 0: it will not */
+	__u32 flags;      /* HL_SLOW_SIGNALLED */
 };
 _Static_assert(sizeof(struct slow_room) <= HL_ROOM_BYTES, "user space counts it");
 
@@ -226,8 +227,10 @@ __global int slow_emit(struct hl_slot *s, const struct slow_what *w, struct hl_c
 		return 0;
 	}
 	r->seq = cpu->slow_seen;
-	if (room && w->op == HL_OP_WAIT)
+	if (room && w->op == HL_OP_WAIT) {
 		r->user_stack = room->user_stack;
+		r->flags |= room->flags;
+	}
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, r->h.size));
 	return 0;
 }

@@ -185,7 +185,8 @@ void locks_name(struct live *l, struct hl_rec_slow *r)
 	}
 	r->holder = HL_HOLDER_UNKNOWN;
 	r->holder_tid = 0;
-	if (r->waker == HL_WAKER_THREAD && life_who(l, r->waker_tid, &w))
+	/* who sends a signal has not let go of the lock */
+	if (r->waker == HL_WAKER_THREAD && !(r->flags & HL_SLOW_SIGNALLED) && life_who(l, r->waker_tid, &w))
 		set_holder(r, &w, HL_HOLDER_WAKER);
 }
 
