@@ -131,7 +131,7 @@ struct kthread {
 /* The name of a thread that has ended: what it waited for last comes after its end, and it may have
  * ended others' waits. */
 struct ended {
-	uint64_t start, proc_start;
+	uint64_t start, proc_start, ended; /* boot time; told so at the latest */
 	uint32_t tid, pid, inner_tid;
 	char comm[HL_COMM_LEN];
 };
@@ -141,8 +141,9 @@ struct life {
 	struct ended ended[ENDED_NAMES];
 	struct hash *threads; /* tid -> kthread */
 	struct hash *inner; /* {pid, number in its own namespace} -> kthread, where that is another number */
-	struct hash *procs; /* pid -> kproc */
-	struct hash *gone;  /* {pid, start} -> kproc whose cells are still to be drained */
+	struct hash *bearers; /* number in its own namespace -> how many of these have it */
+	struct hash *procs;   /* pid -> kproc */
+	struct hash *gone;    /* {pid, start} -> kproc whose cells are still to be drained */
 	struct cgroups *cgroups;
 	uint64_t lost;  /* records that we know of */
 	uint32_t round; /* of looking for every thread */
@@ -180,6 +181,9 @@ struct who {
 bool life_who(const struct live *l, uint32_t tid, struct who *out);
 /* The same of the threads of a process, by the numbers of its own pid namespace. */
 bool life_inner(const struct live *l, uint32_t pid, uint32_t inner_tid, struct who *out);
+/* How many threads have that number, each in its own pid namespace, or have had it since then (boot
+ * time); none of the kernel's counts, for those hold nothing. */
+size_t life_bearers(const struct live *l, uint32_t number, uint64_t since, bool *of_host);
 bool life_is_inner(const struct live *l, uint32_t tid); /* has it another number in its own namespace? */
 
 /* ---- cells.c ------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ void life_init(struct life *f)
 {
 	f->threads = hash_new(sizeof(uint32_t));
 	f->inner = hash_new(sizeof(struct inner));
+	f->bearers = hash_new(sizeof(uint32_t));
 	f->procs = hash_new(sizeof(uint32_t));
 	f->gone = hash_new(sizeof(struct identity));
 	f->cgroups = cgroups_new();
@@ -54,6 +55,7 @@ void life_fini(struct life *f)
 		proc_free(v);
 	hash_free(f->gone);
 	hash_free(f->inner);
+	hash_free(f->bearers);
 	hash_free(f->threads);
 	hash_free(f->procs);
 	cgroups_free(f->cgroups);
@@ -265,12 +267,48 @@ bool life_is_inner(const struct live *l, uint32_t tid)
 	return e->tid != tid || e->inner_tid != tid;
 }
 
+size_t life_bearers(const struct live *l, uint32_t number, uint64_t since, bool *of_host)
+{
+	const struct kthread *t = hash_get(l->life.threads, &number);
+	size_t n = (uintptr_t)hash_get(l->life.bearers, &number);
+
+	*of_host = t && t->inner_tid == number && !(t->proc->flags & HL_PROC_KTHREAD);
+	for (size_t i = 0; i < ENDED_NAMES; i++) {
+		const struct ended *e = &l->life.ended[i];
+
+		if (e->inner_tid != number || e->ended < since)
+			continue;
+		if (e->tid == number)
+			*of_host = true;
+		else
+			n++;
+	}
+	return n + *of_host;
+}
+
+static void note_inner(struct live *l, struct kthread *t)
+{
+	uintptr_t n = (uintptr_t)hash_get(l->life.bearers, &t->inner_tid);
+
+	if (t->inner_tid == t->tid)
+		return;
+	hash_put(l->life.inner, &(struct inner){ t->pid, t->inner_tid }, t);
+	hash_put(l->life.bearers, &t->inner_tid, (void *)(n + 1));
+}
+
 static void forget_inner(struct live *l, struct kthread *t)
 {
 	struct inner key = { t->pid, t->inner_tid };
+	uintptr_t n = (uintptr_t)hash_get(l->life.bearers, &t->inner_tid);
 
+	if (t->inner_tid == t->tid)
+		return;
 	if (hash_get(l->life.inner, &key) == t)
 		hash_del(l->life.inner, &key);
+	if (n > 1)
+		hash_put(l->life.bearers, &t->inner_tid, (void *)(n - 1));
+	else
+		hash_del(l->life.bearers, &t->inner_tid);
 }
 
 static void thread_gone(struct live *l, struct kthread *t)
@@ -279,7 +317,7 @@ static void thread_gone(struct live *l, struct kthread *t)
 
 	if (t->dirty)
 		send_thread(l, t);
-	*e = (struct ended){ t->start, t->proc->start, t->tid, t->pid, t->inner_tid, "" };
+	*e = (struct ended){ t->start, t->proc->start, clock_boot_ns(), t->tid, t->pid, t->inner_tid, "" };
 	forget_inner(l, t);
 	memcpy(e->comm, t->comm, HL_COMM_LEN);
 	hash_del(l->life.threads, &t->tid);
@@ -301,8 +339,7 @@ static struct kthread *thread_get(struct live *l, const struct hl_rec_life *r)
 	t->pid = r->h.pid;
 	t->start = r->start;
 	t->inner_tid = r->inner_tid ? r->inner_tid : t->tid;
-	if (t->inner_tid != t->tid)
-		hash_put(l->life.inner, &(struct inner){ t->pid, t->inner_tid }, t);
+	note_inner(l, t);
 	t->proc = proc_get(l, r);
 	t->proc->alive++;
 	t->round = l->life.round;

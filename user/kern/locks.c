@@ -152,13 +152,19 @@ bool locks_owner_gone(struct live *l, const struct hl_cell *c)
 
 /* ---- who holds it ----------------------------------------------------------------------- */
 
-/* Is it a thread that can hold a lock of this process? */
+/*
+ * Is it a thread that can hold a lock of this process? Of one that is shared between processes the
+ * number may be of any pid namespace, and nobody says of which: where several threads have it, it is
+ * nobody's. A thread of the host's own is taken for one of another process only if the waiter is too.
+ */
 static bool find_holder(struct live *l, const struct hl_rec_slow *r, bool any, struct who *out)
 {
-	if (!life_inner(l, r->h.pid, r->holder_tid, out))
-		/* of another process: in the host's own pid namespace numbers are what they seem */
-		if (!any || life_is_inner(l, r->h.tid) || !life_who(l, r->holder_tid, out))
-			return false;
+	bool own = life_inner(l, r->h.pid, r->holder_tid, out), of_host;
+
+	if (any && life_bearers(l, r->holder_tid, r->begin_ns, &of_host) > 1)
+		return false;
+	if (!own && (!any || !of_host || life_is_inner(l, r->h.tid) || !life_who(l, r->holder_tid, out)))
+		return false;
 	return out->tid != r->h.tid;
 }
 
