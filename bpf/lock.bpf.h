@@ -14,9 +14,12 @@
 /* Who holds the mutex that this thread is about to sleep on, as far as that is known. */
 __global int wait_holder(__u64 task, struct hl_wait *w)
 {
-	struct hl_mutex m;
+	struct hl_mutex m = {};
 
-	if (!w || HL_READ_USER(task, &m, sizeof(m), w->object))
+	if (!w)
+		return 0;
+	if (w->object % HL_MUTEX_PAGE ? HL_READ_USER(task, &m, sizeof(m), w->object - HL_MUTEX_BEFORE)
+				      : HL_READ_USER(task, &m.word, sizeof(m) - HL_MUTEX_BEFORE, w->object))
 		return 0;
 	w->holder = hl_mutex_holder(&m, w->futex_op, w->abi == HL_NATIVE_ABI, &w->holder_how);
 	return 0;

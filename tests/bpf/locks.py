@@ -129,6 +129,38 @@ def namespaces():
             f.same({r["held_by"]["tid"] for r in rows}, tids, f"{kind}: holders")
 
 
+@test("locks: a number that is another thread's, or none, names nobody")
+def numbers():
+    alone = ("unshare", "--pid", "--fork", "--mount-proc")
+    with Facts() as f:
+        # the holder is thread 1 of its namespace, as the host's first process is of the host's
+        for before in ((), alone):
+            doc, _ = run("apart", *before)
+            rows = waits(doc, "the-waiter")
+            f.same(len(rows), ROUNDS, "apart: slow waits")
+            f.same({(r["held_by"]["by"], r["held_by"]["comm"]) for r in rows}, {("waker", "the-holder")}, "apart")
+        # one reader is not thread 1
+        doc, _ = run("readers", *alone)
+        rows = waits(doc, "the-waiter")
+        f.same(len(rows), ROUNDS, "readers: slow waits")
+        f.same({(r["held_by"]["by"], r["held_by"]["comm"]) for r in rows}, {("waker", "the-holder")}, "readers")
+
+
+@test("locks: who sends a signal holds nothing")
+def signalled():
+    doc, truth = run("signal")
+    rows = waits(doc, "the-waiter")
+    same(len(rows), ROUNDS, "slow waits")
+    same({(r.get("held_by") is None, r["woken_by"]["tid"]) for r in rows}, {(True, truth["holder"])}, "named, and woken by")
+
+
+@test("locks: waiting for a thread's end is none, also where its number is 2")
+def joined():
+    doc, _ = run("join", "unshare", "--pid", "--fork", "--mount-proc")
+    rows = [s for s in doc["slow"] if (s["kind"], s["comm"], s["name"]) == ("wait", "the-waiter", "futex")]
+    same([s["state"] for s in rows], ["park"] * ROUNDS, "states")
+
+
 @test("locks: while it lasts: holder, chain and deadlock of what was there before hostlat")
 def blocked():
     p = live.start(HELD, "deadlock", "20", "200")

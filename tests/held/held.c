@@ -8,15 +8,20 @@
  *   named                                                   a mutex that is the variable cache_lock
  *   cond sem rwlock                                         what has no owner
  *   word                                                    a futex word with 2 in it and no mutex behind
- *   chain                                                   C waits for B, B for A, A for a pipe
- *   chain-disk                                              … A for fsync of FILE
- *   deadlock                                                A and B wait for each other, for ROUNDS seconds
+ *   apart                                                   shared, its holder in a pid namespace of its own
+ *   readers                                                 a word with the number of its readers, as Rust's
+ *   signal                                                  a wait that who sends a signal ends, and not a
+ * holder join                                                    a thread's end chain C waits for B, B for A,
+ * A for a pipe chain-disk                                              … A for fsync of FILE deadlock A and B
+ * wait for each other, for ROUNDS seconds
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -149,13 +154,76 @@ static void word_give(void)
 		syscall(SYS_futex, &sh->raw.word, FUTEX_WAKE_PRIVATE, 1);
 }
 
+/* Below the bits that say who else waits stands how many read, here one: that is nobody's number. */
+#define ONE_READER (0xc0000000u | 1)
+
+static void readers_take(void)
+{
+	if (__atomic_load_n(&sh->raw.word, __ATOMIC_ACQUIRE) == ONE_READER)
+		syscall(SYS_futex, &sh->raw.word, FUTEX_WAIT_PRIVATE, ONE_READER, NULL);
+}
+
+static void readers_give(void)
+{
+	__atomic_store_n(&sh->raw.word, 0, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &sh->raw.word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void readers_first(void)
+{
+	__atomic_store_n(&sh->raw.word, ONE_READER, __ATOMIC_RELEASE);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void signal_first(void)
+{
+	struct sigaction a = { .sa_handler = on_signal };
+
+	sigaction(SIGUSR1, &a, NULL);
+	__atomic_store_n(&sh->raw.word, 2, __ATOMIC_RELEASE);
+}
+
+static void signal_take(void)
+{
+	syscall(SYS_futex, &sh->raw.word, FUTEX_WAIT_PRIVATE, 2, NULL);
+}
+
+static void signal_give(void)
+{
+	syscall(SYS_tgkill, getpid(), sh->waiter, SIGUSR1);
+}
+
+static void *napper(void *arg)
+{
+	prctl(PR_SET_NAME, "the-napper");
+	hold();
+	return arg;
+}
+
+/* In a pid namespace of its own the first thread has the number 2, which in a futex word often means
+ * a mutex. */
+static void join(void)
+{
+	pthread_t t;
+
+	prctl(PR_SET_NAME, "the-waiter");
+	sh->waiter = tid();
+	for (int i = 0; i < rounds; i++)
+		if (pthread_create(&t, NULL, napper, NULL) || pthread_join(t, NULL))
+			exit(1);
+}
+
 static void nothing(void)
 {
 }
 
 static const struct kind {
 	const char *name;
-	int type, protocol, robust, shared; /* of the mutex */
+	int type, protocol, robust, shared; /* of the mutex; shared 2: with another pid namespace */
 	void (*take)(void), (*give)(void);
 	void (*first)(void); /* what the holder does to hold it */
 } kinds[] = {
@@ -171,6 +239,10 @@ static const struct kind {
 	{ "sem", PTHREAD_MUTEX_NORMAL, 0, 0, 0, sem_take, sem_give, nothing },
 	{ "rwlock", PTHREAD_MUTEX_NORMAL, 0, 0, 0, rwlock_take, rwlock_give, rwlock_take },
 	{ "word", PTHREAD_MUTEX_NORMAL, 0, 0, 0, word_take, word_give, word_take },
+	{ "apart", PTHREAD_MUTEX_NORMAL, 0, 0, 2, mutex_take, mutex_give, mutex_take },
+	{ "readers", PTHREAD_MUTEX_NORMAL, 0, 0, 0, readers_take, readers_give, readers_first },
+	{ "signal", PTHREAD_MUTEX_NORMAL, 0, 0, 0, signal_take, signal_give, signal_first },
+	{ "join", PTHREAD_MUTEX_NORMAL, 0, 0, 0, NULL, NULL, NULL },
 	{ "chain", PTHREAD_MUTEX_NORMAL, 0, 0, 0, NULL, NULL, NULL },
 	{ "chain-disk", PTHREAD_MUTEX_NORMAL, 0, 0, 0, NULL, NULL, NULL },
 	{ "deadlock", PTHREAD_MUTEX_NORMAL, 0, 0, 0, NULL, NULL, NULL },
@@ -186,7 +258,7 @@ static void prepare(void)
 	pthread_mutexattr_settype(&a, what->type);
 	pthread_mutexattr_setprotocol(&a, what->protocol);
 	pthread_mutexattr_setrobust(&a, what->robust);
-	pthread_mutexattr_setpshared(&a, what->shared);
+	pthread_mutexattr_setpshared(&a, what->shared != 0);
 	pthread_mutex_init(&sh->mutex, &a);
 	pthread_mutex_init(&sh->second, NULL);
 	pthread_cond_init(&sh->cond, NULL);
@@ -321,6 +393,19 @@ static void run_threads(void *(*const fns[])(void *), int n)
 		pthread_join(t[i], NULL);
 }
 
+/* apart: the holder is the first process of a pid namespace. */
+static void run_processes(bool apart)
+{
+	if (apart && unshare(CLONE_NEWPID))
+		exit(1);
+	if (!fork()) {
+		apart ? holder(NULL) : waiter(NULL);
+		_exit(0);
+	}
+	apart ? waiter(NULL) : holder(NULL);
+	wait(NULL);
+}
+
 static void run(void)
 {
 	static void *(*const two[])(void *) = { holder, waiter };
@@ -333,13 +418,10 @@ static void run(void)
 		pthread_create(&t, NULL, dead, &sh->mutex);
 		pthread_create(&t, NULL, dead, &sh->second);
 		sleep((unsigned int)rounds);
+	} else if (!strcmp(kind, "join")) {
+		join();
 	} else if (what->shared) { /* two processes */
-		if (!fork()) {
-			waiter(NULL);
-			_exit(0);
-		}
-		holder(NULL);
-		wait(NULL);
+		run_processes(what->shared > 1);
 	} else {
 		run_threads(two, 2);
 	}

@@ -8,6 +8,7 @@
 #include "bpf/abi.h"
 #include "bpf/calls.h"
 #include "bpf/classify.h"
+#include "bpf/lock.h"
 #include "tests/test.h"
 
 #define D HL_TASK_UNINTERRUPTIBLE
@@ -219,6 +220,54 @@ void test_classify_futex(void)
 	ASSERT(!hl_futex_is_mutex(0x80 | 9, 0xffffffff, 0, heap, sp)); /* Rust's parked thread */
 	ASSERT(!hl_futex_is_mutex(1, 2, 0, heap, sp));                 /* a wake */
 	ASSERT(!hl_futex_is_mutex(11, 2, 0, heap, sp));                /* wait and requeue: a condition */
+}
+
+/* Whose word or field is its owner, and whose only looks like it: it names a thread only then. */
+void test_classify_mutex_holder(void)
+{
+#define WAITED(n) (HL_FUTEX_WAITERS | (n))
+	static const struct {
+		const char *what;
+		struct hl_mutex m;
+		__u32 op, holder;
+		__u8 native, how;
+	} cases[] = {
+		{ "glibc", { 0, 2, 0, 77, 1, 0 }, 128, 77, 1, HL_HOLDER_FIELD },
+		{ "glibc, shared", { 0, 2, 0, 77, 1, 128 }, 0, 77, 1, HL_HOLDER_FIELD | HL_HOLDER_ANY },
+		{ "glibc, 32 bits", { 0, 2, 0, 77, 0, 1 }, 128, 0, 0, 0 },
+		{ "Rust's, and what it guards", { 0, 2, 0, 77, 0, 0 }, 128, 0, 1, 0 },
+		{ "Go's, and a pointer", { 0, 2, 0, 77, 0xc0, 4 }, 128, 0, 1, 0 },
+		{ "robust", { 0, WAITED(77), 0, 77, 1, 16 }, 0, 77, 1, HL_HOLDER_WORD },
+		{ "robust, shared",
+		  { 0, WAITED(77), 0, 77, 1, 144 },
+		  0,
+		  77,
+		  1,
+		  HL_HOLDER_WORD | HL_HOLDER_ANY },
+		{ "robust, 32 bits", { 0, WAITED(77), 0, 77, 16, 1 }, 0, 77, 0, HL_HOLDER_WORD },
+		{ "PI", { 0, WAITED(77), 0, 77, 1, 32 }, 128 | 6, 77, 1, HL_HOLDER_WORD },
+		{ "PI, of no library", { 0, WAITED(77), 0, 0, 0, 0 }, 128 | 13, 77, 1, HL_HOLDER_WORD },
+		{ "musl, recursive", { 1, WAITED(77), 1, 0, 0, 0 }, 128, 77, 1, HL_HOLDER_WORD },
+		{ "musl, between processes",
+		  { 129, WAITED(77), 1, 0, 0, 0 },
+		  0,
+		  77,
+		  1,
+		  HL_HOLDER_WORD | HL_HOLDER_ANY },
+		{ "musl, plain", { 0, WAITED(16), 1, 0, 0, 0 }, 128, 0, 1, 0 },
+		{ "musl's rwlock: a reader", { 0, WAITED(1), 2, 0, 0, 0 }, 128, 0, 1, 0 },
+		{ "musl's rwlock behind a number", { 4000, WAITED(1), 2, 0, 0, 0 }, 128, 0, 1, 0 },
+		{ "musl's inner lock: two want it", { 0, WAITED(2), 0, 0, 0, 0 }, 128, 0, 1, 0 },
+		{ "Rust's rwlock: three readers", { 1, WAITED(3) | 0x40000000, 0, 0, 0, 0 }, 128, 0, 1, 0 },
+	};
+	__u8 how;
+
+	for (unsigned int r = 0; r < ARRAY_SIZE(cases); r++) {
+		test_eq(hl_mutex_holder(&cases[r].m, cases[r].op, cases[r].native, &how), cases[r].holder,
+			cases[r].what, __FILE__, __LINE__);
+		if (cases[r].holder)
+			test_eq(how, cases[r].how, cases[r].what, __FILE__, __LINE__);
+	}
 }
 
 /* No number stands twice in one table with two meanings, and all fit. */

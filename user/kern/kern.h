@@ -248,7 +248,8 @@ void locks_name(struct live *l, struct hl_rec_slow *r);
 void locks_named(struct live *l, const struct ustack_answer *a); /* what a lock is called */
 bool locks_take(struct live *l, const struct hl_now_raw *raw); /* it waits for a lock: its NOW comes later */
 void locks_answer(struct live *l, const struct question *q, const char *buf, ssize_t n);
-void locks_refresh(struct live *l); /* NOW of all that locks_take took */
+ssize_t lock_memory(const struct question *q, char *buf); /* in the child that asks: a struct hl_mutex */
+void locks_refresh(struct live *l);                       /* NOW of all that locks_take took */
 
 /* ---- slots.c, slow.c, tiers.c, facts.c ------------------------------------------- */
 

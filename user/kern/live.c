@@ -246,7 +246,7 @@ static void open_iter(struct live *l)
 /* In the child: a command line, or what a lock's memory holds. */
 static ssize_t ask(const struct question *q, char *buf, size_t size)
 {
-	return q->at ? proc_memory(q->pid, q->at, buf, HL_MUTEX_BYTES) : proc_cmdline(q->pid, buf, size);
+	return q->at ? lock_memory(q, buf) : proc_cmdline(q->pid, buf, size);
 }
 
 static void on_answer(void *arg, const struct question *q, const char *buf, ssize_t n)

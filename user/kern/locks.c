@@ -198,6 +198,19 @@ void locks_name(struct live *l, struct hl_rec_slow *r)
 
 /* ---- of what still waits ------------------------------------------------------------------ */
 
+ssize_t lock_memory(const struct question *q, char *buf)
+{
+	struct hl_mutex m = {};
+	ssize_t n;
+
+	if (q->at % HL_MUTEX_PAGE)
+		n = proc_memory(q->pid, q->at - HL_MUTEX_BEFORE, &m, sizeof(m));
+	else
+		n = proc_memory(q->pid, q->at, &m.word, sizeof(m) - HL_MUTEX_BEFORE);
+	memcpy(buf, &m, sizeof(m));
+	return n < 0 ? n : (ssize_t)sizeof(m);
+}
+
 static struct word_key key_of(const struct hl_rec_slow *r)
 {
 	return (struct word_key){ .at = r->detail_addr, .pid = r->h.pid };
@@ -243,6 +256,8 @@ static void look_again(struct hl_rec_slow *r, const struct word *w)
 	}
 	if (was == HL_HOLDER_WORD && !(w->m.word & HL_FUTEX_WAITERS)) /* nobody waits any more */
 		return;
+	if (was == HL_HOLDER_WORD) /* whichever of them it is: its word is its owner */
+		op |= HL_FUTEX_LOCK_PI;
 	r->holder_tid = hl_mutex_holder(&w->m, op, r->abi != HL_ABI_IA32, &r->holder);
 }
 
