@@ -46,8 +46,14 @@ def a_thread_instead_of_a_process():
 
 @test
 def a_command_that_is_not_there():
-    for r in live("--", "no-such-command-here"):
-        refused(r, 127, "no-such-command-here", "no such command")
+    # others wait meanwhile: what is told of them comes while hostlat ends
+    noise = subprocess.Popen(["python3", "-c", "import time\nwhile True: time.sleep(0.011)"])
+    try:
+        for r in live("--", "no-such-command-here"):
+            refused(r, 127, "no-such-command-here", "no such command")
+    finally:
+        noise.kill()
+        noise.wait()
 
 
 @test

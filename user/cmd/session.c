@@ -417,10 +417,10 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
+	live_close(s->live); /* it hands on what comes until then */
 	/* a recording in which nothing was recorded is of no use to anybody */
 	if (s->writer && !rec_writer_close(s->writer, NULL) && !s->started)
 		unlink(s->cfg.recording);
-	live_close(s->live);
 	loop_free(s->loop);
 	child_close(&s->child);
 	model_free(s->model);
