@@ -41,11 +41,15 @@ static const __u8 compat_calls[HL_MAX_NR + 1] = {
 #pragma clang diagnostic pop
 
 #if defined(__TARGET_ARCH_x86)
-#define HL_NR_CLONE   56
-#define HL_NR_RESTART 219
+#define HL_NR_CLONE    56
+#define HL_NR_EXECVE   59
+#define HL_NR_EXECVEAT 322
+#define HL_NR_RESTART  219
 #else
-#define HL_NR_CLONE   220
-#define HL_NR_RESTART 128
+#define HL_NR_CLONE    220
+#define HL_NR_EXECVE   221
+#define HL_NR_EXECVEAT 281
+#define HL_NR_RESTART  128
 #endif
 #define HL_NR_CLONE_IA32   120
 #define HL_NR_RESTART_IA32 0
@@ -62,6 +66,12 @@ struct hl_pollfd {
 
 /* Numbers beyond any table are kept as they are, up to here. */
 #define HL_NR_LIMIT HL_NR_UNKNOWN
+
+/* At its end the thread may be at the first instruction of another program, with that one's stack. */
+__hot bool is_native_exec(__u16 nr)
+{
+	return nr == HL_NR_EXECVE || nr == HL_NR_EXECVEAT;
+}
 
 /* What is learned about a wait beside its state. */
 struct hl_wait {

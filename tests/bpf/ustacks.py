@@ -5,7 +5,9 @@
 
 What is wrong is told for each call on stderr; the line of a test has the first few."""
 import contextlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -193,6 +195,43 @@ def once():
         f.same(len(ids), len(set(ids)), "numbers of stacks")
         f.same(sorted(set(ids) - used), [], "stacks that no row names")
         f.check(any("user_stack" in s for c in calls for s in rows_of(doc, c)), "no call of the program has a stack")
+
+
+# Who may decide whether a file is executed takes 50 ms to think about it.
+SLOW_EXEC = """
+import ctypes, os, struct, sys, time
+libc = ctypes.CDLL(None)
+CONTENT, ADD, OPEN_EXEC_PERM, AT_FDCWD, ALLOW = 4, 1, 0x40000, -100, 1
+f = libc.fanotify_init(CONTENT, 0)
+if f < 0 or libc.fanotify_mark(f, ADD, ctypes.c_uint64(OPEN_EXEC_PERM), AT_FDCWD, sys.argv[1].encode()):
+    sys.exit(77)
+child = os.fork()
+if not child:
+    os.execv(sys.argv[1], [sys.argv[1], "0.3"])
+fd = struct.unpack("IBBHQii", os.read(f, 24))[5]
+time.sleep(0.05)
+os.write(f, struct.pack("iI", fd, ALLOW))
+os.waitpid(child, 0)
+"""
+
+
+@test("user stacks: a slow exec has not that of the new program")
+def execs():
+    program_of_its_own = shutil.copy("/bin/sleep", os.path.join(live.folder(), "sleeps"))
+    path = os.path.join(live.folder(), "exec.json")
+    for calls, kinds in (("off", {"wait"}), ("on", {"wait", "syscall"})):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        p = subprocess.run([live.HOSTLAT, "record", "-o", path, f"--calls={calls}", "--", sys.executable, "-c", SLOW_EXEC, program_of_its_own],
+                           capture_output=True, text=True, timeout=live.LIMIT)
+        if p.returncode == 77:
+            live.lacks("fanotify that decides")
+        same(p.returncode, 0, f"status ({p.stderr[-200:]!r})")
+        with open(path, encoding="utf-8") as f:
+            rows = [r for r in json.load(f)["slow"] if r["name"] == "execve" and r["duration_ns"] >= 50 * MS]
+        same({r["kind"] for r in rows}, kinds, f"calls {calls}: slow ones")
+        same([r["user_stack"] for r in rows if "user_stack" in r], [], f"calls {calls}: user stacks")
+        check(all("kernel_stack" in r for r in rows), f"calls {calls}: without the kernel's stack")
 
 
 if __name__ == "__main__":
