@@ -221,6 +221,7 @@ void test_chain_that_lasts(void)
 		return;
 	ASSERT(r->chain->n >= 1 && r->chain->n <= 3);
 	ASSERT_EQ(r->chain->hops[0].tid, 12);
+	ASSERT_EQ(r->chain->hops[0].for_ns, 300 * MS); /* as its own row says */
 	ASSERT_EQ(r->holder_pid, 10);
 	ASSERT(lock_at(s, A));
 	ASSERT_EQ(lock_at(s, A)->waiters, 2);

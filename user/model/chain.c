@@ -217,7 +217,11 @@ static const struct slow *hop_now(struct model *m, struct snap_hop *h, uint64_t 
 	if (s && s->row.lock_addr)
 		h->text = lock_text(m, h->pid, s->row.proc_start_ns, s->row.lock_addr, a);
 	h->user_stack = s ? stack_copy(m, s->user_stack, a, stamp) : NULL;
-	return s && s->row.state == h->state ? s : NULL;
+	if (!s || s->row.state != h->state)
+		return NULL;
+	/* of one that began before the capture both are lower bounds */
+	h->for_ns = MAX(h->for_ns, s->row.duration_ns);
+	return s;
 }
 
 /* Is that thread in the chain already, or its beginning? */
