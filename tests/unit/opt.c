@@ -10,7 +10,7 @@
 
 struct values {
 	bool json, batch, quiet;
-	const char *out;
+	const char *out, *servers;
 	unsigned int count;
 	uint64_t slow, memory;
 	int calls;
@@ -38,6 +38,7 @@ static const struct opt rows[] = {
 	{ .type = OPT_CHOICE, .long_name = "calls", .arg = "auto|on|off", .help = "time every system call",
 	  AT(calls), .choices = calls },
 	{ .type = OPT_LIST, .short_name = 'p', .long_name = "pid", .arg = "PID", .help = "only these processes", AT(pids) },
+	{ .type = OPT_MAYBE, .long_name = "ask", .arg = "URL", .help = "ask servers", AT(servers) },
 	{ .type = OPT_FLAG, .long_name = "selftest", .help = "for tests", AT(quiet), .hidden = true },
 	{ .type = OPT_STR, .long_name = "a-name-that-is-too-long", .arg = "VALUE", .help = "stands on its own line", AT(out) },
 	{ .type = OPT_END },
@@ -96,6 +97,25 @@ void test_opt_every_way(void)
 	ASSERT_STR(v.out, "file");
 	ASSERT(v.json && v.quiet);
 	ASSERT_EQ(said.len, 0);
+	str_free(&said);
+}
+
+/* Its value never is the next word. */
+void test_opt_value_or_none(void)
+{
+	struct opt_list others;
+	struct str said = {};
+	struct values v;
+	char **rest;
+
+	ASSERT_EQ(parse(WORDS("--json"), &v, &others, &rest, &said), 0);
+	ASSERT(!v.servers);
+	ASSERT_EQ(parse(WORDS("--ask", "word"), &v, &others, &rest, &said), 0);
+	ASSERT_STR(v.servers, "");
+	ASSERT_EQ(others.n, 1);
+	opt_list_free(&others);
+	ASSERT_EQ(parse(WORDS("--ask=https://x,y"), &v, &others, &rest, &said), 0);
+	ASSERT_STR(v.servers, "https://x,y");
 	str_free(&said);
 }
 
@@ -203,6 +223,7 @@ void test_opt_help(void)
 		"      --calls=auto|on|off\n"
 		"                          time every system call\n"
 		"  -p, --pid=PID           only these processes\n"
+		"      --ask[=URL]         ask servers\n"
 		"      --a-name-that-is-too-long=VALUE\n"
 		"                          stands on its own line\n";
 	struct str out = {};

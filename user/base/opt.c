@@ -195,7 +195,7 @@ static int put_list(const struct place *p, const char *s)
 static int (*const put_value[])(const struct place *p, const char *s) = {
 	[OPT_FLAG] = put_flag,         [OPT_STR] = put_str,         [OPT_UINT] = put_uint,
 	[OPT_DURATION] = put_duration, [OPT_SIZE] = put_size,       [OPT_CHOICE] = put_choice,
-	[OPT_LIST] = put_list,         [OPT_SECONDS] = put_seconds,
+	[OPT_LIST] = put_list,         [OPT_SECONDS] = put_seconds, [OPT_MAYBE] = put_str,
 };
 
 /* ---- the nearest name -------------------------------------------------------- */
@@ -280,6 +280,8 @@ static int take_option(struct parser *ps, const struct opt *row, const char *nam
 		pr_err("%s: takes no value, but \"%s\" was given; write %s alone", name, value, name);
 		return -EINVAL;
 	}
+	if (row->type == OPT_MAYBE && !value)
+		value = "";
 	if (row->type != OPT_FLAG && !value) {
 		value = *ps->argv;
 		if (!value) {
@@ -426,7 +428,9 @@ void opt_help(struct str *out, const struct opt *rows)
 			str_add(out, "      ");
 		if (rows->long_name)
 			str_addf(out, "--%s", rows->long_name);
-		if (rows->type != OPT_FLAG)
+		if (rows->type == OPT_MAYBE)
+			str_addf(out, "[=%s]", rows->arg);
+		else if (rows->type != OPT_FLAG)
 			str_addf(out, "%s%s", rows->long_name ? "=" : " ", rows->arg ? rows->arg : "VALUE");
 		col = out->len - begin;
 		if (col + 2 > HELP_INDENT) {

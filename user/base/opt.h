@@ -11,6 +11,7 @@
 enum opt_type {
 	OPT_FLAG,     /* bool */
 	OPT_STR,      /* const char * into argv */
+	OPT_MAYBE,    /* the same, only as --name=value; "": it stood alone */
 	OPT_UINT,     /* unsigned int */
 	OPT_DURATION, /* uint64_t ns: 250us, 10ms, 2s */
 	OPT_SECONDS,  /* the same; a bare number is seconds: 1, 0.5 */
