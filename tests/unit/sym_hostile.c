@@ -518,8 +518,9 @@ void test_sym_hostile_mutants(void)
 	free(bad);
 }
 
-/* One that holds the reader for long: killed, marked, and from then on known by module and offset. */
-void test_sym_hostile_endless(void)
+/* Debug information that holds the reader for long: the reader is killed, that is marked, and from
+ * then on the file is known by its symbols alone, wherever it is that its debug information was. */
+static void check_endless(const char *build)
 {
 	uint64_t addrs[] = { AT + 0x1001, AT + 0x1002 };
 	struct ustack_question q = { .addrs = addrs, .n_addrs = 2 };
@@ -527,7 +528,7 @@ void test_sym_hostile_endless(void)
 	static char elf[64 << 20];
 	size_t n, code = 0, size;
 
-	if (begin(&h) && sym_run(&h.d, "cc -nostdlib -static -o bomb \"$T/sym_bomb.s\"")) {
+	if (begin(&h) && sym_run(&h.d, "cc -nostdlib -static -o bomb \"$T/sym_bomb.s\" && %s", build)) {
 		n = load(&h.d, "bomb", elf, sizeof(elf));
 		find_section(elf, n, ".text", &code, &size);
 		q.pid = start_mapper(&h.d, "bomb", n);
@@ -538,8 +539,8 @@ void test_sym_hostile_endless(void)
 				break;
 			ASSERT(h.a->took_ns < (i ? DEADLINE / 2 : DEADLINE + SLACK));
 			ASSERT_EQ(h.a->n, 2);
-			ASSERT_STR(h.a->v[0].function, "");
-			ASSERT_EQ(h.a->v[0].offset, code + 1);
+			ASSERT_STR(h.a->v[0].function, "_start");
+			ASSERT_EQ(h.a->v[0].offset, 1);
 			ASSERT(strstr(h.a->v[0].module, "/bomb") != NULL);
 			ASSERT(strstr(h.a->why, "it stopped who read it") != NULL);
 		}
@@ -551,6 +552,66 @@ void test_sym_hostile_endless(void)
 		waitpid(q.pid, NULL, 0);
 	}
 	end(&h);
+}
+
+void test_sym_hostile_endless(void)
+{
+	check_endless("true");
+}
+
+void test_sym_hostile_endless_separate(void)
+{
+	check_endless("objcopy --only-keep-debug bomb bomb.debug && strip -g bomb && "
+		      "objcopy --add-gnu-debuglink=bomb.debug bomb");
+}
+
+/* As large as debug information gets: what is answered has a name, in time, within the memory that
+ * the reader has, and nobody is killed twice for it. */
+static void check_huge(const char *build, bool degrades)
+{
+	bool told = false;
+	uint64_t addrs[] = { AT + 0x1001 };
+	struct ustack_question q = { .addrs = addrs, .n_addrs = 1 };
+	struct hostile h;
+
+	if (begin(&h) && sym_run(&h.d, "%s", build)) {
+		ustacks_free(h.u);
+		h.u = sym_new(0);
+		q.pid = start_mapper(&h.d, "huge", 0x2000);
+		for (int i = 0; i < 3; i++) {
+			if (!sym_ask_this(h.u, &q, h.a))
+				break;
+			ustacks_stats(h.u, &h.stats);
+			printf("# %.0f ms, %.0f ms of a CPU, %llu MiB, %llu deaths; %s\n",
+			       (double)h.a->took_ns / 1e6, (double)h.stats.cpu_ns / 1e6,
+			       (unsigned long long)(h.stats.rss_bytes >> 20),
+			       (unsigned long long)h.stats.deaths, h.a->why);
+			ASSERT(h.a->took_ns < 2 * NSEC_PER_SEC + SLACK);
+			if (strstr(h.a->why, "no CPU was free"))
+				continue; /* a busy host */
+			ASSERT_EQ(h.a->n, 1);
+			ASSERT_STR(h.a->v[0].function, "_start");
+			told |= h.a->why[0] != '\0';
+		}
+		ASSERT(h.stats.deaths <= 1);
+		ASSERT_EQ(told, degrades);
+		kill(q.pid, SIGKILL);
+		waitpid(q.pid, NULL, 0);
+	}
+	end(&h);
+}
+
+#define HUGE(units, fill)                                                                                    \
+	"cc -nostdlib -static -Wa,--defsym,UNITS=" #units " -Wa,--defsym,FILL=" #fill                        \
+	" -o huge \"$T/sym_huge.s\""
+
+void test_sym_hostile_huge(void)
+{
+	check_huge(HUGE(10000, 30000), false);
+	check_huge(HUGE(5000, 30000) " && objcopy --compress-debug-sections=zlib huge", false);
+	/* beyond its memory */
+	check_huge(HUGE(10000, 30000) " && objcopy --compress-debug-sections=zlib huge", !SANITIZED);
+	check_huge(HUGE(300000, 300), !SANITIZED);
 }
 
 /* One that is cut off under the reader, which dies of it: answered all the same, by the next. */

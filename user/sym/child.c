@@ -57,6 +57,10 @@ static struct elf_file *open_file(struct child *c, const struct wire_file *m, si
 		f = elf_file_new(m->key, path, fd, NULL, 0);
 	else
 		f = elf_file_bad(m->key, path, "not received");
+	f->at = &c->step->word;
+	f->no_debug = m->no_debug != 0;
+	if (f->no_debug)
+		snprintf(f->debug_why, sizeof(f->debug_why), "debug information " NOT_READ);
 	atomic_store(&c->step->word, 0);
 	return f;
 }
@@ -80,13 +84,19 @@ const struct wire_file *child_want(struct child *c, enum want_type type, uint64_
 static struct elf_file *want_elf(struct child *c, enum want_type type, struct elf_file *f, const char *name,
 				 uint32_t crc)
 {
-	const struct wire_file *m;
+	const struct wire_file *m, *none = (const struct wire_file *)c->want_in;
 	struct elf_file *got = NULL;
+	uint64_t before;
 	int fd;
 
 	m = child_want(c, type, f->key, name, crc, &fd);
-	if (m)
+	if (m) {
+		before = atomic_exchange(&c->step->word, m->key);
 		got = elf_file_new(m->key, name, fd, NULL, 0);
+		atomic_store(&c->step->word, before);
+	} else if (none->why[0]) {
+		snprintf(f->debug_why, sizeof(f->debug_why), "debug information %.40s", none->why);
+	}
 	if (fd >= 0)
 		close(fd);
 	return got && got->usable ? got : NULL;
@@ -101,14 +111,15 @@ static bool has_build_id(const struct elf_file *f, const char *hex)
 
 /* Files that do not belong together give wrong names: the build ids must be the same, or where
  * one has none the checksum that the link carries. */
-static void seek_separate(struct child *c, struct elf_file *f)
+static void seek_separate(struct child *c, struct elf_file *f, const char *id)
 {
-	char id[130] = "", other[130];
+	char other[130];
 	struct elf_file *got = NULL;
 	const char *link;
 	GElf_Word crc = 0;
+	uint64_t before;
 
-	if (elf_file_build_id(f, id, sizeof(id)))
+	if (*id)
 		got = want_elf(c, WANT_BUILD_ID, f, id, 0);
 	if (has_build_id(got, id)) {
 		f->debug = got;
@@ -120,9 +131,11 @@ static void seek_separate(struct child *c, struct elf_file *f)
 	got = want_elf(c, WANT_LINK, f, link, crc);
 	if (!got)
 		return;
+	before = atomic_exchange(&c->step->word, got->key);
 	if (*id && elf_file_build_id(got, other, sizeof(other)) ? !strcmp(id, other)
 								: elf_file_crc_is(got, crc))
 		f->debug = got;
+	atomic_store(&c->step->word, before);
 }
 
 /* What several debug files share; its name is a path that ends in .dwz/NAME. */
@@ -145,18 +158,36 @@ static void seek_alt(struct child *c, struct elf_file *f, Dwarf *dwarf)
 		dwarf_setalt(dwarf, dwarf_begin_elf(f->alt->elf, DWARF_C_READ, NULL));
 }
 
+/* Sections that cannot be unpacked are as if they were not there. */
+static bool has_units(Dwarf *dwarf)
+{
+	Dwarf_CU *cu = NULL;
+
+	return dwarf && !dwarf_get_units(dwarf, NULL, &cu, NULL, NULL, NULL, NULL);
+}
+
 void child_seek_debug(struct child *c, struct elf_file *f)
 {
+	char id[130] = "";
+	uint64_t before;
 	Dwarf *dwarf;
 
 	if (f->sought_debug || !f->usable)
 		return;
 	f->sought_debug = true;
-	if (!elf_file_has_debug(f))
-		seek_separate(c, f);
+	if (!elf_file_has_debug(f)) {
+		elf_file_build_id(f, id, sizeof(id));
+		seek_separate(c, f, id);
+		if (f->debug)
+			f->debug_why[0] = '\0';
+	}
+	before = elf_file_enter_debug(f);
 	dwarf = elf_file_dwarf(f);
 	if (dwarf)
 		seek_alt(c, f, dwarf);
+	if (!f->debug_why[0] && (f->debug || elf_file_has_debug(f)) && !has_units(dwarf))
+		snprintf(f->debug_why, sizeof(f->debug_why), "debug information that cannot be read here");
+	elf_file_leave_debug(f, before);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------- */

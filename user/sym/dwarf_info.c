@@ -226,7 +226,7 @@ static void take_function(Dwarf_Die *die, struct source_row *row)
 		row->entry = entry;
 }
 
-size_t dwarf_info_find(struct elf_file *f, uint64_t vaddr, struct source_row rows[INLINE_DEPTH + 1])
+static size_t find(struct elf_file *f, uint64_t vaddr, struct source_row rows[INLINE_DEPTH + 1])
 {
 	Dwarf *dwarf = elf_file_dwarf(f);
 	Dwarf_Die chain[INLINE_DEPTH], *function;
@@ -257,4 +257,13 @@ size_t dwarf_info_find(struct elf_file *f, uint64_t vaddr, struct source_row row
 	}
 	take_function(function, &rows[n]);
 	return n + 1;
+}
+
+size_t dwarf_info_find(struct elf_file *f, uint64_t vaddr, struct source_row rows[INLINE_DEPTH + 1])
+{
+	uint64_t before = elf_file_enter_debug(f);
+	size_t n = find(f, vaddr, rows);
+
+	elf_file_leave_debug(f, before);
+	return n;
 }

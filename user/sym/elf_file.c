@@ -179,7 +179,21 @@ Dwarf *elf_file_dwarf(struct elf_file *f)
 
 	if (!f->tried_dwarf) {
 		f->tried_dwarf = true;
-		f->dwarf = from->usable ? dwarf_begin_elf(from->elf, DWARF_C_READ, NULL) : NULL;
+		f->dwarf = from->usable && !from->no_debug ? dwarf_begin_elf(from->elf, DWARF_C_READ, NULL)
+							   : NULL;
 	}
 	return f->dwarf;
+}
+
+uint64_t elf_file_enter_debug(struct elf_file *f)
+{
+	uint64_t key = f->debug ? f->debug->key : WIRE_DEBUG_OF(f->key);
+
+	return f->at ? atomic_exchange(f->at, key) : 0;
+}
+
+void elf_file_leave_debug(struct elf_file *f, uint64_t before)
+{
+	if (f->at)
+		atomic_store(f->at, before);
 }

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/hash.h"
+#include "sym/wire.h"
 
 struct symtab;
 struct debug_info;
@@ -24,6 +25,7 @@ struct load {
 
 struct elf_file {
 	uint64_t key;
+	_Atomic uint64_t *at; /* in which the reader says which file it is at; NULL: it does not */
 	char *name;
 	bool usable;  /* false: neither names nor unwind tables; why says why */
 	char why[80]; /* "": nothing is missing */
@@ -37,6 +39,8 @@ struct elf_file {
 	struct elf_file *debug; /* the separate one; owned */
 	struct elf_file *alt;   /* what dwz shares; owned */
 	bool sought_debug;
+	bool no_debug;          /* its own debug information is not to be touched */
+	char debug_why[64];     /* why there is none; "": there is, or there is none */
 	struct symtab *symtab;  /* of code */
 	struct symtab *objects; /* of data */
 	struct debug_info *info;
@@ -64,5 +68,9 @@ bool elf_file_crc_is(const struct elf_file *f, uint32_t crc);
 bool elf_file_has_debug(const struct elf_file *f);
 /* The debug information of the file or its separate one; NULL: none. */
 Dwarf *elf_file_dwarf(struct elf_file *f);
+/* From here on that is read, so that it is to blame and not the rest of the file; and no more, with
+ * what the first returned. */
+uint64_t elf_file_enter_debug(struct elf_file *f);
+void elf_file_leave_debug(struct elf_file *f, uint64_t before);
 
 #endif

@@ -148,10 +148,11 @@ static int send_one(struct opener *o, struct ofile *f, uint64_t now)
 	struct wire_file h = { .kind = WIRE_FILE, .type = f->type, .key = f->key, .size = f->size };
 	const char *vdso = f->type == FILE_BYTES ? (const char *)getauxval(AT_SYSINFO_EHDR) : NULL;
 	bool bad = opener_is_bad(o, f->key, now);
-	const char *why = bad ? "not read: it stopped who read it" : f->why;
+	const char *why = bad ? NOT_READ : f->why;
 
+	h.no_debug = opener_is_bad(o, WIRE_DEBUG_OF(f->key), now);
 	f->sent = true;
-	f->sent_bad = bad;
+	f->sent_bad = bad || h.no_debug;
 	h.state = *why ? FILE_REFUSED : FILE_GOOD;
 	snprintf(h.why, sizeof(h.why), "%s", why);
 	return opener_send_file(o, &h, f->path, vdso, vdso ? vdso_size(vdso) : 0, *why ? -1 : f->fd);
@@ -167,7 +168,8 @@ static int send_files(struct opener *o, const struct oimage *i)
 
 		if (f)
 			f->used_ns = now;
-		if (f && (!f->sent || (f->sent_bad && !opener_is_bad(o, f->key, now))))
+		if (f && (!f->sent || (f->sent_bad && !opener_is_bad(o, f->key, now) &&
+				       !opener_is_bad(o, WIRE_DEBUG_OF(f->key), now))))
 			err = send_one(o, f, now);
 	}
 	return err;

@@ -23,10 +23,11 @@
 
 #define DEBUG_ROOT "/usr/lib/debug"
 
-static int send_missing(struct opener *o)
+static int send_missing(struct opener *o, const char *why)
 {
 	struct wire_file none = { .kind = WIRE_FILE, .state = FILE_MISSING };
 
+	snprintf(none.why, sizeof(none.why), "%s", why);
 	return opener_send_file(o, &none, "", NULL, 0, -1);
 }
 
@@ -137,12 +138,14 @@ static void find_places(struct opener *o, const struct wire_want *w, struct plac
 
 /* The name in a link is often that of the file itself, which is not what is sought. */
 static int open_place(struct opener *o, int root, const char *path, uint64_t self, const struct owner *who,
-		      struct stat *st)
+		      struct stat *st, const char **why)
 {
 	int fd = open_in(root, path, true, st);
+	bool bad = fd >= 0 && opener_is_bad(o, opener_key(st), 0);
 
-	if (fd >= 0 &&
-	    (opener_key(st) == self || !is_readable(st, who) || opener_is_bad(o, opener_key(st), 0))) {
+	if (bad)
+		*why = NOT_READ;
+	if (fd >= 0 && (opener_key(st) == self || !is_readable(st, who) || bad)) {
 		close(fd);
 		return -ENOENT;
 	}
@@ -154,6 +157,7 @@ static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 	const pid_t roots[] = { pid, 0 };
 	struct places *p = xcalloc(1, sizeof(*p));
 	struct owner who = { .euid = UINT32_MAX };
+	const char *why = "";
 	struct stat st;
 	int fd = -1;
 
@@ -163,12 +167,12 @@ static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 		int root = open_root(roots[r]);
 
 		for (size_t i = 0; i < p->n && fd < 0 && root >= 0; i++)
-			fd = open_place(o, root, p->v[i], w->key, &who, &st);
+			fd = open_place(o, root, p->v[i], w->key, &who, &st, &why);
 		if (root >= 0)
 			close(root);
 	}
 	free(p);
-	return fd < 0 ? send_missing(o) : send_found(o, fd, &st, FILE_ELF);
+	return fd < 0 ? send_missing(o, why) : send_found(o, fd, &st, FILE_ELF);
 }
 
 /* ---- code that a process made ---------------------------------------------------------------- */
@@ -216,18 +220,18 @@ static int want_made(struct opener *o, const struct wire_ask *ask, const struct 
 	int fd;
 
 	if (!read_owner(pid, &owner))
-		return send_missing(o);
+		return send_missing(o, "");
 	fd = open_perf_map(pid, &owner, &st);
 	if (fd < 0) {
 		type = FILE_JITDUMP;
 		fd = open_jitdump(pid, image, &st);
 	}
 	if (fd < 0)
-		return send_missing(o);
+		return send_missing(o, "");
 	if (!is_his(&st, &owner) || is_older(&st, ask->start_ns) || opener_key(&st) == w->key ||
 	    opener_is_bad(o, opener_key(&st), 0)) {
 		close(fd);
-		return send_missing(o);
+		return send_missing(o, "");
 	}
 	return send_found(o, fd, &st, type);
 }

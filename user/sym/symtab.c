@@ -105,8 +105,12 @@ static struct symtab *make(struct elf_file *f, wanted_fn wanted)
 	struct symtab *t = xcalloc(1, sizeof(*t));
 	size_t kept = 0;
 
-	if (f->debug && f->debug->usable)
+	if (f->debug && f->debug->usable) {
+		uint64_t before = elf_file_enter_debug(f);
+
 		add_table(t, f, f->debug->elf, SHT_SYMTAB, wanted);
+		elf_file_leave_debug(f, before);
+	}
 	if (!t->v.n)
 		add_table(t, f, f->elf, SHT_SYMTAB, wanted);
 	if (!t->v.n) {

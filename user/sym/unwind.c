@@ -261,10 +261,22 @@ static bool compute(struct expr *e, const Dwarf_Op *ops, size_t n, uint64_t *res
 
 /* ---- tables ------------------------------------------------------------------------------ */
 
+static Dwarf_Frame *find_debug_frame(struct elf_file *f, uint64_t vaddr)
+{
+	uint64_t before = elf_file_enter_debug(f);
+	Dwarf *dwarf = elf_file_dwarf(f);
+	Dwarf_CFI *cfi = dwarf ? dwarf_getcfi(dwarf) : NULL;
+	Dwarf_Frame *frame = NULL;
+
+	if (!cfi || dwarf_cfi_addrframe(cfi, vaddr, &frame))
+		frame = NULL;
+	elf_file_leave_debug(f, before);
+	return frame;
+}
+
 static Dwarf_Frame *find_frame(struct elf_file *f, uint64_t vaddr)
 {
 	Dwarf_Frame *frame = NULL;
-	Dwarf_CFI *cfi;
 
 	if (!f->frames)
 		f->frames = hash_new(sizeof(vaddr));
@@ -275,14 +287,10 @@ static Dwarf_Frame *find_frame(struct elf_file *f, uint64_t vaddr)
 		f->tried_eh = true;
 		f->eh = dwarf_getcfi_elf(f->elf);
 	}
-	if (!f->eh || dwarf_cfi_addrframe(f->eh, vaddr, &frame)) {
-		Dwarf *dwarf = elf_file_dwarf(f);
-
-		cfi = dwarf ? dwarf_getcfi(dwarf) : NULL;
-		if (!cfi || dwarf_cfi_addrframe(cfi, vaddr, &frame))
-			return NULL;
-	}
-	hash_put(f->frames, &vaddr, frame);
+	if (!f->eh || dwarf_cfi_addrframe(f->eh, vaddr, &frame))
+		frame = find_debug_frame(f, vaddr);
+	if (frame)
+		hash_put(f->frames, &vaddr, frame);
 	return frame;
 }
 

@@ -90,8 +90,13 @@ struct wire_file {
 	uint32_t state, type, name_len;
 	uint64_t key; /* identity: device, inode, times, size */
 	uint64_t size;
+	uint32_t no_debug, pad; /* 1: its debug information is not to be touched */
 	char why[64];
 };
+
+/* What stands for the debug information inside a file of that key, where it is that which is bad. */
+#define WIRE_DEBUG_OF(key) ((key) ^ 0x5555555555555554ull)
+#define NOT_READ           "not read: it stopped who read it" /* the why of what is bad */
 
 enum vma_type { VMA_FILE, VMA_ANON };
 

@@ -151,6 +151,8 @@ static void add_named(struct work *w, struct elf_file *file, uint64_t vaddr, uin
 
 	atomic_store(&w->c->step->word, file->key);
 	child_seek_debug(w->c, file);
+	if (file->debug_why[0])
+		because(w, "%.40s: %s", file->name, file->debug_why);
 	named = names_find(file, vaddr);
 	for (size_t i = 0; i < named->n; i++) {
 		f = named->v[i];
