@@ -272,10 +272,14 @@ __hot void regs_user(struct pt_regs *r, __u64 *to)
 	to[15] = r->r15;
 	to[16] = r->ip;
 }
+
+/* Whether those of a program that makes such calls lead anywhere: 32-bit code is unwound too. */
+#define HL_STACK_ABI(abi) ((abi) == HL_ABI_X86_64 || (abi) == HL_ABI_IA32)
 #elif defined(__TARGET_ARCH_arm64)
-#define HL_NATIVE_ABI HL_ABI_ARM64
-#define HL_COMPAT_ABI HL_ABI_IA32
-#define HL_TIF_32BIT  22
+#define HL_NATIVE_ABI     HL_ABI_ARM64
+#define HL_COMPAT_ABI     HL_ABI_IA32
+#define HL_TIF_32BIT      22
+#define HL_STACK_ABI(abi) ((abi) == HL_ABI_ARM64)
 
 __hot bool in_compat_call(struct task_struct *p)
 {

@@ -79,8 +79,7 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 	room->user_stack = 0;
 	room->flags = has_signal(next) ? HL_SLOW_SIGNALLED : 0;
 	/* where calls are traced, that of the whole call is taken at its end */
-	if (!s->call_begin && s->abi == HL_NATIVE_ABI && !(s->flags & HL_SLOT_KTHREAD) &&
-	    !is_native_exec(s->nr))
+	if (!s->call_begin && !(s->flags & HL_SLOT_KTHREAD) && keeps_stack(s->abi, s->nr))
 		room->user_stack = ustack_later(next, s);
 	return 0;
 }

@@ -233,7 +233,7 @@ __hot void take_stack(struct task_struct *p, struct hl_slot *s, struct hl_stack_
 __hot void take_regs(struct task_struct *p, struct hl_now_raw *raw)
 {
 	raw->has_regs = cfg.ustack_bytes && raw->stack.fate == HL_STACK_TAKEN && !has_no_calls(p) &&
-			raw->r.abi == HL_NATIVE_ABI;
+			HL_STACK_ABI(raw->r.abi);
 	if (raw->has_regs)
 		regs_user((struct pt_regs *)bpf_task_pt_regs(p), raw->regs);
 }

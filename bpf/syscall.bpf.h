@@ -181,10 +181,10 @@ struct call_end {
 	long ret;
 };
 
-/* What 32-bit programs have on their stacks is not looked at; nor who called exec, when it is gone. */
+/* What 32-bit programs have on their stacks is looked at where it is understood; not who called exec, when it is gone. */
 __hot bool has_user_stack(const struct slow_what *w)
 {
-	return w->abi == HL_NATIVE_ABI && !w->ago && (w->result || !is_native_exec(w->nr));
+	return HL_STACK_ABI(w->abi) && !w->ago && (w->result || keeps_stack(w->abi, w->nr));
 }
 
 /* It waited for whatever comes next, or for an answer that it waits for in the same way. */

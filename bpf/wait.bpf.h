@@ -52,7 +52,9 @@ static const __u8 compat_calls[HL_MAX_NR + 1] = {
 #define HL_NR_RESTART  128
 #endif
 #define HL_NR_CLONE_IA32   120
-#define HL_NR_RESTART_IA32 0
+#define HL_NR_RESTART_IA32  0
+#define HL_NR_IA32_EXECVE   11
+#define HL_NR_IA32_EXECVEAT 358
 
 struct hl_pollfd {
 	int fd;
@@ -67,10 +69,17 @@ struct hl_pollfd {
 /* Numbers beyond any table are kept as they are, up to here. */
 #define HL_NR_LIMIT HL_NR_UNKNOWN
 
-/* At its end the thread may be at the first instruction of another program, with that one's stack. */
-__hot bool is_native_exec(__u16 nr)
+/*
+ * Whether the program's stack at the end of a call is the one that it was made with, and can be unwound: after
+ * an exec the thread is at the first instruction of another program.
+ */
+__hot bool keeps_stack(__u8 abi, __u16 nr)
 {
-	return nr == HL_NR_EXECVE || nr == HL_NR_EXECVEAT;
+	if (!HL_STACK_ABI(abi))
+		return false;
+	if (abi == HL_ABI_IA32)
+		return nr != HL_NR_IA32_EXECVE && nr != HL_NR_IA32_EXECVEAT;
+	return nr != HL_NR_EXECVE && nr != HL_NR_EXECVEAT;
 }
 
 /* What is learned about a wait beside its state. */

@@ -62,7 +62,7 @@ static __noinline int waker_take(void *ctx, struct task_struct *p, struct hl_slo
 	token = ustack_token(cur, HL_USTACK_WAKER);
 	if (!token)
 		return 0;
-	user = !has_no_calls(cur) && !in_compat_call(cur);
+	user = !has_no_calls(cur) && HL_STACK_ABI(in_compat_call(cur) ? HL_COMPAT_ABI : HL_NATIVE_ABI);
 	raw = waker_reserve(user);
 	if (!raw)
 		return 0;

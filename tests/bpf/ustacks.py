@@ -184,6 +184,43 @@ def nameless():
     tell("nameless", wrong, calls)
 
 
+NARROW = """
+#include <time.h>
+static volatile int sink;
+static const struct timespec pause_ = { 0, 15000000 };
+__attribute__((noinline)) static int leaf(int n) { sink = n; nanosleep(&pause_, 0); return sink + 1; }
+static inline __attribute__((always_inline)) int folded(int n) { return leaf(n) + 1; }
+__attribute__((noinline)) static int middle(int n) { char room[300]; room[n] = (char)n; sink += room[n]; return folded(n) + sink; }
+__attribute__((noinline)) static int outer(int n) { return middle(n) + sink; }
+int main(void) { for (int i = 0; i < 20; i++) sink += outer(i); return 0; }
+"""
+
+
+@test("user stacks: of a 32-bit program on a 64-bit kernel")
+def narrow():
+    d = live.folder()
+    program_, source = os.path.join(d, "narrow"), os.path.join(d, "narrow.c")
+    with open(source, "w", encoding="ascii") as f:
+        f.write(NARROW)
+    build = ["gcc", "-m32", "-I/usr/include/x86_64-linux-gnu", "-O2", "-g", "-fomit-frame-pointer", source, "-o", program_]
+    if os.uname().machine != "x86_64" or subprocess.run(build, capture_output=True, check=False).returncode or subprocess.run(program_, check=False).returncode:
+        live.lacks("32-bit programs cannot be built or run here")
+    r = live.record([program_], ("--slow", "10ms"), calls="on")
+    rows = [s for s in r.doc["slow"] if s["comm"] == "narrow" and s["kind"] == "syscall" and "nanosleep" in s["name"]]
+    same(len(rows), 20, "slow calls")
+    stacks = {s["id"]: s for s in r.doc["stacks"]}
+    late = [s for s in rows if "user_stack" not in s]
+    check(len(late) < 10, f"{len(late)} without a stack")  # the program may not have been looked at yet
+    with Facts() as f:
+        for s in rows:
+            if s in late:
+                continue
+            stack = stacks[s["user_stack"]]
+            own = [(w["function"], w.get("line")) for w in stack["frames"] if w.get("module") == program_ and w.get("function") != "_start"]
+            f.same(own, [("leaf", 5), ("folded", 6), ("middle", 7), ("outer", 8), ("main", 9)], "frames")
+            f.same((stack["unwound"], stack.get("cut", False)), ("dwarf", False), "how")
+
+
 @test("user stacks: each once, and none that no row names")
 def once():
     doc, calls = ran("pie", ("1", "2", "1"))

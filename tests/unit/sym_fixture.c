@@ -63,6 +63,15 @@ static bool take_regs(pid_t pid, uint64_t *regs)
 
 	if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &v))
 		return false;
+	if (v.iov_len != sizeof(r)) { /* a 32-bit one: what a 64-bit program would find in its registers */
+		uint32_t n[17];
+
+		memcpy(n, &r, sizeof(n)); /* ebx ecx edx esi edi ebp eax … orig_eax eip cs eflags esp */
+		const uint64_t same[USTACK_REGS] = { n[6], n[2], n[1],  n[0],        n[3],
+						     n[4], n[5], n[15], [16] = n[12] };
+		memcpy(regs, same, sizeof(same));
+		return true;
+	}
 	const uint64_t order[USTACK_REGS] = { r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8,
 					      r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rip };
 	memcpy(regs, order, sizeof(order));

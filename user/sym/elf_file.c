@@ -13,8 +13,10 @@
 
 #if defined(__aarch64__)
 #define MACHINE EM_AARCH64
+#define NARROW  EM_NONE
 #else
 #define MACHINE EM_X86_64
+#define NARROW  EM_386
 #endif
 
 struct elf_file *elf_file_bad(uint64_t key, const char *name, const char *why)
@@ -60,6 +62,7 @@ static const char *open_elf(struct elf_file *f, int fd)
 	}
 	f->native = gelf_getclass(f->elf) == ELFCLASS64 && h.e_machine == MACHINE &&
 		    h.e_ident[EI_DATA] == ELFDATA2LSB;
+	f->narrow = NARROW && gelf_getclass(f->elf) == ELFCLASS32 && h.e_machine == NARROW;
 	read_loads(f);
 	return NULL;
 }

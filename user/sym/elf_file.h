@@ -33,6 +33,7 @@ struct elf_file {
 	size_t size;
 	Elf *elf;
 	bool native; /* of this machine, 64-bit */
+	bool narrow; /* of this machine, 32-bit, where that is unwound */
 	struct load loads[16];
 	size_t n_loads;
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -128,25 +127,9 @@ int opener_send_file(struct opener *o, const struct wire_file *head, const char 
 
 /* ---- what the child must have for a question ----------------------------------------------- */
 
-static size_t vdso_size(const char *begin)
-{
-	char line[512];
-	size_t size = 0;
-	FILE *f = fopen("/proc/self/maps", "re");
-	unsigned long from, to;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from == (unsigned long)begin)
-			size = to - from;
-	if (f)
-		fclose(f);
-	return size;
-}
-
 static int send_one(struct opener *o, struct ofile *f, uint64_t now)
 {
 	struct wire_file h = { .kind = WIRE_FILE, .type = f->type, .key = f->key, .size = f->size };
-	const char *vdso = f->type == FILE_BYTES ? (const char *)getauxval(AT_SYSINFO_EHDR) : NULL;
 	bool bad = opener_is_bad(o, f->key, now);
 	const char *why = bad ? NOT_READ : f->why;
 
@@ -155,7 +138,7 @@ static int send_one(struct opener *o, struct ofile *f, uint64_t now)
 	f->sent_bad = bad || h.no_debug;
 	h.state = *why ? FILE_REFUSED : FILE_GOOD;
 	snprintf(h.why, sizeof(h.why), "%s", why);
-	return opener_send_file(o, &h, f->path, vdso, vdso ? vdso_size(vdso) : 0, *why ? -1 : f->fd);
+	return opener_send_file(o, &h, f->path, f->bytes, f->bytes ? f->size : 0, *why ? -1 : f->fd);
 }
 
 static int send_files(struct opener *o, const struct oimage *i)

@@ -16,8 +16,9 @@ struct ofile {
 	char *path;
 	int fd; /* kept for the next child; -1: none */
 	enum file_type type;
-	char why[64]; /* refused; "": it is not */
-	bool sent, sent_bad;
+	char *bytes;         /* FILE_BYTES: all of it, size bytes */
+	char why[64];        /* refused; "": it is not */
+	bool sent, sent_bad; /* … and something of it is bad, perhaps not for ever */
 	uint64_t used_ns;
 };
 

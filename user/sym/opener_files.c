@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -26,8 +27,9 @@
 #define FORCED_NS  (50 * NSEC_PER_MSEC)  /* nor with one: what is in no mapping may never be in any */
 #define CHECKED_NS (10 * NSEC_PER_SEC)   /* files of known mappings are not looked at more often */
 #define BAD_NS     (10 * NSEC_PER_SEC)   /* a file that killed once */
-#define UNUSED_NS  (300 * NSEC_PER_SEC)
 #define KEY_VDSO   1
+#define VDSO_ROOM  (64 << 10) /* bytes of one that is not ours */
+#define UNUSED_NS  (300 * NSEC_PER_SEC)
 
 uint64_t opener_key(const struct stat *st)
 {
@@ -137,16 +139,54 @@ static uint64_t file_of(struct opener *o, pid_t pid, const struct mapping *m)
 	return key;
 }
 
-/* It is the same for every process, also for us. */
-static uint64_t vdso(struct opener *o)
+static size_t vdso_size(const char *begin)
 {
-	uint64_t key = KEY_VDSO;
-	struct ofile *f = hash_get(o->files, &key);
+	char line[512];
+	size_t size = 0;
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
 
-	if (!f) {
-		f = add_file(o, key, "[vdso]");
-		f->type = FILE_BYTES;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from == (unsigned long)begin)
+			size = to - from;
+	if (f)
+		fclose(f);
+	return size;
+}
+
+static uint64_t add_bytes(struct opener *o, uint64_t key, char *bytes, size_t size)
+{
+	struct ofile *f = add_file(o, key, "[vdso]");
+
+	f->type = FILE_BYTES;
+	f->bytes = bytes;
+	f->size = size;
+	return key;
+}
+
+/* It is the same for every 64-bit process, also for us; that of others is further down. */
+static uint64_t vdso(struct opener *o, pid_t pid, const struct mapping *m)
+{
+	size_t size = MIN(m->end - m->start, (size_t)VDSO_ROOM);
+	const char *ours = (const char *)getauxval(AT_SYSINFO_EHDR);
+	uint64_t key = KEY_VDSO;
+	char *bytes;
+
+	if (m->end > UINT32_MAX) {
+		if (hash_get(o->files, &key))
+			return key;
+		size = vdso_size(ours);
+		bytes = xmalloc(size + 1);
+		memcpy(bytes, ours, size);
+		return add_bytes(o, key, bytes, size);
 	}
+	bytes = xmalloc(size);
+	if (proc_memory(pid, m->start, bytes, size) < 0)
+		size = 0;
+	key = hash_bytes(bytes, size) | 2;
+	if (!hash_get(o->files, &key))
+		return add_bytes(o, key, bytes, size);
+	free(bytes);
 	return key;
 }
 
@@ -175,7 +215,7 @@ static void fill_image(struct opener *o, struct oimage *i, const struct wire_ask
 		if (m->type == MAPPING_FILE)
 			v[n].key = file_of(o, pid, m);
 		else if (m->type == MAPPING_VDSO)
-			v[n].key = vdso(o);
+			v[n].key = vdso(o, pid, m);
 		if (m->type == MAPPING_JITDUMP) {
 			jit_start = m->start;
 			jit_end = m->end;
@@ -250,6 +290,7 @@ void opener_forget(struct opener *o)
 		if (f->fd >= 0)
 			close(f->fd);
 		free(f->path);
+		free(f->bytes);
 		free(f);
 	}
 	hash_free(o->procs);

@@ -22,9 +22,44 @@
 #define EXPR_STACK 32
 #define EXPR_STEPS 512 /* operations that one rule may take: expressions can loop */
 
-uint64_t cpu_sp(const struct cpu *c)
+#define NARROW_SP   4
+#define NARROW_FP   5
+#define NARROW_PC   8
+#define NARROW_REGS 9
+
+static int sp_of(const struct cpu *c)
 {
-	return c->r[REG_SP];
+	return c->narrow ? NARROW_SP : REG_SP;
+}
+
+static int fp_of(const struct cpu *c)
+{
+	return c->narrow ? NARROW_FP : REG_FP;
+}
+
+static int regs_of(const struct cpu *c)
+{
+	return c->narrow ? NARROW_REGS : USTACK_REGS;
+}
+
+static size_t word_of(const struct cpu *c)
+{
+	return c->narrow ? 4 : 8;
+}
+
+void cpu_to_narrow(struct cpu *c)
+{
+	/* rax rdx rcx rbx rsi rdi rbp rsp is how 64-bit code has them */
+	static const int from[NARROW_REGS] = { 0, 2, 1, 3, 7, 6, 4, 5, CPU_PC };
+	struct cpu to = { .narrow = true };
+
+	for (int i = 0; i < NARROW_REGS; i++) {
+		to.r[i] = (uint32_t)c->r[from[i]];
+		to.known[i] = true;
+	}
+	to.r[CPU_PC] = to.r[NARROW_PC];
+	to.known[CPU_PC] = true;
+	*c = to;
 }
 
 /* Its third argument lies right above the address that it returns to. */
@@ -33,17 +68,19 @@ bool cpu_begins_handler(const struct cpu *c)
 #if defined(__x86_64__)
 	const uint64_t *r = c->r; /* rax rdx rcx rbx rsi rdi … */
 
-	return !r[0] && r[1] == r[REG_SP] + 8 && r[4] > r[1] && r[5] - 1 < 64;
+	return !c->narrow && !r[0] && r[1] == r[REG_SP] + 8 && r[4] > r[1] && r[5] - 1 < 64;
 #else
 	return false;
 #endif
 }
 
-static bool read_word(const struct slice *s, uint64_t addr, uint64_t *v)
+/* bytes: 8, or fewer */
+static bool read_word(const struct slice *s, size_t bytes, uint64_t addr, uint64_t *v)
 {
-	if (addr < s->addr || s->len < sizeof(*v) || addr - s->addr > s->len - sizeof(*v))
+	if (addr < s->addr || s->len < bytes || addr - s->addr > s->len - bytes)
 		return false;
-	memcpy(v, s->bytes + (addr - s->addr), sizeof(*v));
+	*v = 0;
+	memcpy(v, s->bytes + (addr - s->addr), bytes);
 	return true;
 }
 
@@ -78,11 +115,11 @@ static bool deref(struct expr *e, size_t bytes)
 
 	if (!e->n || bytes > 8 || !bytes)
 		return false;
-	if (!read_word(e->slice, e->v[e->n - 1], &v)) {
+	if (!read_word(e->slice, bytes, e->v[e->n - 1], &v)) {
 		e->cut = true;
 		return false;
 	}
-	e->v[e->n - 1] = bytes == 8 ? v : v & ((1ull << bytes * 8) - 1);
+	e->v[e->n - 1] = v;
 	return true;
 }
 
@@ -203,7 +240,7 @@ static bool operate(struct expr *e, const Dwarf_Op *o)
 	case DW_OP_plus_uconst:
 		return e->n && ((e->v[e->n - 1] += o->number), true);
 	case DW_OP_deref:
-		return deref(e, 8);
+		return deref(e, word_of(e->cpu));
 	case DW_OP_deref_size:
 		return deref(e, o->number);
 	case DW_OP_stack_value:
@@ -312,7 +349,7 @@ static bool find_reg(Dwarf_Frame *frame, int reg, struct expr *e, struct cpu *to
 	}
 	if (!compute(e, ops, n, &v))
 		return !e->cut;
-	if (!e->is_value && !read_word(e->slice, v, &v)) {
+	if (!e->is_value && !read_word(e->slice, word_of(e->cpu), v, &v)) {
 		e->cut = true;
 		return false;
 	}
@@ -325,25 +362,25 @@ enum unwound unwind_tables(struct elf_file *f, uint64_t vaddr, struct cpu *c, co
 			   bool *signal)
 {
 	struct expr e = { .cpu = c, .slice = s };
-	struct cpu to = {};
+	struct cpu to = { .narrow = c->narrow };
+	int ra, sp = sp_of(c);
 	Dwarf_Frame *frame;
 	Dwarf_Op *ops;
 	size_t n;
-	int ra;
 
-	if (!f->usable || !f->native || !(frame = find_frame(f, vaddr)))
+	if (!f->usable || !(c->narrow ? f->narrow : f->native) || !(frame = find_frame(f, vaddr)))
 		return UNWIND_NOT;
 	ra = dwarf_frame_info(frame, NULL, NULL, signal);
-	if (ra < 0 || ra >= USTACK_REGS || dwarf_frame_cfa(frame, &ops, &n))
+	if (ra < 0 || ra >= regs_of(c) || dwarf_frame_cfa(frame, &ops, &n))
 		return UNWIND_NOT;
 	if (!n || !compute(&e, ops, n, &e.cfa))
 		return e.cut ? UNWIND_CUT : UNWIND_NOT;
-	for (int reg = 0; reg < USTACK_REGS; reg++)
+	for (int reg = 0; reg < regs_of(c); reg++)
 		if (!find_reg(frame, reg, &e, &to) && reg == ra)
 			return UNWIND_CUT;
-	if (!to.known[REG_SP]) {
-		to.r[REG_SP] = e.cfa;
-		to.known[REG_SP] = true;
+	if (!to.known[sp]) {
+		to.r[sp] = e.cfa;
+		to.known[sp] = true;
 	}
 	if (!to.known[ra])
 		return e.cut ? UNWIND_CUT : UNWIND_END;
@@ -352,7 +389,7 @@ enum unwound unwind_tables(struct elf_file *f, uint64_t vaddr, struct cpu *c, co
 	if (!to.r[CPU_PC])
 		return UNWIND_END;
 	/* a caller's frame is further up, except across a signal's own stack */
-	if (to.r[REG_SP] <= c->r[REG_SP] && !*signal && ra == CPU_PC)
+	if (to.r[sp] <= c->r[sp] && !*signal && (ra == CPU_PC || c->narrow))
 		return UNWIND_NOT;
 	*c = to;
 	return UNWOUND;
@@ -361,28 +398,30 @@ enum unwound unwind_tables(struct elf_file *f, uint64_t vaddr, struct cpu *c, co
 /* A frame pointer leads to its caller's, and beside that stands the address to return to. */
 enum unwound unwind_pointer(struct cpu *c, const struct slice *s)
 {
-	uint64_t fp = c->r[REG_FP], next, pc;
-	struct cpu to = {};
+	size_t word = word_of(c);
+	int sp = sp_of(c), fp_reg = fp_of(c);
+	uint64_t fp = c->r[fp_reg], next, pc;
+	struct cpu to = { .narrow = c->narrow };
 
-	if (!c->known[REG_FP] || fp % 8)
+	if (!c->known[fp_reg] || fp % word)
 		return UNWIND_NOT;
 	if (!fp)
 		return UNWIND_END;
-	if (fp < c->r[REG_SP])
+	if (fp < c->r[sp])
 		return UNWIND_NOT;
-	if (!read_word(s, fp, &next) || !read_word(s, fp + 8, &pc))
-		return fp - c->r[REG_SP] < (16u << 20) ? UNWIND_CUT : UNWIND_NOT;
+	if (!read_word(s, word, fp, &next) || !read_word(s, word, fp + word, &pc))
+		return fp - c->r[sp] < (16u << 20) ? UNWIND_CUT : UNWIND_NOT;
 	pc = ADDRESS(pc);
 	if (!pc)
 		return UNWIND_END;
-	if (next >= c->r[REG_SP] && next <= fp)
+	if (next >= c->r[sp] && next <= fp)
 		return UNWIND_NOT;
-	to.r[REG_FP] = next;
-	to.r[REG_SP] = fp + 16;
+	to.r[fp_reg] = next;
+	to.r[sp] = fp + 2 * word;
 	to.r[CPU_PC] = pc;
 	/* whoever called the first function with a frame pointer had something else there */
-	to.known[REG_FP] = !next || next > fp;
-	to.known[REG_SP] = to.known[CPU_PC] = true;
+	to.known[fp_reg] = !next || next > fp;
+	to.known[sp] = to.known[CPU_PC] = true;
 	*c = to;
 	return UNWOUND;
 }

@@ -9,6 +9,7 @@
 struct cpu {
 	uint64_t r[USTACK_REGS]; /* DWARF's numbers; the program counter last */
 	bool known[USTACK_REGS];
+	bool narrow; /* 32-bit: eax ecx edx ebx esp ebp esi edi eip, and the program counter last too */
 };
 
 struct slice {
@@ -25,7 +26,8 @@ enum unwound {
 };
 
 #define CPU_PC (USTACK_REGS - 1)
-uint64_t cpu_sp(const struct cpu *c);
+/* Of a 32-bit program on x86-64: its registers as its own tables number them. */
+void cpu_to_narrow(struct cpu *c);
 /* The registers are those that the kernel gives a signal handler: it has run no instruction yet. */
 bool cpu_begins_handler(const struct cpu *c);
 

@@ -256,10 +256,41 @@ static void leave_handler(struct work *w)
 	w->by_tables = w->by_pointer = 0;
 }
 
+/* What its registers mean, and how wide its words are, is the same for all that a process runs. Made
+ * sense of otherwise they would lead to callers that are none. */
+static bool is_understood(struct work *w)
+{
+	const struct elf_file *any = NULL, *narrow = NULL;
+
+	for (size_t i = 0; i < w->image->n; i++) {
+		const struct wire_vma *m = &w->image->v[i];
+		const struct elf_file *f = m->key ? hash_get(w->c->files, &m->key) : NULL;
+
+		if (!f || !f->usable)
+			continue;
+		if (f->native)
+			return true;
+		any = f;
+		narrow = f->narrow ? f : narrow;
+	}
+	if (narrow)
+		cpu_to_narrow(&w->cpu);
+	if (narrow || !any)
+		return true;
+	because(w, "%.60s: code of another kind of machine is not unwound", any->name);
+	w->c->answer->flags |= WIRE_TRUNCATED;
+	add_address(w, w->cpu.r[CPU_PC], w->cpu.r[CPU_PC]);
+	return false;
+}
+
 static void walk(struct work *w)
 {
 	bool exact = true, more = true;
 
+	if (!is_understood(w)) {
+		w->c->answer->how = USTACK_NONE;
+		return;
+	}
 	leave_handler(w);
 	for (int depth = 0; more; depth++) {
 		uint64_t pc = w->cpu.r[CPU_PC], addr = exact ? pc : pc - 1;
