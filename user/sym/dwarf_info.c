@@ -24,7 +24,7 @@ struct ranges {
 
 struct unit {
 	Dwarf_Die die;
-	bool indexed;
+	bool indexed, deep;   /* deep: functions inside of functions too */
 	struct ranges ranges; /* of functions */
 	VEC(Dwarf_Die) functions;
 };
@@ -91,7 +91,8 @@ static struct debug_info *make(Dwarf *dwarf)
 	uint8_t type;
 
 	while (dwarf_get_units(dwarf, cu, &cu, &version, &type, &die, &sub) == 0) {
-		if (type != DW_UT_compile && type != DW_UT_skeleton)
+		/* of a unit whose rest is in a .dwo file only the lines are here, and not whose they are */
+		if (type != DW_UT_compile && (type != DW_UT_skeleton || !dwarf_haschildren(&die)))
 			continue;
 		if (add_ranges(&d->ranges, &die, (uint32_t)d->units.n))
 			vec_add(&d->units)->die = die;
@@ -114,6 +115,11 @@ static bool holds_functions(int tag)
 	return false;
 }
 
+static bool holds_blocks(int tag)
+{
+	return tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block;
+}
+
 static void add_functions(struct unit *u, Dwarf_Die *parent, int depth)
 {
 	Dwarf_Die die;
@@ -123,25 +129,34 @@ static void add_functions(struct unit *u, Dwarf_Die *parent, int depth)
 	do {
 		int tag = dwarf_tag(&die);
 
-		if (tag == DW_TAG_subprogram && u->functions.n < MAX_RANGES) {
-			if (add_ranges(&u->ranges, &die, (uint32_t)u->functions.n))
-				*vec_add(&u->functions) = die;
-		} else if (holds_functions(tag)) {
+		if (tag == DW_TAG_subprogram && u->functions.n < MAX_RANGES &&
+		    add_ranges(&u->ranges, &die, (uint32_t)u->functions.n))
+			*vec_add(&u->functions) = die;
+		if (holds_functions(tag) || (u->deep && holds_blocks(tag)))
 			add_functions(u, &die, depth + 1);
-		}
 	} while (!dwarf_siblingof(&die, &die));
+}
+
+static void index_functions(struct unit *u, bool deep)
+{
+	u->indexed = true;
+	u->deep = deep;
+	u->functions.n = u->ranges.v.n = 0;
+	add_functions(u, &u->die, 0);
+	sort_ranges(&u->ranges);
 }
 
 static Dwarf_Die *find_function(struct unit *u, uint64_t addr)
 {
-	const struct range *r;
+	const struct range *r = NULL;
 
-	if (!u->indexed) {
-		u->indexed = true;
-		add_functions(u, &u->die, 0);
-		sort_ranges(&u->ranges);
-	}
+	if (!u->indexed)
+		index_functions(u, false);
 	r = find_range(&u->ranges, addr);
+	if (!r && !u->deep) { /* some languages have functions in functions; it takes longer to look there */
+		index_functions(u, true);
+		r = find_range(&u->ranges, addr);
+	}
 	return r ? &u->functions.v[r->what] : NULL;
 }
 
