@@ -51,7 +51,7 @@ static const __u8 compat_calls[HL_MAX_NR + 1] = {
 #define HL_NR_EXECVEAT 281
 #define HL_NR_RESTART  128
 #endif
-#define HL_NR_CLONE_IA32   120
+#define HL_NR_CLONE_IA32    120
 #define HL_NR_RESTART_IA32  0
 #define HL_NR_IA32_EXECVE   11
 #define HL_NR_IA32_EXECVEAT 358

@@ -195,6 +195,26 @@ def doctor_mounts_tracefs():
         same((status, checks["tracefs"]["state"]), (0, "works"), "tracefs")
 
 
+HIDE_FIND = ["unshare", "-m", "sh", "-c",
+             'for f in /usr/bin/debuginfod-find /usr/local/bin/debuginfod-find; do [ ! -e $f ] || mount --bind /dev/null $f; done; exec "$0" "$@"']
+
+
+@test
+def debuginfod_without_what_fetches():
+    """It runs without, and says so: the option, the collectors, doctor."""
+    import json
+    with tap.Clean():
+        r = run("top", "--json", "-n", "1", "-i", "0.2", "--debuginfod=https://127.0.0.1:1", wrap=HIDE_FIND)
+        same(r.status, 0, repr(r)[:500])
+        check("debuginfod-find is not installed" in r.lines()[0], r.err)
+        rows = {c["name"]: c for c in json.loads(r.out)["capture"]["collectors"]}
+        same(rows["debuginfod"]["state"], "unavailable", "the collector")
+        check("not installed" in rows["debuginfod"]["reason"], rows["debuginfod"]["reason"])
+        status, checks = doctor_json(wrap=HIDE_FIND)
+        same((status, checks["debuginfod"]["state"]), (0, "off"), "doctor")
+        check("not installed" in checks["debuginfod"]["found"] and "nothing is lost" in checks["debuginfod"]["advice"], "what to do")
+
+
 @test
 def no_terminal():
     for words in ([], ["top"], ["-i", "1"], ["top", "-r", tap.recording()]):

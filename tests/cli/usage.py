@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """Wrong command lines, and the help. Every wrong one: exit status 2, one line that says what is wrong."""
+import os
 import tap
 from tap import check, refused, run, same, test
 
@@ -54,6 +55,18 @@ WRONG = (
     (["export", "a"], ["--format", "json"]),
     (["export", "a", "--format", "frob"], ["frob", "json", "ndjson", "csv", "text"]),
     (["doctor", "word"], ["word"]),
+    (["top", "--batch", "--debuginfod=frob"], ["--debuginfod", "frob", "https://HOST"]),
+    (["top", "--batch", "--debuginfod=file:///etc"], ["--debuginfod", "file:///etc"]),
+    (["top", "--batch", "--debuginfod=ftp://example.org/"], ["--debuginfod", "ftp://example.org/"]),
+    (["top", "--batch", "--debuginfod=https://"], ["--debuginfod", "https://"]),
+    (["top", "--batch", "--debuginfod=http:///x"], ["--debuginfod", "http:///x"]),
+    (["top", "--batch", "--debuginfod=https://example.org,gopher://x"], ["--debuginfod", "gopher://x"]),
+    (["top", "--batch", "--debuginfod=https://example.org/\x01"], ["--debuginfod"]),
+    (["top", "--batch", "--debuginfod=https://example.org/$(id)'"], ["--debuginfod"]),
+    (["top", "--batch", "--debuginfod=,"], ["--debuginfod", "no server"]),
+    (["top", "--batch", "--debuginfod=" + ",".join(["https://example.org/" + "x" * 50] * 80)], ["--debuginfod", "too many"]),
+    (["top", "--batch", "--debuginfod=https://example.org", "--stack-bytes=0"], ["--debuginfod", "--stack-bytes"]),
+    (["record", "-d", "1", "-o", "/tmp/hostlat-never-made.hostlat", "--debuginfod=x"], ["--debuginfod", "x"]),
 )
 
 
@@ -62,6 +75,20 @@ def wrong_command_lines():
     for words, named in WRONG:
         with tap.Clean():
             refused(run(*words), 2, *named)
+
+
+@test
+def debuginfod_without_a_server():
+    """What the environment says is looked at when the option stands alone, and only then."""
+    for env, named in ((None, "DEBUGINFOD_URLS"), ("", "DEBUGINFOD_URLS"), (" \t", "DEBUGINFOD_URLS"), ("ima:enforcing", "no server"),
+                       ("https://example.org file:///x", "file:///x"), ("https://example.org/;rm -r", "DEBUGINFOD_URLS")):
+        e = {k: v for k, v in os.environ.items() if k != "DEBUGINFOD_URLS"}
+        if env is not None:
+            e["DEBUGINFOD_URLS"] = env
+        with tap.Clean():
+            refused(run("top", "--batch", "--debuginfod", env=e), 2, named)
+    with tap.Clean():
+        same(run("top", "--batch", "-n", "1", "-i", "0.1", env={**os.environ, "DEBUGINFOD_URLS": "file:///x"}).status, 0, "without the option")
 
 
 @test
@@ -86,7 +113,7 @@ def help_of_each_command():
         same((r.status, r.err), (0, ""), c)
         check(r.out.startswith(f"usage: hostlat {c}"), r.out[:80])
         check("--help" in r.out, f"{c}: options are missing")
-        for hidden in ("--ring", "--slots", "--cells", "--debug", "--target"):
+        for hidden in ("--ring", "--slots", "--cells", "--debug ", "--target", "--fetch"):
             check(hidden not in r.out, f"{c}: {hidden} is for tests")
         for line in r.out.splitlines():
             check(len(line) <= 100, f"{c}: too wide: {line}")

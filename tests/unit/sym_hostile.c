@@ -735,7 +735,7 @@ void test_sym_hostile_parent_killed(void)
 /* It may be called by anyone: it finds no socket and ends. */
 void test_sym_hostile_called_by_hand(void)
 {
-	static const char *const args[] = { "@opener", "@sandbox" };
+	static const char *const args[] = { "@opener", "@opener-fetches", "@sandbox", "@fetcher" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++) {
 		pid_t pid = fork();

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/account.h"
 #include "cmd/child.h"
+#include "cmd/servers.h"
 #include "cmd/session.h"
 #include "cmd/target.h"
 #include "probe/probe.h"
@@ -33,6 +34,7 @@ struct session {
 	struct session_cfg cfg;
 	struct filter filter;
 	struct target target;
+	char *servers; /* of debug information; NULL: none is asked */
 	struct live *live;
 	struct loop *loop;
 	struct model *model;
@@ -262,6 +264,9 @@ static int open_live(struct session *s)
 		.blocked_ns = o->blocked_ns,
 		.memory_bytes = o->memory,
 		.ustack_bytes = (uint32_t)((o->stack_bytes + 4095) & ~4095ull),
+		.debuginfod = s->servers,
+		.fetch_ns = o->fetch_ns,
+		.fetch_bytes = o->fetch_bytes,
 		.calls = o->calls,
 		.ring_bytes = (uint32_t)o->ring,
 		.slots = o->slots,
@@ -330,6 +335,8 @@ int session_open(const struct session_cfg *cfg, struct session **out)
 		s->cfg.recording = cfg->opts->beside;
 	filter.target = cfg->in->rest != NULL;
 	if (filter_init(&s->filter, &filter))
+		return EXIT_USAGE;
+	if (servers_of(s->cfg.opts, &s->servers))
 		return EXIT_USAGE;
 	if (filter_check_pids(&s->filter))
 		return EXIT_FAILED;
@@ -427,6 +434,7 @@ void session_close(struct session *s)
 	recbuf_free(&s->buf);
 	target_free(&s->target);
 	filter_free(&s->filter);
+	free(s->servers);
 	free(s);
 }
 

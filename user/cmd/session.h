@@ -20,6 +20,8 @@ struct session_opts {
 	uint64_t slow_ns, blocked_ns, memory, stack_bytes;
 	uint64_t ring; /* bytes; this and what follows: for tests */
 	unsigned int slots, cells, max_files;
+	const char *debuginfod; /* NULL: not asked for, "": the environment's servers */
+	uint64_t fetch_ns, fetch_bytes;
 	bool files;         /* count file by file what is done to files */
 	const char *beside; /* a recording of what another command shows */
 };
@@ -52,9 +54,17 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	  .help = "how much of a program's stack is looked at for the user stack of a slow call, 64K at most; " \
 		  "0: none (16K)", .max = 64 << 10, \
 	  .offset = offsetof(where, m.stack_bytes) }, \
+	{ .type = OPT_MAYBE, .long_name = "debuginfod", .arg = "URL,...", \
+	  .help = "fetch debug information that this host does not have, by build id: from these servers, or " \
+		  "from those in DEBUGINFOD_URLS, which see what runs here", \
+	  .offset = offsetof(where, m.debuginfod) }, \
 	{ .type = OPT_FLAG, .long_name = "files", \
 	  .help = "count file by file what is done to files; in the live view it is on while Files shows", \
 	  .offset = offsetof(where, m.files) }, \
+	{ .type = OPT_DURATION, .long_name = "fetch-time", .arg = "DUR", .help = "of a file", .hidden = true, \
+	  .offset = offsetof(where, m.fetch_ns) }, \
+	{ .type = OPT_SIZE, .long_name = "fetch-size", .arg = "SIZE", .help = "of a file", .hidden = true, \
+	  .offset = offsetof(where, m.fetch_bytes) }, \
 	{ .type = OPT_UINT, .long_name = "max-files", .arg = "N", .help = "files", .hidden = true, \
 	  .offset = offsetof(where, m.max_files) }, \
 	{ .type = OPT_SIZE, .long_name = "ring", .arg = "SIZE", .help = "of each ring", .hidden = true, \

@@ -16,6 +16,7 @@
 #include "host/mounts.h"
 #include "kern/check.h"
 #include "kern/kern.h"
+#include "sym/fetcher.h"
 
 struct checks {
 	struct check *rows;
@@ -174,6 +175,21 @@ static void pressure(struct checks *c)
 	snprintf(r->advice, sizeof(r->advice), "boot with psi=1");
 }
 
+/* Not tried: that would ask the network. */
+static void debuginfod(struct checks *c)
+{
+	const char *program = fetcher_program();
+	struct check *r = add(c, "debuginfod", program ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF);
+
+	if (program) {
+		snprintf(r->what, sizeof(r->what), "%.60s; nothing is fetched without --debuginfod", program);
+		return;
+	}
+	snprintf(r->what, sizeof(r->what), "%s", FETCHER_MISSING);
+	snprintf(r->advice, sizeof(r->advice),
+		 "nothing is lost without --debuginfod, which fetches lines of programs that have none here");
+}
+
 /* ---- the collectors, tried ---------------------------------------------------------- */
 
 static void keep_line(void *arg, enum log_level level, const char *line)
@@ -258,6 +274,7 @@ size_t check_all(struct check *rows)
 	tracefs(&c);
 	pressure(&c);
 	collectors(&c);
+	debuginfod(&c);
 	btf__free(c.btf);
 	return c.n;
 }

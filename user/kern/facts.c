@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "kern/kern.h"
+#include "sym/fetcher.h"
 
 static void meta(struct live *l, const char *key, const char *value)
 {
@@ -83,6 +85,37 @@ static const char *calls_reason(const struct live *l, char *reason, size_t size)
 	return reason;
 }
 
+static void add_count(struct str *to, uint64_t n, const char *what)
+{
+	if (n)
+		str_addf(to, ", %llu %s", (unsigned long long)n, what);
+}
+
+/* Only where it was asked for: else nothing is fetched. */
+static void debuginfod(struct live *l)
+{
+	struct ustacks_stats s = {};
+	enum hl_collector_state state = HL_COLLECTOR_ON;
+	struct str reason = {};
+
+	if (!l->cfg.debuginfod)
+		return;
+	if (l->ustacks.u)
+		ustacks_stats(l->ustacks.u, &s);
+	if (!fetcher_program() || !s.fetcher) {
+		state = HL_COLLECTOR_UNAVAILABLE;
+		str_add(&reason, !fetcher_program() ? FETCHER_MISSING : "the process that fetches has ended");
+	} else {
+		str_addf(&reason, "fetched %llu of %llu files", (unsigned long long)s.files.fetched,
+			 (unsigned long long)s.files.asked);
+		add_count(&reason, s.files.absent, "nobody has");
+		add_count(&reason, s.files.failed, "failed");
+		add_count(&reason, s.files.refused, "refused");
+	}
+	collector(l, "debuginfod", state, str_get(&reason));
+	str_free(&reason);
+}
+
 static void collectors(struct live *l)
 {
 	char reason[96];
@@ -102,6 +135,7 @@ static void collectors(struct live *l)
 			  : "");
 	collector(l, "cgroups", l->cgroups.tree ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE,
 		  l->cgroups.tree ? "" : "no hierarchy of cgroups with the CPU controller is mounted");
+	debuginfod(l);
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 

@@ -12,11 +12,13 @@
 enum calls_mode { CALLS_AUTO, CALLS_ON, CALLS_OFF };
 
 struct live_cfg {
-	uint64_t slow_ns;      /* threshold of a slow operation */
-	uint64_t blocked_ns;   /* from what age on a thread is blocked */
-	uint64_t memory_bytes; /* for all maps and rings */
-	uint32_t ustack_bytes; /* how much of a stack user stacks are looked for in, whole pages; 0: not at
-				  all */
+	uint64_t slow_ns;       /* threshold of a slow operation */
+	uint64_t blocked_ns;    /* from what age on a thread is blocked */
+	uint64_t memory_bytes;  /* for all maps and rings */
+	uint32_t ustack_bytes;  /* how much of a stack user stacks are looked for in, whole pages; 0: not at
+				   all */
+	const char *debuginfod; /* servers, as struct ustacks_options has them; NULL: not asked for */
+	uint64_t fetch_ns, fetch_bytes;
 	enum calls_mode calls;
 	/* The target of this run: the calls tier is exact for it. Empty: the host. */
 	const uint32_t *pids;

@@ -48,6 +48,9 @@ struct pending {
 
 void ustacks_init(struct live *l)
 {
+	struct ustacks_options o = { .urls = l->cfg.debuginfod,
+				     .fetch_ns = l->cfg.fetch_ns,
+				     .fetch_bytes = l->cfg.fetch_bytes };
 	struct user_stacks *s = &l->ustacks;
 
 	s->pending = hash_new(sizeof(uint32_t));
@@ -55,7 +58,7 @@ void ustacks_init(struct live *l)
 	wakers_init(s);
 	s->ids = hash_new(sizeof(uint64_t[2]));
 	if (l->kcfg.ustack_bytes)
-		s->u = ustacks_new(NULL);
+		s->u = ustacks_new(&o);
 	if (!s->u) /* nobody could unwind them */
 		l->kcfg.ustack_bytes = 0;
 }

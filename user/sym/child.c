@@ -109,6 +109,21 @@ static bool has_build_id(const struct elf_file *f, const char *hex)
 	return f && elf_file_build_id(f, is, sizeof(is)) && !strcmp(is, hex);
 }
 
+/* What is not here yet may come: then it is sought again. */
+static struct elf_file *want_fetched(struct child *c, struct elf_file *f, const char *id)
+{
+	struct elf_file *got = want_elf(c, WANT_FETCH, f, id, 0);
+	int fd;
+
+	if (has_build_id(got, id))
+		return got;
+	if (((const struct wire_file *)c->want_in)->state == FILE_GOOD)
+		child_want(c, WANT_REFUSE, f->key, id, 0, &fd);
+	else if (strlen(id) < sizeof(f->wants))
+		strcpy(f->wants, id);
+	return NULL;
+}
+
 /* Files that do not belong together give wrong names: the build ids must be the same, or where
  * one has none the checksum that the link carries. */
 static void seek_separate(struct child *c, struct elf_file *f, const char *id)
@@ -154,7 +169,9 @@ static void seek_alt(struct child *c, struct elf_file *f, Dwarf *dwarf)
 	rest = strstr(name, "/.dwz/");
 	if (!has_build_id(f->alt, hex) && rest && strlen(rest) < 200)
 		f->alt = want_elf(c, WANT_ALT, f, rest + 6, 0);
-	if (has_build_id(f->alt, hex))
+	if (!has_build_id(f->alt, hex))
+		f->alt = want_fetched(c, f, hex);
+	if (f->alt)
 		dwarf_setalt(dwarf, dwarf_begin_elf(f->alt->elf, DWARF_C_READ, NULL));
 }
 
@@ -178,6 +195,8 @@ void child_seek_debug(struct child *c, struct elf_file *f)
 	if (!elf_file_has_debug(f)) {
 		elf_file_build_id(f, id, sizeof(id));
 		seek_separate(c, f, id);
+		if (!f->debug && *id)
+			f->debug = want_fetched(c, f, id);
 		if (f->debug)
 			f->debug_why[0] = '\0';
 	}
@@ -211,6 +230,19 @@ static void take_file(struct child *c, size_t n, int fd)
 	struct elf_file *f = open_file(c, (const void *)c->in, n, fd);
 
 	hash_put(c->files, &f->key, f);
+}
+
+/* It is there now: whoever was without it begins anew. */
+static void take_fetched(struct child *c, size_t n)
+{
+	const struct wire_fetch *m = (const void *)c->in;
+	struct elf_file *f;
+
+	if (n != sizeof(*m) || m->id[sizeof(m->id) - 1])
+		child_quit();
+	for (size_t at = 0; (f = hash_next(c->files, &at, NULL));)
+		if (*f->wants && !strcmp(f->wants, m->id))
+			elf_file_forget_debug(f);
 }
 
 /* Nothing is ever freed. A child that is large because one file is must still be of some use. */
@@ -250,6 +282,8 @@ static void child_loop(struct child *c)
 			take_image(c, (size_t)n);
 		else if (kind == WIRE_ASK)
 			take_ask(c, (size_t)n);
+		else if (kind == WIRE_FETCHED)
+			take_fetched(c, (size_t)n);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -200,3 +200,14 @@ void elf_file_leave_debug(struct elf_file *f, uint64_t before)
 	if (f->at)
 		atomic_store(f->at, before);
 }
+
+void elf_file_forget_debug(struct elf_file *f)
+{
+	f->sought_debug = f->tried_dwarf = false;
+	f->wants[0] = f->debug_why[0] = '\0';
+	f->debug = f->alt = NULL;
+	f->dwarf = NULL;
+	f->info = NULL;
+	f->symtab = f->objects = NULL;
+	f->names = NULL;
+}

@@ -42,6 +42,7 @@ struct elf_file {
 	bool sought_debug;
 	bool no_debug;          /* its own debug information is not to be touched */
 	char debug_why[64];     /* why there is none; "": there is, or there is none */
+	char wants[WIRE_ID];    /* the build id of what may be fetched yet; "": nothing */
 	struct symtab *symtab;  /* of code */
 	struct symtab *objects; /* of data */
 	struct debug_info *info;
@@ -73,5 +74,7 @@ Dwarf *elf_file_dwarf(struct elf_file *f);
  * what the first returned. */
 uint64_t elf_file_enter_debug(struct elf_file *f);
 void elf_file_leave_debug(struct elf_file *f, uint64_t before);
+/* What was found of that, and what came of it, is sought again. */
+void elf_file_forget_debug(struct elf_file *f);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "sym/child.h"
+#include "sym/fetcher.h"
 #include "sym/helper.h"
 #include "sym/opener.h"
 
@@ -14,7 +15,11 @@ void sym_helper(int argc, char **argv)
 		return;
 	prctl(PR_SET_NAME, "hostlat-names"); /* else it is called after the link that was executed */
 	if (!strcmp(argv[1], SYM_OPENER))
-		opener_main(argv[2]);
+		opener_main(argv[2], false);
+	if (!strcmp(argv[1], SYM_OPENER_FETCHES))
+		opener_main(argv[2], true);
+	if (!strcmp(argv[1], SYM_FETCHER))
+		fetcher_main(argv[2]);
 	if (!strcmp(argv[1], SYM_SANDBOX))
 		child_main(strtoull(argv[2], NULL, 10));
 }

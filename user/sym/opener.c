@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * The opener's loop and its child. Standard input is the socket to hostlat, descriptor 3 the page
- * in which it says whom it is busy with, 4 the one of the child. Called by sym/helper.c.
+ * in which it says whom it is busy with, 4 the one of the child, 5 the socket to the fetcher. Called by
+ * sym/helper.c.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +29,7 @@
 #define SOCK       STDIN_FILENO
 #define STEP       3
 #define CHILD_STEP 4
+#define FETCH      5
 #define SEND_ROOM  (1 << 20)
 #define TIDY_NS    (30 * NSEC_PER_SEC)
 #define TRIES      2 /* children that one question may kill */
@@ -37,7 +39,7 @@ static void __attribute__((noreturn)) quit(void)
 	_exit(1);
 }
 
-static void tell(enum wire_kind kind, uint64_t word, int fd)
+void opener_tell(enum wire_kind kind, uint64_t word, int fd)
 {
 	struct wire_word w = { kind, word };
 	struct iovec v = { &w, sizeof(w) };
@@ -81,7 +83,7 @@ static int start_child(struct opener *o)
 	}
 	o->child_sock = fds[0];
 	pidfd = (int)syscall(SYS_pidfd_open, o->child, 0);
-	tell(WIRE_CHILD, (uint64_t)o->child, pidfd);
+	opener_tell(WIRE_CHILD, (uint64_t)o->child, pidfd);
 	if (pidfd >= 0)
 		close(pidfd);
 	return 0;
@@ -111,7 +113,7 @@ static void child_died(struct opener *o)
 
 	if (key)
 		opener_add_bad(o, key);
-	tell(WIRE_DIED, key, -1);
+	opener_tell(WIRE_DIED, key, -1);
 	stop_child(o);
 }
 
@@ -345,11 +347,16 @@ static void tidy(struct opener *o)
 
 static void wait_for_work(struct opener *o)
 {
-	struct pollfd p = { SOCK, POLLIN, 0 };
+	struct pollfd p[] = { { SOCK, POLLIN, 0 }, { -1, POLLIN, 0 } };
 
-	while (poll(&p, 1, (int)(TIDY_NS / NSEC_PER_MSEC)) == 0)
+	do {
+		p[1].fd = o->fetch_sock;
+		if (poll(p, ARRAY_SIZE(p), (int)(TIDY_NS / NSEC_PER_MSEC)) < 0)
+			break;
 		tidy(o);
-	tidy(o);
+		if (p[1].revents)
+			opener_take_fetched(o);
+	} while (!p[0].revents);
 }
 
 static void loop(struct opener *o)
@@ -379,14 +386,14 @@ static struct wire_step *map_step(int fd)
 	return s;
 }
 
-void opener_main(const char *memory)
+void opener_main(const char *memory, bool fetches)
 {
-	struct opener o = { .child_sock = -1, .memory = memory };
+	struct opener o = { .child_sock = -1, .memory = memory, .fetch_sock = fetches ? FETCH : -1 };
 	struct rlimit files;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
-	wire_only_these(CHILD_STEP);
+	wire_only_these(fetches ? FETCH : CHILD_STEP);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = MAX(files.rlim_cur, MIN(files.rlim_max, (rlim_t)2048));
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -396,6 +403,7 @@ void opener_main(const char *memory)
 	o.step = map_step(STEP);
 	o.child_step = map_step(CHILD_STEP);
 	o.bad = hash_new(sizeof(uint64_t));
+	o.fetched = hash_new(WIRE_ID);
 	o.in = xmalloc(WIRE_ROOM);
 	o.from_child = xmalloc(WIRE_ROOM);
 	opener_begin(&o);

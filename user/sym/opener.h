@@ -11,6 +11,8 @@
 #include "sym/space.h"
 #include "sym/wire.h"
 
+struct stat;
+
 struct ofile {
 	uint64_t key, size;
 	char *path;
@@ -43,8 +45,10 @@ struct opener {
 	const char *memory; /* the child's limit, passed on */
 	pid_t child;
 	int child_sock; /* -1: no child */
+	int fetch_sock; /* to the fetcher; -1: nothing is fetched */
 	struct hash *files, *images, *procs;
-	struct hash *bad; /* key -> struct bad_file */
+	struct hash *bad;     /* key -> struct bad_file */
+	struct hash *fetched; /* build id, WIRE_ID bytes -> struct ofetch */
 	struct oimage *slots[WIRE_SLOTS];
 	uint64_t clock; /* of use */
 	uint64_t tidy_at;
@@ -56,6 +60,9 @@ struct bad_file {
 	uint64_t key, until_ns;
 	unsigned int deaths;
 };
+
+/* Tells hostlat; ends the process when that is gone. */
+void opener_tell(enum wire_kind kind, uint64_t word, int fd);
 
 /* ---- opener_files.c: what processes have mapped ---- */
 
@@ -75,13 +82,27 @@ void opener_add_bad(struct opener *o, uint64_t key);
 int opener_want(struct opener *o, const struct wire_ask *ask, const struct oimage *image,
 		const struct wire_want *w);
 
+/* Whether it is a build id in hex. */
+bool opener_is_build_id(const char *s);
+/* A WIRE_FILE that answers a want: a file (the descriptor is closed), or that there is none, and why. */
+int opener_send_found(struct opener *o, int fd, const struct stat *st, enum file_type type);
+int opener_send_missing(struct opener *o, const char *why);
+
+/* ---- opener_fetch.c: what is fetched ---- */
+
+/* Answers WANT_FETCH and WANT_REFUSE. */
+int opener_want_fetched(struct opener *o, const struct wire_want *w);
+/* Something came from the fetcher. */
+void opener_take_fetched(struct opener *o);
+
+/* ---- opener.c ---- */
+
 /* Sends a WIRE_FILE to the child. */
 int opener_send_file(struct opener *o, const struct wire_file *head, const char *path, const void *bytes,
 		     size_t n, int fd);
 /* The identity of a file. */
-struct stat;
 uint64_t opener_key(const struct stat *st);
 
-void opener_main(const char *memory) __attribute__((noreturn));
+void opener_main(const char *memory, bool fetches) __attribute__((noreturn));
 
 #endif

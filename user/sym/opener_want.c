@@ -23,7 +23,7 @@
 
 #define DEBUG_ROOT "/usr/lib/debug"
 
-static int send_missing(struct opener *o, const char *why)
+int opener_send_missing(struct opener *o, const char *why)
 {
 	struct wire_file none = { .kind = WIRE_FILE, .state = FILE_MISSING };
 
@@ -31,7 +31,7 @@ static int send_missing(struct opener *o, const char *why)
 	return opener_send_file(o, &none, "", NULL, 0, -1);
 }
 
-static int send_found(struct opener *o, int fd, const struct stat *st, enum file_type type)
+int opener_send_found(struct opener *o, int fd, const struct stat *st, enum file_type type)
 {
 	struct wire_file found = { .kind = WIRE_FILE,
 				   .state = FILE_GOOD,
@@ -84,7 +84,7 @@ static bool is_readable(const struct stat *st, const struct owner *w)
 
 /* ---- debug information -------------------------------------------------------------------- */
 
-static bool is_build_id(const char *s)
+bool opener_is_build_id(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -125,7 +125,7 @@ static void find_places(struct opener *o, const struct wire_want *w, struct plac
 	const char *slash = f ? strrchr(f->path, '/') : NULL;
 	int folder = slash ? (int)(slash - f->path) : 0;
 
-	if (w->type == WANT_BUILD_ID && is_build_id(w->name)) {
+	if (w->type == WANT_BUILD_ID && opener_is_build_id(w->name)) {
 		add_place(p, DEBUG_ROOT "/.build-id/%.2s/%s.debug", w->name, w->name + 2);
 	} else if (w->type == WANT_LINK && is_name(w->name, false) && slash) {
 		add_place(p, "%.*s/%s", folder, f->path, w->name);
@@ -172,7 +172,7 @@ static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 			close(root);
 	}
 	free(p);
-	return fd < 0 ? send_missing(o, why) : send_found(o, fd, &st, FILE_ELF);
+	return fd < 0 ? opener_send_missing(o, why) : opener_send_found(o, fd, &st, FILE_ELF);
 }
 
 /* ---- code that a process made ---------------------------------------------------------------- */
@@ -220,20 +220,20 @@ static int want_made(struct opener *o, const struct wire_ask *ask, const struct 
 	int fd;
 
 	if (!read_owner(pid, &owner))
-		return send_missing(o, "");
+		return opener_send_missing(o, "");
 	fd = open_perf_map(pid, &owner, &st);
 	if (fd < 0) {
 		type = FILE_JITDUMP;
 		fd = open_jitdump(pid, image, &st);
 	}
 	if (fd < 0)
-		return send_missing(o, "");
+		return opener_send_missing(o, "");
 	if (!is_his(&st, &owner) || is_older(&st, ask->start_ns) || opener_key(&st) == w->key ||
 	    opener_is_bad(o, opener_key(&st), 0)) {
 		close(fd);
-		return send_missing(o, "");
+		return opener_send_missing(o, "");
 	}
-	return send_found(o, fd, &st, type);
+	return opener_send_found(o, fd, &st, type);
 }
 
 int opener_want(struct opener *o, const struct wire_ask *ask, const struct oimage *image,
@@ -241,5 +241,7 @@ int opener_want(struct opener *o, const struct wire_ask *ask, const struct oimag
 {
 	if (w->name[sizeof(w->name) - 1])
 		return -EINVAL;
+	if (w->type == WANT_FETCH || w->type == WANT_REFUSE)
+		return opener_want_fetched(o, w);
 	return w->type == WANT_PERF_MAP ? want_made(o, ask, image, w) : want_debug(o, (pid_t)ask->pid, w);
 }

@@ -35,7 +35,7 @@
 #define LIMIT_MEMORY 1
 #endif
 
-static int drop_user(void)
+int sandbox_drop_user(void)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[2] = {};
@@ -141,7 +141,7 @@ static int filter_calls(void)
 
 int sandbox_enter(uint64_t memory)
 {
-	int err = drop_user();
+	int err = sandbox_drop_user();
 
 	if (!err)
 		err = set_limits(memory);

@@ -10,5 +10,7 @@
 
 /* What is open stays open. memory: bytes that may be allocated. 0, or -errno: then nothing may be parsed. */
 int sandbox_enter(uint64_t memory);
+/* Only who we are: nobody, without capabilities, and never anything else again. */
+int sandbox_drop_user(void);
 
 #endif

@@ -25,19 +25,23 @@
 #include "base/mem.h"
 #include "host/file.h"
 #include "host/proc.h"
+#include "sym/fetcher.h"
 #include "sym/helper.h"
 #include "sym/ustack.h"
 #include "sym/wire.h"
 
-#define DEADLINE  (2 * NSEC_PER_SEC)
-#define MEMORY    (256ull << 20)
-#define FIRST_FD  10        /* descriptors for the children are above those that they get */
-#define SEND_ROOM (1 << 20) /* of the socket */
-#define AT_ONCE   64        /* answers that one take hands on */
-#define RETRY_NS  NSEC_PER_SEC
-#define BAD_NS    (10 * NSEC_PER_SEC) /* as the opener has it */
-#define MAX_BAD   4096
-#define STARVED   8 /* deadlines without a word from children that wait for a CPU */
+#define DEADLINE    (2 * NSEC_PER_SEC)
+#define MEMORY      (256ull << 20)
+#define FETCH_NS    (120 * NSEC_PER_SEC)
+#define FETCH_BYTES (512ull << 20)
+#define END_MS      1000      /* that the fetcher has to clean up */
+#define FIRST_FD    10        /* descriptors for the children are above those that they get */
+#define SEND_ROOM   (1 << 20) /* of the socket */
+#define AT_ONCE     64        /* answers that one take hands on */
+#define RETRY_NS    NSEC_PER_SEC
+#define BAD_NS      (10 * NSEC_PER_SEC) /* as the opener has it */
+#define MAX_BAD     4096
+#define STARVED     8 /* deadlines without a word from children that wait for a CPU */
 
 const char *const ustack_how_names[] = { "none", "dwarf", "frame_pointer", "mixed", "given", NULL };
 
@@ -54,6 +58,7 @@ struct bad {
 	unsigned int deaths;
 };
 
+/* The opener, its child, the fetcher. */
 struct helper {
 	pid_t pid; /* 0: none */
 	uint64_t cpu_ns;
@@ -69,7 +74,10 @@ struct ustacks {
 	int epoll, event, sock, pidfd; /* sock -1: no opener */
 	int step_fd[2];
 	struct wire_step *step[2]; /* of the opener, of the child */
-	struct helper helper[2];
+	struct helper helper[3];
+	char *urls, limits[48];               /* of what is fetched; NULL: nothing is */
+	int fetch_sock, fetches_fd;           /* the opener's end; the page */
+	struct wire_fetches *fetches;         /* in it */
 	VEC(pid_t) gone;                      /* openers that were killed and have not ended */
 	struct pending *first, **last, *next; /* next: the first that is not sent */
 	uint64_t seq, head_since, heard_ns, retry_at, past_cpu_ns;
@@ -97,6 +105,8 @@ static void reap(struct ustacks *u)
 		if (waitpid(u->gone.v[i], NULL, WNOHANG) == 0)
 			u->gone.v[kept++] = u->gone.v[i];
 	u->gone.n = kept;
+	if (u->helper[2].pid && waitpid(u->helper[2].pid, NULL, WNOHANG) != 0)
+		set_helper(u, 2, 0);
 }
 
 static void kill_child(struct ustacks *u)
@@ -124,29 +134,37 @@ static void drop_pair(struct ustacks *u)
 	reap(u);
 }
 
-static int spawn_opener(const struct ustacks *u, int sock, pid_t *pid)
+/* Descriptors: the first becomes standard input, the others 3 and on. */
+static int spawn(const char *what, const char *arg, char **env, const int *fds, size_t n, pid_t *pid)
 {
-	char memory[24];
-	char *argv[] = { (char *)"hostlat", (char *)SYM_OPENER, memory, NULL }, *env[] = { NULL };
+	char *argv[] = { (char *)"hostlat", (char *)what, (char *)arg, NULL };
 	posix_spawn_file_actions_t a;
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int err;
 
-	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)u->memory);
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	/* a group of its own: what is typed on the terminal is meant for hostlat */
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawn_file_actions_init(&a);
-	posix_spawn_file_actions_adddup2(&a, sock, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&a, u->step_fd[0], 3);
-	posix_spawn_file_actions_adddup2(&a, u->step_fd[1], 4);
+	for (size_t i = 0; i < n; i++)
+		posix_spawn_file_actions_adddup2(&a, fds[i], i ? (int)i + 2 : STDIN_FILENO);
 	err = posix_spawn(pid, "/proc/self/exe", &a, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&a);
 	posix_spawnattr_destroy(&attr);
 	return -err;
+}
+
+static int spawn_opener(const struct ustacks *u, int sock, pid_t *pid)
+{
+	const int fds[] = { sock, u->step_fd[0], u->step_fd[1], u->fetch_sock };
+	char memory[24], *env[] = { NULL };
+	bool fetches = u->fetch_sock >= 0;
+
+	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)u->memory);
+	return spawn(fetches ? SYM_OPENER_FETCHES : SYM_OPENER, memory, env, fds, fetches ? 4 : 3, pid);
 }
 
 static void tell_bad(struct ustacks *u)
@@ -194,23 +212,65 @@ static int start_pair(struct ustacks *u)
 	return 0;
 }
 
-static int make_step(struct ustacks *u, int i)
+/* A page that is shared with a child; NULL with errno. */
+static void *make_page(int *page_fd)
 {
 	int fd = memfd_create("hostlat-step", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *page;
 
 	if (fd < 0)
-		return -errno;
-	u->step_fd[i] = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+		return NULL;
+	*page_fd = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
 	close(fd);
-	if (u->step_fd[i] < 0 || ftruncate(u->step_fd[i], 4096) ||
-	    fcntl(u->step_fd[i], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+	if (*page_fd < 0 || ftruncate(*page_fd, 4096) ||
+	    fcntl(*page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return NULL;
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, *page_fd, 0);
+	return page == MAP_FAILED ? NULL : page;
+}
+
+/* One for all openers: what the network was asked is not asked again. */
+static int start_fetcher(struct ustacks *u)
+{
+	char **env;
+	int fds[2], to[2], err;
+	pid_t pid;
+
+	u->fetches = make_page(&u->fetches_fd);
+	if (!u->fetches || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
-	u->step[i] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, u->step_fd[i], 0);
-	if (u->step[i] == MAP_FAILED) {
-		u->step[i] = NULL;
-		return -errno;
+	env = fetcher_environment(u->urls);
+	u->fetch_sock = fcntl(fds[0], F_DUPFD_CLOEXEC, FIRST_FD);
+	to[0] = fcntl(fds[1], F_DUPFD_CLOEXEC, FIRST_FD);
+	to[1] = u->fetches_fd;
+	close(fds[0]);
+	close(fds[1]);
+	err = u->fetch_sock < 0 || to[0] < 0 ? -EMFILE
+					     : spawn(SYM_FETCHER, u->limits, env, to, ARRAY_SIZE(to), &pid);
+	cleanup_close(&to[0]);
+	if (!err)
+		set_helper(u, 2, pid);
+	for (size_t i = 0; env[i]; i++)
+		free(env[i]);
+	free(env);
+	return err;
+}
+
+/* It removes what it made; when it does not get to that it is ended all the same. */
+static void end_fetcher(struct ustacks *u)
+{
+	pid_t pid = u->helper[2].pid;
+
+	if (!pid)
+		return;
+	kill(pid, SIGTERM);
+	for (int i = 0; i < END_MS; i++) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		usleep(1000);
 	}
-	return 0;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static int set_up(struct ustacks *u)
@@ -222,9 +282,12 @@ static int set_up(struct ustacks *u)
 	u->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->epoll < 0 || u->event < 0 || epoll_ctl(u->epoll, EPOLL_CTL_ADD, u->event, &e))
 		return -errno;
-	err = make_step(u, 0);
-	if (!err)
-		err = make_step(u, 1);
+	for (int i = 0; i < 2; i++) {
+		u->step[i] = make_page(&u->step_fd[i]);
+		if (!u->step[i])
+			return -errno;
+	}
+	err = u->urls ? start_fetcher(u) : 0;
 	if (!err)
 		err = start_pair(u);
 	return err;
@@ -238,6 +301,11 @@ struct ustacks *ustacks_new(const struct ustacks_options *o)
 	u->deadline_ns = o && o->deadline_ns ? o->deadline_ns : DEADLINE;
 	u->memory = o && o->memory ? o->memory : MEMORY;
 	u->epoll = u->event = u->sock = u->pidfd = u->step_fd[0] = u->step_fd[1] = -1;
+	u->fetch_sock = u->fetches_fd = -1;
+	u->urls = o && o->urls ? xstrdup(o->urls) : NULL;
+	snprintf(u->limits, sizeof(u->limits), "%llu %llu",
+		 (unsigned long long)(o && o->fetch_ns ? o->fetch_ns : FETCH_NS),
+		 (unsigned long long)(o && o->fetch_bytes ? o->fetch_bytes : FETCH_BYTES));
 	u->last = &u->first;
 	u->bad = hash_new(sizeof(uint64_t));
 	u->bad_procs = hash_new(2 * sizeof(uint64_t));
@@ -274,6 +342,7 @@ void ustacks_free(struct ustacks *u)
 	if (!u)
 		return;
 	drop_pair(u);
+	end_fetcher(u);
 	/* killed ones end at once unless the kernel holds them */
 	for (int i = 0; i < 100 && u->gone.n; i++) {
 		usleep(1000);
@@ -288,12 +357,17 @@ void ustacks_free(struct ustacks *u)
 			munmap(u->step[i], 4096);
 		cleanup_close(&u->step_fd[i]);
 	}
+	if (u->fetches)
+		munmap(u->fetches, 4096);
+	cleanup_close(&u->fetches_fd);
+	cleanup_close(&u->fetch_sock);
 	cleanup_close(&u->epoll);
 	cleanup_close(&u->event);
 	hash_free(u->bad);
 	hash_free(u->bad_procs);
 	vec_free(&u->gone);
 	free(u->in);
+	free(u->urls);
 	free(u);
 }
 
@@ -437,6 +511,8 @@ static int take_packet(struct ustacks *u, ustack_fn fn, void *arg)
 		return -ECHILD;
 	if (w->kind == WIRE_CHILD) {
 		take_child(u, w->word, &fd);
+	} else if (w->kind == WIRE_REFUSED) {
+		u->stats.files.refused++;
 	} else if (w->kind == WIRE_DIED) {
 		note_bad(u, w->word);
 	} else if (w->kind == WIRE_ANSWER && n >= (ssize_t)sizeof(*a)) {
@@ -603,7 +679,7 @@ void ustacks_stats(struct ustacks *u, struct ustacks_stats *s)
 
 	*s = u->stats;
 	s->cpu_ns = u->past_cpu_ns;
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(u->helper); i++) {
 		struct helper *h = &u->helper[i];
 		struct proc_schedstat p;
 
@@ -616,4 +692,11 @@ void ustacks_stats(struct ustacks *u, struct ustacks_stats *s)
 		s->bad_files += b->deaths > 1 || now < b->until_ns;
 	s->opener = u->helper[0].pid;
 	s->child = u->helper[1].pid;
+	s->fetcher = u->helper[2].pid;
+	if (u->fetches) {
+		s->files.asked = atomic_load(&u->fetches->asked);
+		s->files.fetched = atomic_load(&u->fetches->fetched);
+		s->files.absent = atomic_load(&u->fetches->absent);
+		s->files.failed = atomic_load(&u->fetches->failed);
+	}
 }

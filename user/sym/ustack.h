@@ -82,6 +82,10 @@ typedef void (*ustack_fn)(void *arg, const struct ustack_answer *a);
 struct ustacks_options {
 	uint64_t deadline_ns; /* of one question, since its turn came; 0: 2 s */
 	uint64_t memory;      /* bytes that the parsing child may allocate; 0: 256 MiB */
+	/* Servers that debug information is fetched from where this host has none, blanks between them; NULL:
+	 * nothing is asked of the network. Each file once, and what comes is of use to later questions. */
+	const char *urls;
+	uint64_t fetch_ns, fetch_bytes; /* bounds of one file; 0: 2 min, 512 MiB */
 };
 
 /* Starts the children by executing the running program again (sym/helper.h): its main must begin
@@ -108,7 +112,12 @@ struct ustacks_stats {
 	uint64_t cpu_ns;     /* of both children and those before them */
 	uint64_t rss_bytes;  /* of both children now */
 	pid_t opener, child; /* 0: none */
-	size_t waiting;      /* asked and not answered */
+	pid_t fetcher;       /* 0: none, or it has ended */
+	struct {
+		uint64_t asked, fetched, absent, failed; /* the rest is on its way */
+		uint64_t refused;                        /* fetched, and not what was asked for */
+	} files;
+	size_t waiting; /* asked and not answered */
 };
 /* Reads /proc for cpu_ns and rss_bytes. */
 void ustacks_stats(struct ustacks *u, struct ustacks_stats *s);

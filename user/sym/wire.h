@@ -30,6 +30,9 @@ enum wire_kind {
 	WIRE_FILE,    /* opener to child: struct wire_file, perhaps with a descriptor */
 	WIRE_IMAGE,   /* opener to child: struct wire_image */
 	WIRE_WANT,    /* child to opener: struct wire_want; a WIRE_FILE comes back */
+	WIRE_FETCH,   /* opener to fetcher: struct wire_fetch */
+	WIRE_FETCHED, /* fetcher to opener, with a descriptor; opener to child, without: struct wire_fetch */
+	WIRE_REFUSED, /* opener to hostlat: struct wire_word, a fetched file is not what was asked for */
 };
 
 struct wire_word {
@@ -111,7 +114,14 @@ struct wire_image {
 	uint32_t slot, n;
 };
 
-enum want_type { WANT_BUILD_ID, WANT_LINK, WANT_ALT, WANT_PERF_MAP };
+enum want_type {
+	WANT_BUILD_ID,
+	WANT_LINK,
+	WANT_ALT,
+	WANT_PERF_MAP,
+	WANT_FETCH,  /* by build id, what was fetched; if it was not, it is asked for */
+	WANT_REFUSE, /* what was fetched by that build id is another's: nothing comes back but FILE_MISSING */
+};
 
 struct wire_want {
 	uint32_t kind;
@@ -121,9 +131,25 @@ struct wire_want {
 	char name[256]; /* a build id in hex, or the base name of a file */
 };
 
+#define WIRE_ID      68  /* a build id in hex with its NUL, at most */
+#define WIRE_FETCHES 256 /* files that are asked of the network, in all */
+
+struct wire_fetch {
+	uint32_t kind;
+	char id[WIRE_ID]; /* NUL to its end */
+};
+
 /* A page that one writes and the others read: what it is at, 0 when it is at nothing. */
 struct wire_step {
 	_Atomic uint64_t word;
+};
+
+/* The same of the fetcher: build ids. What is neither is on its way. */
+struct wire_fetches {
+	_Atomic uint64_t asked, fetched;
+	_Atomic uint64_t absent; /* no server has it */
+	_Atomic uint64_t
+		failed; /* no answer, too large, too late, or not asked for because it was too much */
 };
 
 /* One packet of n pieces, with a descriptor unless it is -1. 0 or -errno. */
