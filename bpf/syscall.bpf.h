@@ -181,7 +181,8 @@ struct call_end {
 	long ret;
 };
 
-/* What 32-bit programs have on their stacks is looked at where it is understood; not who called exec, when it is gone. */
+/* What 32-bit programs have on their stacks is looked at where it is understood; not who called exec, when it
+ * is gone. */
 __hot bool has_user_stack(const struct slow_what *w)
 {
 	return HL_STACK_ABI(w->abi) && !w->ago && (w->result || keeps_stack(w->abi, w->nr));

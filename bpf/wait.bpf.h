@@ -70,8 +70,8 @@ struct hl_pollfd {
 #define HL_NR_LIMIT HL_NR_UNKNOWN
 
 /*
- * Whether the program's stack at the end of a call is the one that it was made with, and can be unwound: after
- * an exec the thread is at the first instruction of another program.
+ * Whether the program's stack at the end of a call is the one that it was made with, and can be unwound:
+ * after an exec the thread is at the first instruction of another program.
  */
 __hot bool keeps_stack(__u8 abi, __u16 nr)
 {

@@ -210,12 +210,12 @@ void test_chain_that_lasts(void)
 	feed_process(f, 10, "server", 0);
 	for (uint32_t tid = 11; tid < 14; tid++) {
 		feed_thread(f, 10, tid, "worker");
-		feed_ledger(f, 10, tid, 1, clocks);
+		feed_ledger_in(f, 10, tid, 1, clocks, HL_STATE_LOCK);
 	}
 	feed_blocked(f, 11, A, 12, "two");
 	feed_blocked(f, 12, B, 11, "one");
 	feed_blocked(f, 13, A, 12, "two");
-	s = feed_tick(f, SEC);
+	s = feed_tick(f, 10 * MS); /* the ledger says since 13 ms */
 	r = slow_of(s, "slow", 13);
 	if (!ASSERT(r && r->chain))
 		return;

@@ -143,12 +143,18 @@ int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm)
 
 int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t ledger_begin, const uint64_t *clocks)
 {
+	return feed_ledger_in(f, pid, tid, ledger_begin, clocks, HL_STATE_DISK);
+}
+
+int feed_ledger_in(struct feed *f, uint32_t pid, uint32_t tid, uint64_t ledger_begin, const uint64_t *clocks,
+		   enum hl_state now)
+{
 	struct hl_rec_ledger *r = begin(f, HL_KIND_LEDGER, pid, tid);
 
 	r->start = 200;
 	r->proc_start = 100;
 	r->begin = ledger_begin;
-	r->now_state = HL_STATE_DISK;
+	r->now_state = now;
 	r->now_since = f->ts - 3 * MS;
 	r->now_nr = 74; /* fsync */
 	memcpy(r->state_ns, clocks, sizeof(r->state_ns));

@@ -67,6 +67,9 @@ int feed_process_under(struct feed *f, uint32_t pid, const char *comm, const cha
 		       const char *cpu_cgroup);
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm);
 int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
+/* … of one that is in another state than `disk` now, for 3 ms. */
+int feed_ledger_in(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks,
+		   enum hl_state now);
 int feed_end(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);
 int feed_op(struct feed *f, struct feed_op o);
 int feed_slow(struct feed *f, struct feed_slow s);
