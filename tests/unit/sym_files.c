@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -433,6 +434,60 @@ void test_sym_files_jitdump(void)
 		waitpid(q.pid, NULL, 0);
 	}
 	sym_dir_clean(&d);
+	ustacks_free(u);
+	free(a);
+}
+
+/* Maps the file as code at MADE, and nothing any more when it is told so. */
+static pid_t start_unloader(const char *path, int *tell)
+{
+	char byte = 'y';
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		int fd = open(path, O_RDONLY);
+
+		mmap((void *)MADE, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0);
+		if (write(fds[1], &byte, 1) == 1 && read(fds[1], &byte, 1) == 1)
+			munmap((void *)MADE, 8192);
+		if (write(fds[1], &byte, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(fds[1]);
+	*tell = fds[0];
+	ASSERT_EQ(read(fds[0], &byte, 1), 1);
+	return pid;
+}
+
+/* A stack may be of when a library was there that is unloaded by now. */
+void test_sym_files_unloaded(void)
+{
+	struct sym_answer *a = calloc(1, sizeof(*a));
+	struct ustacks *u = sym_new(0);
+	uint64_t addrs[] = { MADE + 0x104 };
+	struct ustack_question q = { .addrs = addrs, .n_addrs = 1 };
+	struct proc_info info = {};
+	char byte = 'u';
+	int tell = -1;
+
+	q.pid = start_unloader("/proc/self/exe", &tell);
+	ASSERT_EQ(proc_read(q.pid, &info), 0);
+	q.start_ns = info.start;
+	for (int i = 0; i < 2; i++) {
+		if (sym_ask_this(u, &q, a))
+			ASSERT(strstr(a->v[0].module, "unit"));
+		ASSERT(i || write(tell, &byte, 1) == 1);
+		ASSERT(i || read(tell, &byte, 1) == 1);
+		usleep(150000); /* for which mappings are believed */
+	}
+	kill(q.pid, SIGKILL);
+	waitpid(q.pid, NULL, 0);
+	close(tell);
 	ustacks_free(u);
 	free(a);
 }

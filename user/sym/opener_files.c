@@ -25,6 +25,7 @@
 #define FRESH_NS   (100 * NSEC_PER_MSEC) /* mappings are not read more often without a reason: */
 #define FRESH_COST 20                    /* … nor for more than one in so many ns */
 #define FORCED_NS  (50 * NSEC_PER_MSEC)  /* nor with one: what is in no mapping may never be in any */
+#define GONE_NS    (10 * NSEC_PER_SEC)   /* mappings that are gone are kept: a stack may be of before */
 #define CHECKED_NS (10 * NSEC_PER_SEC)   /* files of known mappings are not looked at more often */
 #define BAD_NS     (10 * NSEC_PER_SEC)   /* a file that killed once */
 #define KEY_VDSO   1
@@ -309,6 +310,65 @@ static bool covers(const struct oimage *i, uint64_t pc)
 	return false;
 }
 
+static bool overlaps(const struct oimage *i, const struct wire_vma *m)
+{
+	for (size_t k = 0; k < i->n; k++)
+		if (m->start < i->v[k].end && i->v[k].start < m->end)
+			return true;
+	return false;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct wire_vma *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* As an image with these mappings more. */
+static struct oimage *with(struct opener *o, const struct oimage *i, const struct wire_vma *more, size_t n)
+{
+	uint64_t hash = i->hash ^ hash_bytes(more, n * sizeof(*more));
+	struct oimage *both = hash_get(o->images, &hash);
+
+	if (both)
+		return both;
+	both = xcalloc(1, sizeof(*both));
+	*both = *i;
+	both->hash = hash;
+	both->slot = -1;
+	both->n = i->n + n;
+	both->v = xcalloc(both->n, sizeof(*both->v));
+	memcpy(both->v, i->v, i->n * sizeof(*i->v));
+	memcpy(both->v + i->n, more, n * sizeof(*more));
+	qsort(both->v, both->n, sizeof(*both->v), by_start);
+	hash_put(o->images, &both->hash, both);
+	return both;
+}
+
+/* The image with what the process has unloaded a moment ago, where nothing else has come to that place. */
+static struct oimage *with_gone(struct opener *o, struct oproc *p, struct oimage *i, const struct oimage *was,
+				uint64_t now)
+{
+	struct wire_vma *gone;
+	size_t n = 0;
+
+	if (!was || was == i)
+		return i;
+	gone = xcalloc(was->n + 1, sizeof(*gone));
+	for (size_t k = 0; k < was->n; k++)
+		if (was->v[k].key && !overlaps(i, &was->v[k]))
+			gone[n++] = was->v[k];
+	if (!n || (p->gone_ns && now - p->gone_ns > GONE_NS) || i->n + n > WIRE_VMAS) {
+		p->gone_ns = 0;
+	} else {
+		p->gone_ns = p->gone_ns ? p->gone_ns : now;
+		i = with(o, i, gone, n);
+	}
+	free(gone);
+	return i;
+}
+
 struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t pc, bool force)
 {
 	const uint64_t key[2] = { ask->pid, ask->start_ns };
@@ -331,7 +391,7 @@ struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t
 	    hash_count(o->procs) > MAX_PROCS)
 		return NULL;
 	was = program == p->program ? p->image : NULL;
-	p->image = image_of(o, ask, now);
+	p->image = with_gone(o, p, image_of(o, ask, now), was, now);
 	if (!is_there(ask))
 		p->image = was;
 	p->program = program;
