@@ -37,30 +37,6 @@ static __noinline int clock_pair(struct hl_cpu *cpu, __u64 now)
 	return 0;
 }
 
-/* A thread seen for the first time at a switch: it was there before hostlat, or is taking over its
- * leader's number to exec, and the leader's ledger ends by that. Until the iterator has filled its
- * slot its own has not begun. */
-static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now,
-					    bool arrives)
-{
-	struct hl_slot *s = slot_take_place(p, now);
-	struct hl_ctl *ctl;
-
-	if (!s && !p->exit_state) { /* not the leader, which gets the other's number in exchange */
-		leader_end(p);
-		s = slot_take_place(p, now);
-	}
-	if (s) {
-		slot_own(s, p);
-		return s;
-	}
-	s = slot_place(p->pid);
-	ctl = ctl_get();
-	if (arrives && s && s->owner != HL_BUSY && ctl && ctl->found)
-		cpu->homeless++;
-	return NULL;
-}
-
 /*
  * The kernel stack of a thread that comes to this CPU after a long wait, as it was when it left one:
  * only what is slow pays. Nobody asks where those were that waited for work, or to run.

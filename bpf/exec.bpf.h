@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* exec from another thread than the leader, whose number and identity it takes. */
+/* Threads that are met late; and exec from another thread than the leader, whose number and identity it
+ * takes. */
 #ifndef HL_EXEC_BPF_H
 #define HL_EXEC_BPF_H
 
@@ -14,6 +15,31 @@ static __noinline int leader_end(struct task_struct *p)
 	if (s && cpu && s->owner > HL_BUSY && s->owner != owner_of(p) && s->tid == (__u32)p->pid)
 		ledger_end(s, cpu);
 	return 0;
+}
+
+/* A thread seen for the first time at a switch, or at a call: it was there before hostlat, or is taking over
+ * its leader's number to exec, and the leader's ledger ends by that; or it is one of those that the host of a
+ * virtual machine hides, of which nothing else is told. Until the iterator has filled its slot its own has
+ * not begun. */
+static __noinline struct hl_slot *slot_late(struct task_struct *p, struct hl_cpu *cpu, __u64 now,
+					    bool arrives)
+{
+	struct hl_slot *s = slot_take_place(p, now);
+	struct hl_ctl *ctl;
+
+	if (!s && !p->exit_state) { /* not the leader, which gets the other's number in exchange */
+		leader_end(p);
+		s = slot_take_place(p, now);
+	}
+	if (s) {
+		slot_own(s, p);
+		return s;
+	}
+	s = slot_place(p->pid);
+	ctl = ctl_get();
+	if (arrives && s && s->owner != HL_BUSY && ctl && ctl->found)
+		cpu->homeless++;
+	return NULL;
 }
 
 /* Where the thread's ledger was until it took the leader's number. */

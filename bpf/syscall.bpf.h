@@ -12,6 +12,7 @@
 #define HL_SYSCALL_BPF_H
 
 #include "bpf/ustack.bpf.h"
+#include "bpf/exec.bpf.h"
 #include "bpf/target.bpf.h"
 
 #define HL_EINTR 4
@@ -44,6 +45,8 @@ static __noinline int call_begins(struct pt_regs *regs, __u64 nr, struct hl_ctl 
 		cpu->call_looked++;
 		return 0;
 	}
+	if (!s)
+		s = slot_late(p, cpu, rq_clock(cfs_rq_of(p)), false);
 	if (!s) {
 		cpu->calls_homeless++;
 		return 0;
