@@ -262,7 +262,7 @@ struct hl_rec {
 	X(20, STACK, stack, 40)                                                                              \
 	X(21, LOCK_OP, lock_op, 216)                                                                         \
 	X(22, USTACK, ustack, 40)                                                                            \
-	X(23, OCCUPANTS, occupants, 64)                                                                      \
+	X(23, OCCUPANTS, occupants, 80)                                                                      \
 	X(24, LOCK_NAME, lock_name, 40)                                                                      \
 	X(25, CGROUP, cgroup, 80)
 
@@ -522,7 +522,12 @@ struct hl_rec_occupants {
 	__u64 other_ns; /* of that: all who are not in the tail … */
 	__u32 others;   /* … and how many these are */
 	__u32 pad;
+	__u64 interrupts_ns; /* of what is known: what interrupts took of those who were there */
+	__u32 flags;         /* HL_OCCUPANTS_* */
+	__u32 pad2;
 };
+
+#define HL_OCCUPANTS_INTERRUPTS (1u << 0) /* that is measured; else it is in the threads' time */
 
 #define HL_OCCUPANTS 8 /* in the tail, at most */
 

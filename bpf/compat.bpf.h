@@ -80,6 +80,26 @@ __hot __u64 rq_clock(struct cfs_rq *rq)
 }
 
 /*
+ * What interrupts, hard and soft, had taken on the run queue's CPU when its clock was updated, not
+ * counting what ksoftirqd did: only kernels with CONFIG_IRQ_TIME_ACCOUNTING have it, and it stands
+ * still where they do not use it. The scheduler adds never more than its clock went on.
+ */
+struct rq___interrupts {
+	__u64 prev_irq_time;
+} __attribute__((preserve_access_index));
+
+__hot __u64 rq_interrupts(struct cfs_rq *rq)
+{
+	struct rq___interrupts *r = NULL;
+
+	if (!bpf_core_field_exists(r->prev_irq_time) ||
+	    !bpf_core_field_exists(((struct task_struct *)0)->se.cfs_rq))
+		return 0;
+	r = (void *)rq->rq;
+	return r->prev_irq_time;
+}
+
+/*
  * When a sleeper went to sleep, or a little later: for one that did so before there was a hook.
  * The scheduler keeps when it last charged the task, on the clock that leaves out the time of
  * interrupts; how far that one is behind grew meanwhile. Read before the clock that is ahead,

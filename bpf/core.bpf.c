@@ -61,7 +61,7 @@ static __noinline int slow_stack(struct task_struct *next, struct hl_slot *s, st
 }
 
 /* Who ran on this CPU until now. User space reads it when somebody waited long for the CPU. */
-__hot void slice_end(struct hl_cpu *cpu, __u32 cpu_id, __u32 tid, __u32 next, __u64 now)
+__hot void slice_end(struct hl_cpu *cpu, __u32 cpu_id, struct cfs_rq *rq, __u32 tid, __u32 next, __u64 now)
 {
 	__u32 bits = cfg.slice_bits, at;
 	struct hl_slice *s;
@@ -73,6 +73,7 @@ __hot void slice_end(struct hl_cpu *cpu, __u32 cpu_id, __u32 tid, __u32 next, __
 	if (!s)
 		return;
 	s->end = now;
+	s->interrupts = rq_interrupts(rq);
 	s->tid = tid;
 	s->next = next;
 	barrier_compiler();
@@ -91,7 +92,7 @@ int sched_switch(__u64 *ctx)
 
 	if (!cpu)
 		return 0;
-	slice_end(cpu, cpu_id, prev->pid, next->pid, now);
+	slice_end(cpu, cpu_id, prev_rq, prev->pid, next->pid, now);
 	if (prev->pid) {
 		s = slot_find(prev);
 		if (!s)

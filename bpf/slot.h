@@ -257,8 +257,9 @@ struct hl_cpu {
 
 /* One stay on a CPU, from where the one before it in the CPU's ring ends. */
 struct hl_slice {
-	__u64 end;       /* the run queue's clock */
-	__u32 tid, next; /* who ran, and who ran then; 0: the idle task */
+	__u64 end;        /* the run queue's clock */
+	__u64 interrupts; /* what they have taken on this CPU by then, where the kernel tells; else 0 */
+	__u32 tid, next;  /* who ran, and who ran then; 0: the idle task */
 };
 
 /* ---- files --------------------------------------------------------------- */

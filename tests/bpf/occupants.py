@@ -20,8 +20,20 @@ SECONDS = 4
 # ---- the load: started by the tests below ---------------------------------------------------------
 
 
+BURST, PAUSE = 8 * MS, 4 * MS  # of a real-time one
+
+
+def spin(now_and_then):
+    """Runs for ever; of a real-time policy in bursts, for until it sleeps no other comes."""
+    while True:
+        end = time.thread_time_ns() + BURST
+        while not now_and_then or time.thread_time_ns() < end:
+            pass
+        time.sleep(PAUSE / live.S)
+
+
 def spinner(name, cpu, nice, cgroup):
-    """A process that only runs, on one CPU."""
+    """A process that only runs, on one CPU. nice: how much it is, or fifo."""
     pid = os.fork()
     if pid:
         return pid
@@ -31,9 +43,11 @@ def spinner(name, cpu, nice, cgroup):
         with open(cgroup, "w", encoding="ascii") as f:
             f.write(str(os.getpid()))
     os.sched_setaffinity(0, {cpu})
-    os.nice(nice)
-    while True:
-        pass
+    if nice == "fifo":
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    else:
+        os.nice(int(nice))
+    spin(nice == "fifo")
 
 
 def ran(fd):
@@ -79,7 +93,7 @@ def pusher(pid):
 
 
 def load(cpu, *words):
-    """words: of each spinner its name, its CPU, how nice it is and its cgroup, "" where it is. Before them `move`: it is
+    """words: of each spinner its name, its CPU, how nice it is or `fifo`, and its cgroup, "" where it is. Before them `move`: it is
     moved; `yield`: it gives the CPU away by itself."""
     cpu, children, how = int(cpu), [], words[0] if words[0] in ("move", "yield") else None
     with open("/proc/self/comm", "w", encoding="ascii") as f:
@@ -87,7 +101,7 @@ def load(cpu, *words):
     words = words[how is not None:]
     try:
         for i in range(0, len(words), 4):
-            children.append(spinner(words[i], int(words[i + 1]), int(words[i + 2]), words[i + 3]))
+            children.append(spinner(words[i], int(words[i + 1]), words[i + 2], words[i + 3]))
         time.sleep(0.2)
         os.sched_setaffinity(0, {cpu})
         spinners = list(children)
@@ -181,6 +195,19 @@ def nice():
     check(one > 1.5 * other, f"shares {one}:{other}")
 
 
+@test("occupants: one of a real-time policy is named with what it had, beside one of none")
+def fifo():
+    doc, truth = run(1, "spinner-fifo", 1, "fifo", "", "spinner-b", 1, 0, "")
+    first, other = compare(doc, truth, ("spinner-fifo", "spinner-b"), ("", ""))
+    check(first > other > 0, f"shares {first}:{other}")
+
+
+@test("occupants: one of a real-time policy that is alone there has all of every wait")
+def fifo_alone():
+    doc, truth = run(1, "spinner-fifo", 1, "fifo", "")
+    compare(doc, truth, ("spinner-fifo",), ("",))
+
+
 @test("occupants: more than there is room for are told as one")
 def many():
     names = [f"spinner-{i}" for i in range(12)]
@@ -190,7 +217,7 @@ def many():
         for row in known(f, doc, waits(doc, truth)):
             o = row["occupants"]
             f.check(len(o) <= 9, f"{len(o)} occupants")
-            f.near(sum(x["ns"] for x in o), row["occupants_known_ns"], "all of them", 0, 0)
+            f.near(sum(x["ns"] for x in o) + row.get("occupants_interrupts_ns", 0), row["occupants_known_ns"], "all of them", 0, 0)
             f.check([x["ns"] for x in o[:8]] == sorted((x["ns"] for x in o[:8]), reverse=True), "who had most comes first")
             if len(o) == 9:
                 full += 1

@@ -156,7 +156,7 @@ def doctor_where_all_works():
     with tap.Clean():
         r = run("doctor")
         same((r.status, r.err), (0, ""), f"doctor ({r!r})")
-        for name in ("kernel", "btf", "privileges", "lockdown", "tracepoints", "tracefs", "waits", "calls", "blocked"):
+        for name in ("kernel", "btf", "privileges", "lockdown", "tracepoints", "tracefs", "waits", "interrupts", "calls", "blocked"):
             check(f"\n{name} " in "\n" + r.out, f"{name} is not judged")
 
 

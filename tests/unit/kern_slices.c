@@ -8,7 +8,7 @@
 
 struct ring {
 	struct hl_slice v[SIZE];
-	uint64_t count, clock;
+	uint64_t count, clock, interrupts;
 	struct slices s;
 	struct stays out;
 };
@@ -26,7 +26,7 @@ static struct ring *begin(struct ring *r)
 static void ran(struct ring *r, uint32_t tid, uint64_t ns, uint32_t next)
 {
 	r->clock += ns;
-	r->v[r->count % SIZE] = (struct hl_slice){ r->clock, tid, next };
+	r->v[r->count % SIZE] = (struct hl_slice){ r->clock, r->interrupts, tid, next };
 	r->count++;
 }
 
@@ -161,6 +161,81 @@ void test_slices_doubtful(void)
 	ASSERT_EQ(r.out.v.n, 1);
 	is(&r, 0, 1, 130);
 	ASSERT_EQ(r.out.known_ns, 130);
+	end(&r);
+}
+
+/* … and interrupts took so much of that. */
+static void ran_less(struct ring *r, uint32_t tid, uint64_t ns, uint32_t next, uint64_t interrupts)
+{
+	r->interrupts += interrupts;
+	ran(r, tid, ns, next);
+}
+
+/* Each stay is split; of the one that is cut they took as much as of the whole. */
+void test_slices_interrupts(void)
+{
+	struct ring r = {};
+
+	ran_less(begin(&r), 9, 50, 1, 5000); /* of a time before */
+	ran_less(&r, 1, 400, 2, 100);
+	ran_less(&r, 2, 100, 0, 30);
+	ran_less(&r, 0, 60, 1, 60); /* all of it */
+	ran_less(&r, 1, 40, 3, 0);
+	look(&r, 600);
+	ASSERT_EQ(r.out.interrupts_ns, 190);
+	ASSERT_EQ(r.out.known_ns, 600);
+	ASSERT_EQ(r.out.v.n, 3);
+	is(&r, 0, 1, 340);
+	is(&r, 1, 2, 70);
+	is(&r, 2, 0, 0);
+	look(&r, 400); /* half of the first one */
+	ASSERT_EQ(r.out.interrupts_ns, 140);
+	ASSERT_EQ(r.out.known_ns, 400);
+	is(&r, 0, 1, 190);
+	look(&r, 20);
+	ASSERT_EQ(r.out.interrupts_ns, 0);
+	ASSERT_EQ(r.out.known_ns, 20);
+	end(&r);
+}
+
+/* They never take more than there was, whatever the figure does. */
+void test_slices_interrupts_doubtful(void)
+{
+	struct ring r = {};
+
+	begin(&r)->interrupts = 1ull << 60;
+	ran(&r, 9, 50, 1);
+	ran_less(&r, 1, 100, 2, 300);
+	ran_less(&r, 2, 100, 1, -500ull); /* it went back */
+	ran_less(&r, 1, 1000, 2, 999);
+	look(&r, 1100);
+	ASSERT_EQ(r.out.interrupts_ns, 999);
+	ASSERT_EQ(r.out.known_ns, 1100);
+	look(&r, 1200);
+	ASSERT_EQ(r.out.interrupts_ns, 1099);
+	ASSERT_EQ(r.out.known_ns, 1200);
+	end(&r);
+}
+
+/* What a stay that is not known was cut by is not known either; a large figure keeps its parts. */
+void test_slices_interrupts_unknown(void)
+{
+	struct ring r = {};
+
+	ran(begin(&r), 9, 50, 1);
+	ran_less(&r, 1, 100, 2, 10);
+	ran_less(&r, 3, 200, 1, 150); /* that 3 came was not told */
+	ran_less(&r, 1, 30, 4, 20);
+	look(&r, 330);
+	ASSERT_EQ(r.out.interrupts_ns, 30);
+	ASSERT_EQ(r.out.known_ns, 130);
+	is(&r, 0, 1, 100);
+	begin(&r)->clock = 1ull << 50;
+	ran(&r, 9, 50, 1);
+	ran_less(&r, 1, 1ull << 40, 2, 1ull << 39);
+	look(&r, 1ull << 38);
+	ASSERT_EQ(r.out.interrupts_ns, 1ull << 37);
+	ASSERT_EQ(r.out.known_ns, 1ull << 38);
 	end(&r);
 }
 

@@ -88,6 +88,44 @@ void test_occupants_of_a_wait(void)
 	feed_free(f);
 }
 
+static void told(const struct snap *s, uint32_t tid, bool is_told, uint64_t ns, const char *text)
+{
+	const struct slow_row *r = slow_of(s, tid, HL_OP_WAIT);
+	struct val v;
+	char *is;
+
+	if (!ASSERT(r && r->occupants))
+		return;
+	v = field_get(table_field(snap_table(s, "slow")->desc, "occupants_interrupts_ns"), r);
+	ASSERT_EQ(val_is_none(&v), !is_told);
+	if (is_told)
+		ASSERT_EQ(v.u, ns);
+	is = text_of(s, r);
+	ASSERT_STR(is, text);
+	free(is);
+}
+
+/* What interrupts took is nobody's; that they took nothing is told, that it is not known is not. */
+void test_occupants_and_interrupts(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct snap *s;
+
+	feed_process(f, 10, "server", 0);
+	feed_interrupts(f, 1, two, ARRAY_SIZE(two), 4 * MS);
+	feed_interrupts(f, 2, two, ARRAY_SIZE(two), 0);
+	feed_interrupts(f, 3, two, ARRAY_SIZE(two), MS / 10);
+	feed_occupants(f, 4, two, ARRAY_SIZE(two), 0);
+	for (uint32_t id = 1; id <= 4; id++)
+		feed_slow(f, wait_of(10 + id, 100 * MS, id));
+	s = feed_tick(f, SEC);
+	told(s, 11, true, 4 * MS, "spinner-a 50%, (idle) 25%, interrupts 17%, not known 8.3%");
+	told(s, 12, true, 0, "spinner-a 50%, (idle) 25%, not known 25%");
+	told(s, 13, true, MS / 10, "spinner-a 50%, (idle) 25%, not known 25%");
+	told(s, 14, false, 0, "spinner-a 50%, (idle) 25%, not known 25%");
+	feed_free(f);
+}
+
 /* A call has those of its longest wait for a CPU; another thread's, or an earlier call's, it has not. */
 void test_occupants_of_a_call(void)
 {

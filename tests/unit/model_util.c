@@ -240,17 +240,35 @@ int feed_slow(struct feed *f, struct feed_slow s)
 	return slow(f, HL_KIND_SLOW, s);
 }
 
-int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t other_ns)
+static struct hl_rec_occupants *occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n)
 {
 	struct hl_rec_occupants *r = begin(f, HL_KIND_OCCUPANTS, 10, 10);
 
 	r->id = id;
 	r->nr = (__u32)n;
-	r->other_ns = r->known_ns = other_ns;
-	r->others = other_ns != 0;
 	for (size_t i = 0; i < n; i++)
 		r->known_ns += v[i].ns;
-	r->span_ns = r->known_ns;
+	return r;
+}
+
+int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t other_ns)
+{
+	struct hl_rec_occupants *r = occupants(f, id, v, n);
+
+	r->other_ns = other_ns;
+	r->others = other_ns != 0;
+	r->span_ns = r->known_ns += other_ns;
+	rec_add_bytes(&f->b, v, n * sizeof(*v));
+	return finish(f);
+}
+
+int feed_interrupts(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t ns)
+{
+	struct hl_rec_occupants *r = occupants(f, id, v, n);
+
+	r->interrupts_ns = ns;
+	r->flags = HL_OCCUPANTS_INTERRUPTS;
+	r->span_ns = r->known_ns += ns;
 	rec_add_bytes(&f->b, v, n * sizeof(*v));
 	return finish(f);
 }

@@ -80,6 +80,8 @@ int feed_stack(struct feed *f, uint32_t id, const char *why, const struct feed_f
 int feed_ustack(struct feed *f, uint32_t id, const char *const *functions, size_t n);
 /* Who had a CPU; processes and threads started as all. of those that are left out: only their time. */
 int feed_occupants(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t other_ns);
+/* … of which interrupts took so much, which is told. */
+int feed_interrupts(struct feed *f, uint32_t id, const struct hl_occupant *v, size_t n, uint64_t ns);
 /* A cgroup: half a CPU, in periods of 100 ms. */
 int feed_cgroup(struct feed *f, const char *path, struct hl_rec_cgroup figures);
 /* Waits of a process for a lock. */

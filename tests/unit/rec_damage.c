@@ -337,6 +337,7 @@ void test_rec_other_bodies(void)
 	other_body(&s, HL_KIND_TICK, 64);
 	other_body(&s, HL_KIND_COLLECTOR, -8);
 	other_body(&s, HL_KIND_SLOW, 8);
+	other_body(&s, HL_KIND_OCCUPANTS, -16); /* of a time that knew of no interrupts */
 	sound_free(&s);
 }
 

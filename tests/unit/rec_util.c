@@ -178,6 +178,8 @@ static void sample_occupants(struct recbuf *b, unsigned int i)
 
 	r->id = i + 1;
 	r->nr = i % 3;
+	r->interrupts_ns = i;
+	r->flags = i & 1 ? HL_OCCUPANTS_INTERRUPTS : 0;
 	rec_add_bytes(b, v, r->nr * sizeof(*v));
 	rec_end(b);
 }

@@ -16,9 +16,12 @@ static const struct snap_occupant v[] = {
 	{ .ns = 500, .comm = "(idle)" },
 	{ .threads = 12, .ns = 3 * MS, .comm = "(other)" },
 };
-static const struct snap_occupants some = {
-	.n = ARRAY_SIZE(v), .v = v, .of_ns = 48 * MS, .known_ns = 41 * MS + MS / 2 + 500
-};
+static const struct snap_occupants some = { .n = ARRAY_SIZE(v),
+					    .v = v,
+					    .of_ns = 48 * MS,
+					    .known_ns = 44 * MS + MS / 2 + 500,
+					    .interrupts_ns = 3 * MS,
+					    .tells_interrupts = true };
 static const struct snap_occupants one = { .n = 1, .v = v, .of_ns = 23 * MS, .known_ns = 23 * MS };
 
 static const struct slow_row rows[] = {

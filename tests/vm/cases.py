@@ -7,6 +7,7 @@ A mode of the generator under hostlat is one row with what is judged of it; seve
 share one hostlat, for under emulation its start is what takes longest."""
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "bpf"))
@@ -399,12 +400,99 @@ def occupants(f, out):
     of, known = (sum(s[k] for s in told) for k in ("occupants_of_ns", "occupants_known_ns"))
     theirs = 0
     for s in told:
-        f.same(sum(o["ns"] for o in s["occupants"]), s["occupants_known_ns"], "all of them")
+        f.same(sum(o["ns"] for o in s["occupants"]) + s.get("occupants_interrupts_ns", 0), s["occupants_known_ns"], "all of them")
         f.check(s["occupants_known_ns"] <= s["occupants_of_ns"], "more is known than there was")
         f.check(all(o.get("tid") != s["tid"] for o in s["occupants"]), "who waits has not got it")
         theirs += sum(o["ns"] for o in s["occupants"] if o.get("pid") in pids)
     f.check(known >= 0.9 * of, f"of {of} ns {known} are known")
     f.check(theirs >= 0.5 * of, f"of {of} ns the others had {theirs}")
+
+
+# Two that send to each other on one CPU, each packet's way by softirq, beside one that only runs; what
+# interrupts take there is traced, too.
+NET_AND_SPIN = f"""t=/sys/kernel/tracing
+echo boot >$t/trace_clock
+echo 16384 >$t/buffer_size_kb
+for e in softirq_entry softirq_exit irq_handler_entry irq_handler_exit; do
+	echo 1 >$t/events/irq/$e/enable
+done
+echo 1 >$t/events/irq_vectors/enable
+nc -l -p 5000 >/dev/null &
+receiver=$!
+sleep 1
+nc 127.0.0.1 5000 </dev/zero >/dev/null &
+sender=$!
+taskset -p 1 $receiver
+taskset -p 1 $sender
+grep cpu0 /proc/stat >stat
+{RECORD} 'work spin --threads 1 --cpu 0 --seconds 3 --json spin.json'
+grep cpu0 /proc/stat >>stat
+echo 0 >$t/tracing_on
+cat $t/per_cpu/cpu0/trace >irqs
+echo 0 >$t/events/enable
+kill $sender $receiver
+hostlat doctor >doctor
+"""
+
+
+def queued(doc, out, case_name):
+    pids = {t["pid"] for t in json.loads(out.read(case_name, "spin.json"))["threads"]}
+    return [s for s in doc["slow"] if s["pid"] in pids and s["kind"] == "wait" and "occupants" in s]
+
+
+def in_interrupts(text):
+    """When a CPU was in one, (from, to) in ns: out of the trace of their begins and ends, what one interrupts
+    another for counted once. ksoftirqd's softirqs are not: it is a thread."""
+    found, depth, begin = [], 0, 0
+    for m in re.finditer(r"^\s*(.*)-\d+\s+\[\d+\] \S+ +([\d.]+): \w+_(entry|exit):", text, re.MULTILINE):
+        comm, when, what = m[1], round(float(m[2]) * 1e9), m[3]
+        if comm.startswith("ksoftirqd"):
+            continue
+        if what == "entry":
+            begin = begin if depth else when
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                found.append((begin, when))
+    return found
+
+
+def overlap(spans, begin, end):
+    return sum(max(0, min(e, end) - max(b, begin)) for b, e in spans)
+
+
+@case("interrupts", "what interrupts took of a wait for a CPU is told apart, as much as a trace of them says", NET_AND_SPIN)
+def interrupts(f, out):
+    doc, spans = document(out, "interrupts"), in_interrupts(out.read("interrupts", "irqs"))
+    f.check("interrupts   works " in out.read("interrupts", "doctor"), f"doctor: {out.read('interrupts', 'doctor')!r}")
+    rows = [s for s in queued(doc, out, "interrupts")
+            if s["time_ns"]["runqueue"] == s["duration_ns"] and s["occupants_known_ns"] >= 0.98 * s["duration_ns"]]
+    first, last = spans[0][0], spans[-1][1]
+    rows = [s for s in rows if first <= s["begin_ns"] and s["begin_ns"] + s["duration_ns"] <= last]
+    f.check(len(rows) > 20, f"{len(rows)} waits for a CPU")
+    told = of = truth = 0
+    for s in rows:
+        f.same(sum(o["ns"] for o in s["occupants"]) + s["occupants_interrupts_ns"], s["occupants_known_ns"], "all of them")
+        told += s["occupants_interrupts_ns"]
+        truth += overlap(spans, s["begin_ns"], s["begin_ns"] + s["duration_ns"])
+        of += s["duration_ns"]
+    a, b = ([int(x) for x in line.split()[1:]] for line in out.read("interrupts", "stat").splitlines())
+    stat = 100 * sum(b[i] - a[i] for i in (5, 6)) / (sum(b[:8]) - sum(a[:8]))
+    print(f"# interrupts: told {100 * told / of:.1f} %, traced {100 * truth / of:.1f} % of {len(rows)} waits; "
+          f"{stat:.1f} % of the CPU in /proc/stat", flush=True)
+    f.check(truth >= 0.1 * of, f"interrupts took {100 * truth / of:.1f} %: too little to tell")
+    f.check(abs(told - truth) <= 0.05 * of, f"{100 * told / of:.1f} % of the waits, and traced {100 * truth / of:.1f} %")
+
+
+@case("interrupts-off", "where the kernel does not tell of interrupts, they are not said to take nothing", NET_AND_SPIN)
+def interrupts_off(f, out):
+    rows = queued(document(out, "interrupts-off"), out, "interrupts-off")
+    f.check("interrupts   works less " in out.read("interrupts-off", "doctor"), f"doctor: {out.read('interrupts-off', 'doctor')!r}")
+    f.check(len(rows) > 10, f"{len(rows)} waits for a CPU")
+    for s in rows:
+        f.check("occupants_interrupts_ns" not in s, "what interrupts took is told")
+        f.same(sum(o["ns"] for o in s["occupants"]), s["occupants_known_ns"], "all of them")
 
 
 @case("quota", "a quota of cgroup v2, of a cgroup above, is shown as cpu.stat says, and named",

@@ -33,6 +33,8 @@ KERNELS = {
     "7.2": ("forky", "linux-image-cloud-amd64"),
     "7.3": ("trixie-backports", "linux-image-cloud-amd64"),
 }
+# Those that are built here, for Debian has none that are built like that.
+BUILT = {"6.1-irqtime": "kernel.sh"}
 
 # Of its modules, those that guests ask for; what these need comes along.
 MODULES = ("null_blk", "dm_delay")
@@ -132,11 +134,24 @@ def needed_modules(image, wanted):
     return out
 
 
+def _build(script, image):
+    folder = os.path.join(CACHE, "kernel")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(os.path.dirname(image), exist_ok=True)
+    try:
+        _run(os.path.join(os.path.dirname(os.path.realpath(__file__)), script), image, folder, limit=3600)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return image
+
+
 def kernel(name):
     """The path of a kernel's image, beside its modules; they are in the build folder after the first time."""
     image = os.path.join(CACHE, "kernels", name)
     if os.path.exists(image) and os.path.exists(image + ".modules"):
         return image
+    if name in BUILT:
+        return _build(BUILT[name], image)
     suite, package = KERNELS[name]
     folder = os.path.join(CACHE, f"apt-{suite}")
     apt = Apt(suite, folder)

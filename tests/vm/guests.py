@@ -11,7 +11,7 @@ class Guest:
             assert w in cases.ALL, w
 
 
-BASIC = ["doctor", "blocked", "files", "waits", "occupants", "quota", "calls", "pairing"]
+BASIC = ["doctor", "interrupts-off", "blocked", "files", "waits", "occupants", "quota", "calls", "pairing"]
 REFUSED = ["no-btf", "hidden-btf", "not-root", "not-capable"]
 # A tracefs that is not there, and one that cannot be had: nothing of /sys/kernel but BTF.
 NO_TRACEFS = "umount /sys/kernel/tracing"
@@ -78,5 +78,7 @@ GUESTS = [
     Guest("6.1-tracefs", "6.1", ["waits", "calls", "tracefs"], setup=NO_TRACEFS),
     Guest("6.1-no-tracefs", "6.1", ["waits", "calls"], setup=NEVER_TRACEFS),
     Guest("6.1-lockdown", "6.1", ["lockdown", "doctor-lockdown"], cmdline="lockdown=confidentiality"),
+    Guest("6.1-irqtime", "6.1-irqtime", ["waits", "occupants", "interrupts", "calls"], cmdline="tsc=reliable"),
+    Guest("6.1-no-irqtime", "6.1-irqtime", ["interrupts-off"], cmdline="tsc=reliable tsc=noirqtime"),
     Guest("6.1-integrity", "6.1", ["doctor", "calls"], cmdline="lockdown=integrity"),
 ]

@@ -219,6 +219,19 @@ static void part(struct checks *c, const struct part *p)
 	c->rows[c->n - 1].state = p->state;
 }
 
+static void interrupts(struct checks *c, const struct live *l)
+{
+	bool told = koccupants_interrupts(l);
+	struct check *r = add(c, "interrupts", told ? HL_COLLECTOR_ON : HL_COLLECTOR_LESS);
+
+	snprintf(r->what, sizeof(r->what), "%s",
+		 told ? "what they took of a CPU that a thread waited for"
+		      : "not measured: what they took of a CPU is said to be a thread's");
+	if (!told)
+		snprintf(r->advice, sizeof(r->advice),
+			 "the kernel tells with CONFIG_IRQ_TIME_ACCOUNTING, on a steady clock (tsc)");
+}
+
 static void collectors(struct checks *c)
 {
 	struct live_cfg cfg = { .slow_ns = NSEC_PER_SEC,
@@ -239,6 +252,8 @@ static void collectors(struct checks *c)
 	log_set_sink(NULL, NULL);
 	collector(c, "waits", !err, "the ledger of every thread, every wait, slow waits whole", c->last_line);
 	c->rows[c->n - 1].fatal = !!err;
+	if (!err)
+		interrupts(c, l);
 	collector(c, "calls", !calls, "every system call, for a target or while the host can afford it",
 		  c->last_line);
 	for (unsigned int i = 0; l && i < NR_PARTS; i++)

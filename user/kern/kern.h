@@ -306,11 +306,17 @@ void stacks_refresh(struct live *l); /* NOW and STACK for all that is blocked */
 struct occupants {
 	uint32_t last_id;
 	struct stays stays;
+	/* what interrupts had taken on all CPUs when it was looked at last, and whether it moved since
+	 * the time before */
+	uint64_t interrupts_ns, interrupts_at;
+	bool interrupts_move;
 };
 
 /* Who had the CPU while this wait, as the kernel side sent it, was one for it: sends that first. Its
  * id; 0: it was not long, or nothing is known. */
 uint32_t koccupants_of(struct live *l, const struct hl_rec_slow *r);
+/* What interrupts have taken on all CPUs, as of their last switch; 0: the kernel does not tell. */
+uint64_t koccupants_interrupts(const struct live *l);
 void koccupants_fini(struct live *l);
 
 /* ---- ustacks.c ------------------------------------------------------------------- */

@@ -29,6 +29,42 @@ static void fill(const struct live *l, struct hl_occupant *o, const struct stay 
 	o->proc_start = w.proc_start;
 }
 
+uint64_t koccupants_interrupts(const struct live *l)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t c = 0; l->kcfg.slice_bits && c < l->kcfg.nr_cpus; c++) {
+		uint64_t n = __atomic_load_n(&l->sh.cpus[c].slices, __ATOMIC_ACQUIRE);
+		uint64_t last = (n - 1) & ((1u << l->kcfg.slice_bits) - 1);
+
+		if (n)
+			sum += __atomic_load_n(
+				&l->sh.slices[((size_t)c << l->kcfg.slice_bits) + last].interrupts,
+				__ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+/*
+ * A kernel whose clock is not fit for it has the figures too, and they stand still: what does not
+ * move in a second on any CPU is not measured.
+ */
+static bool tells_interrupts(struct live *l, uint64_t now)
+{
+	struct occupants *o = &l->occupants;
+	uint64_t sum;
+
+	if (o->stays.interrupts_ns)
+		return true;
+	if (!o->interrupts_at || (int64_t)(now - o->interrupts_at) >= (int64_t)NSEC_PER_SEC) {
+		sum = koccupants_interrupts(l);
+		o->interrupts_move = sum != o->interrupts_ns;
+		o->interrupts_ns = sum;
+		o->interrupts_at = now;
+	}
+	return o->interrupts_move;
+}
+
 static uint32_t send(struct live *l, const struct hl_rec_slow *slow, uint64_t span)
 {
 	const struct stays *s = &l->occupants.stays;
@@ -43,6 +79,9 @@ static uint32_t send(struct live *l, const struct hl_rec_slow *slow, uint64_t sp
 	r->nr = (uint32_t)MIN(s->v.n, (size_t)HL_OCCUPANTS);
 	r->span_ns = span;
 	r->known_ns = s->known_ns;
+	r->interrupts_ns = s->interrupts_ns;
+	if (tells_interrupts(l, slow->h.ts))
+		r->flags |= HL_OCCUPANTS_INTERRUPTS;
 	r->others = (uint32_t)s->v.n - r->nr;
 	for (size_t i = r->nr; i < s->v.n; i++)
 		r->other_ns += s->v.v[i].ns;

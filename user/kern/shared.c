@@ -71,7 +71,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	       (uint64_t)z->files * sizeof(struct hl_file_entry) > budget / 16)
 		z->files /= 2;
 	z->slice_bits = SLICE_BITS;
-	while (z->slice_bits && slices_of(z) * sizeof(struct hl_slice) > budget / 64)
+	while (z->slice_bits && slices_of(z) * sizeof(struct hl_slice) > budget / 40)
 		z->slice_bits = z->slice_bits > MIN_SLICES ? z->slice_bits - 1 : 0;
 	while (!cfg->ring_bytes && z->ring > 256 << 10 && z->ring + z->life > budget / 8)
 		z->ring /= 2;

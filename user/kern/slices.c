@@ -10,6 +10,7 @@
 static struct hl_slice load(const struct hl_slice *s)
 {
 	return (struct hl_slice){ .end = __atomic_load_n(&s->end, __ATOMIC_RELAXED),
+				  .interrupts = __atomic_load_n(&s->interrupts, __ATOMIC_RELAXED),
 				  .tid = __atomic_load_n(&s->tid, __ATOMIC_RELAXED),
 				  .next = __atomic_load_n(&s->next, __ATOMIC_RELAXED) };
 }
@@ -70,21 +71,34 @@ static void merge(struct stays *out)
 	qsort(out->v.v, out->v.n, sizeof(*out->v.v), by_ns);
 }
 
+/* What interrupts took of the last `ns` of a stay: where it is cut, as much of that as of the whole. */
+static uint64_t interrupted(const struct hl_slice *before, const struct hl_slice *e, uint64_t ns)
+{
+	uint64_t all = e->end - before->end, taken;
+
+	if (e->interrupts < before->interrupts)
+		return 0;
+	taken = MIN(e->interrupts - before->interrupts, all);
+	return ns < all ? MIN((uint64_t)((double)taken * (double)ns / (double)all), ns) : taken;
+}
+
 void slices_read(const struct slices *s, uint32_t end, uint64_t span, struct stays *out)
 {
 	out->v.n = 0;
-	out->known_ns = 0;
+	out->known_ns = out->interrupts_ns = 0;
 	take(s, end, span, out);
 	for (size_t i = 0; i + 1 < out->taken.n; i++) {
 		const struct hl_slice *e = &out->taken.v[i], *before = e + 1;
-		uint64_t done = out->taken.v[0].end - e->end, ns = e->end - before->end;
+		uint64_t done = out->taken.v[0].end - e->end, ns = e->end - before->end, taken;
 
 		if (before->end > e->end) /* all that is older is of another time */
 			break;
 		ns = MIN(ns, span - done);
 		if (before->next != e->tid || !ns)
 			continue;
-		*vec_add(&out->v) = (struct stay){ ns, e->tid };
+		taken = interrupted(before, e, ns);
+		*vec_add(&out->v) = (struct stay){ ns - taken, e->tid };
+		out->interrupts_ns += taken;
 		out->known_ns += ns;
 	}
 	merge(out);

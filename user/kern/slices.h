@@ -22,6 +22,7 @@ struct stay {
 
 struct stays {
 	VEC(struct stay) v;         /* one for each thread, who had most first */
+	uint64_t interrupts_ns;     /* what these took of all of them; 0 where the kernel does not tell */
 	uint64_t known_ns;          /* the sum */
 	VEC(struct hl_slice) taken; /* room */
 };

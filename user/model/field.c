@@ -576,6 +576,15 @@ static void add_share(struct str *out, const struct snap_occupants *o, uint64_t 
 	str_add(out, fmt_pct(buf, occupant_pct(o, ns)));
 }
 
+/* What no thread had, where it is worth a word. */
+static void add_part(struct str *out, const struct snap_occupants *o, const char *what, uint64_t ns)
+{
+	if (ns <= o->of_ns / 100)
+		return;
+	str_add(out, what);
+	add_share(out, o, ns);
+}
+
 void occupant_name(struct str *out, const struct snap_occupant *o, bool ascii)
 {
 	if (o->threads)
@@ -602,10 +611,8 @@ static void text_occupants(struct str *out, const struct field *f, const struct 
 		enc_text(out, base_name(o->cgroup), strlen(base_name(o->cgroup)), ascii);
 		str_addc(out, ']');
 	}
-	if (s->of_ns - s->known_ns <= s->of_ns / 100)
-		return;
-	str_add(out, ", not known");
-	add_share(out, s, s->of_ns - s->known_ns);
+	add_part(out, s, ", interrupts", s->interrupts_ns);
+	add_part(out, s, ", not known", s->of_ns - s->known_ns);
 }
 
 static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {

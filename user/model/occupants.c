@@ -24,6 +24,8 @@ struct occupants {
 	uint32_t id, refs;
 	uint64_t ts, known_ns, other_ns;
 	uint64_t of_ns; /* how long the wait was one for a CPU */
+	uint64_t interrupts_ns;
+	bool tells_interrupts;
 	uint32_t others, n;
 	struct occupant v[HL_OCCUPANTS];
 };
@@ -65,6 +67,8 @@ int occupants_apply(struct model *m, const struct hl_rec *rec)
 				 .ts = r->h.ts,
 				 .known_ns = r->known_ns,
 				 .other_ns = r->other_ns,
+				 .interrupts_ns = r->interrupts_ns,
+				 .tells_interrupts = r->flags & HL_OCCUPANTS_INTERRUPTS,
 				 .others = r->others,
 				 .n = r->nr };
 	for (uint32_t i = 0; i < r->nr; i++) {
@@ -167,6 +171,8 @@ const struct snap_occupants *occupants_copy(struct model *m, const struct occupa
 			(struct snap_occupant){ .comm = "(other)", .ns = o->other_ns, .threads = o->others };
 	to->v = v;
 	to->known_ns = o->known_ns;
+	to->interrupts_ns = o->interrupts_ns;
+	to->tells_interrupts = o->tells_interrupts;
 	to->of_ns = MAX(o->of_ns, o->known_ns);
 	return to;
 }

@@ -75,6 +75,8 @@ struct snap_occupants {
 	uint32_t n;
 	const struct snap_occupant *v; /* who had most first; at the end all that are left out */
 	uint64_t of_ns, known_ns;      /* how long that wait was, and of how much of it, it is known */
+	uint64_t interrupts_ns;        /* of what is known: what interrupts took */
+	bool tells_interrupts;         /* that is measured; else it is in the threads' time */
 };
 
 struct snap_table {

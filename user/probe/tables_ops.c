@@ -295,6 +295,15 @@ static void get_occupants_known(const struct field *f, const void *row, struct v
 		val_set_u64(out, r->occupants->known_ns);
 }
 
+static void get_occupants_interrupts(const struct field *f, const void *row, struct val *out)
+{
+	const ROW *r = row;
+
+	*out = (struct val){};
+	if (r->occupants && r->occupants->tells_interrupts)
+		val_set_u64(out, r->occupants->interrupts_ns);
+}
+
 static void get_quota_cpus(const struct field *f, const void *row, struct val *out)
 {
 	const struct throttle *t = &((const ROW *)row)->throttle;
@@ -480,6 +489,9 @@ static const struct field slow_fields[] = {
 	  .type = VAL_U64 },
 	{ "occupants_known_ns", "KNOWN", "of that wait, the time of which it is known who had the CPU; the rest it was in "
 	  "another CPU's queue, or too many have run since", get_occupants_known, 0, .unit = UNIT_NS, .width = 7,
+	  .type = VAL_U64 },
+	{ "occupants_interrupts_ns", "INTERRUPTS", "of the time of which that is known, what interrupts took; none where the "
+	  "kernel does not tell: it is in the threads' time then", get_occupants_interrupts, 0, .unit = UNIT_NS, .width = 10,
 	  .type = VAL_U64 },
 	{ "throttled_by", "THROTTLED", "whose CPU quota kept it from running, where it is known", field_str,
 	  AT(throttle.text), .flags = FIELD_SCREEN | FIELD_ASC, .width = 24 },

@@ -94,7 +94,7 @@ static const struct field op_io_fields[] = {
 };
 static const struct field stack_fields[] = { PAD(stack, pad), END };
 static const struct field ustack_fields[] = { BELOW(ustack, unwind, NR_HL_UNWINDS), PAD(ustack, pad), END };
-static const struct field occupants_fields[] = { PAD(occupants, pad), END };
+static const struct field occupants_fields[] = { PAD(occupants, pad), PAD(occupants, pad2), END };
 static const struct field disk_fields[] = { PAD(disk, pad), END };
 static const struct field disk_op_fields[] = {
 	BELOW(disk_op, phase, NR_HL_BLOCK_PHASES),

@@ -364,6 +364,23 @@ static void occupant_line(struct sheet *s, const struct snap_occupants *all, con
 	str_free(&line);
 }
 
+/* What no thread had; of interrupts it is said, too, that this is not known. */
+static void rest_lines(struct sheet *s, const struct snap_occupants *all)
+{
+	const struct snap_occupant rest[] = {
+		{ .comm = "interrupts", .ns = all->interrupts_ns },
+		{ .comm = "not known", .ns = all->of_ns - all->known_ns },
+	};
+
+	if (all->tells_interrupts)
+		occupant_line(s, all, &rest[0]);
+	if (rest[1].ns > all->of_ns / 100)
+		occupant_line(s, all, &rest[1]);
+	if (!all->tells_interrupts)
+		put_cut(s->c, &s->a->theme, s->r.x + 2, s->y++, s->r.w - 3, ATTR_DIM,
+			"interrupts: not measured, in the time of whom they interrupted");
+}
+
 /* Whose quota it was that it was not allowed to run. */
 static void draw_throttle(struct sheet *s)
 {
@@ -387,16 +404,13 @@ static void draw_occupants(struct sheet *s)
 	for (size_t i = 0; i < s->d->nr_fields; i++) {
 		const struct field *f = &s->d->fields[i];
 		struct val v = field_get(f, s->l->row);
-		struct snap_occupant rest = { .comm = "not known" };
 
 		if (v.type != VAL_OCCUPANTS)
 			continue;
 		section(s, "ON THE CPU MEANWHILE");
 		for (uint32_t k = 0; k < v.occupants->n; k++)
 			occupant_line(s, v.occupants, &v.occupants->v[k]);
-		rest.ns = v.occupants->of_ns - v.occupants->known_ns;
-		if (rest.ns > v.occupants->of_ns / 100)
-			occupant_line(s, v.occupants, &rest);
+		rest_lines(s, v.occupants);
 	}
 }
 
