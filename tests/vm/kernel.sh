@@ -14,6 +14,7 @@ cd linux-source-6.1
 # All that is not asked for is left out, and its build takes minutes, not an hour.
 cat >small.config <<END
 CONFIG_64BIT=y
+CONFIG_MODULES=y
 CONFIG_SMP=y
 CONFIG_ACPI=y
 CONFIG_PCI=y
