@@ -197,9 +197,9 @@ __hot bool is_for_event(const struct slow_what *w)
 	return w->state == HL_STATE_POLL || w->state == HL_STATE_IDLE;
 }
 
-/* The room has its breakdown. */
-static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct call_end *e,
-				struct slow_room *room, struct hl_cpu *cpu)
+/* The room has its breakdown. What it was on is found, and it is sent, by call_whole(): with that below
+ * this the stack is too deep for v6.1. */
+static __noinline int call_slow(struct hl_slot *s, struct call_end *e, struct slow_room *room)
 {
 	struct slow_what *w = &room->what;
 	__u64 most = 0;
@@ -220,7 +220,11 @@ static __noinline int call_slow(struct task_struct *p, struct hl_slot *s, struct
 		}
 	if (w->restarts)
 		w->flags = HL_SLOW_RESTARTED;
-	call_detail(p, s, room);
+	return 0;
+}
+
+static __noinline int call_send(struct hl_slot *s, struct slow_what *w, struct hl_cpu *cpu)
+{
 	if (has_user_stack(w))
 		w->user_stack = ustack_take(s, is_for_event(w) ? HL_USTACK_EVENT : HL_USTACK_CALL);
 	slow_emit(s, w, cpu);
@@ -238,8 +242,11 @@ static __noinline int call_whole(struct hl_slot *s, struct hl_cell *c, struct hl
 	for (int i = 0; i < NR_HL_STATES; i++)
 		c->state_ns[i] += room->what.state_ns[i];
 	phases_add(c->phase_ns, room->what.phase_ns);
-	if (e->duration >= cpu->slow_ns)
-		call_slow(bpf_get_current_task_btf(), s, e, room, cpu);
+	if (e->duration >= cpu->slow_ns) {
+		call_slow(s, e, room);
+		call_detail(bpf_get_current_task_btf(), s, room);
+		call_send(s, &room->what, cpu);
+	}
 	return 0;
 }
 

@@ -27,18 +27,6 @@ __hot __u64 clock_now(const struct hl_cpu *cpu)
 	return cpu->clock + (bpf_ktime_get_boot_ns() - cpu->boot);
 }
 
-__hot struct hl_ustack_raw *waker_reserve(bool user)
-{
-	struct hl_ustack_raw *raw;
-
-	if (user)
-		raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
-	else
-		raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw), 0);
-	ustack_count(raw);
-	return raw;
-}
-
 __hot void waker_call(struct hl_ustack_raw *raw, struct task_struct *cur)
 {
 	long nr = has_no_calls(cur) ? -1 : regs_nr((struct pt_regs *)bpf_task_pt_regs(cur));
@@ -63,13 +51,25 @@ static __noinline int waker_take(void *ctx, struct task_struct *p, struct hl_slo
 	if (!token)
 		return 0;
 	user = !has_no_calls(cur) && HL_STACK_ABI(in_compat_call(cur) ? HL_COMPAT_ABI : HL_NATIVE_ABI);
-	raw = waker_reserve(user);
-	if (!raw)
-		return 0;
-	raw->len = raw->sp = 0;
-	raw->token = token;
-	if (user)
+	/* twice alike: v6.1's verifier does not see that two questions have one answer, of what size it is,
+	 * nor that what was found to be there still is */
+	if (user) {
+		raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw) + cfg.ustack_bytes, 0);
+		if (!raw) {
+			ustack_count(false);
+			return 0;
+		}
 		ustack_fill(raw, token, cur->tgid, TASK_PTR(cur, group_leader)->start_boottime);
+	} else {
+		raw = bpf_ringbuf_reserve(&hl_ustacks, sizeof(*raw), 0);
+		if (!raw) {
+			ustack_count(false);
+			return 0;
+		}
+		raw->len = raw->sp = 0;
+		raw->token = token;
+	}
+	ustack_count(true);
 	raw->woke = p->pid;
 	waker_call(raw, cur);
 	n = bpf_get_stack(ctx, raw->ip, sizeof(raw->ip), 0);
