@@ -23,7 +23,7 @@ __hot void slow_peer(struct hl_rec_slow *r, __u64 sk)
 		__builtin_memset(r->remote_addr, 0, 16);
 		*(__u32 *)r->local_addr = LOAD(struct sock_common, c, skc_rcv_saddr);
 		*(__u32 *)r->remote_addr = LOAD(struct sock_common, c, skc_daddr);
-	} else if (family == HL_AF_INET6) {
+	} else if (family == HL_AF_INET6 && bpf_core_field_exists(c->skc_v6_daddr)) {
 		BPF_CORE_READ_INTO((struct in6_addr *)r->local_addr, c, skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO((struct in6_addr *)r->remote_addr, c, skc_v6_daddr);
 	} else {
