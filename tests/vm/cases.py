@@ -417,8 +417,10 @@ for e in softirq_entry softirq_exit irq_handler_entry irq_handler_exit; do
 	echo 1 >$t/events/irq/$e/enable
 done
 echo 1 >$t/events/irq_vectors/enable
-nc -l -p 5000 >/dev/null &
+mkfifo never
+nc -l -p 5000 <never >/dev/null &
 receiver=$!
+exec 3>never # an end of its input ends it
 sleep 1
 nc 127.0.0.1 5000 </dev/zero >/dev/null &
 sender=$!
@@ -443,17 +445,17 @@ def queued(doc, out, case_name):
 def in_interrupts(text):
     """When a CPU was in one, (from, to) in ns: out of the trace of their begins and ends, what one interrupts
     another for counted once. ksoftirqd's softirqs are not: it is a thread."""
-    found, depth, begin = [], 0, 0
-    for m in re.finditer(r"^\s*(.*)-\d+\s+\[\d+\] \S+ +([\d.]+): \w+_(entry|exit):", text, re.MULTILINE):
-        comm, when, what = m[1], round(float(m[2]) * 1e9), m[3]
-        if comm.startswith("ksoftirqd"):
+    found, within, begin = [], set(), 0
+    for m in re.finditer(r"^\s*(.*)-\d+\s+\[\d+\] \S+ +([\d.]+): (\w+)_(entry|exit): \w+=(\d+)", text, re.MULTILINE):
+        comm, when, which, what = m[1], round(float(m[2]) * 1e9), (m[3], m[5]), m[4]
+        if comm.startswith("ksoftirqd") and m[3] == "softirq":
             continue
         if what == "entry":
-            begin = begin if depth else when
-            depth += 1
-        elif depth:
-            depth -= 1
-            if not depth:
+            begin = begin if within else when
+            within.add(which)
+        elif which in within:  # else it was not traced yet when it began
+            within.remove(which)
+            if not within:
                 found.append((begin, when))
     return found
 
