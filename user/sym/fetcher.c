@@ -267,7 +267,8 @@ static void finish(struct fetcher *f, struct fetch *x)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void take_ask(struct fetcher *f)
+/* False: there is nobody any more who asks. */
+static bool take_ask(struct fetcher *f)
 {
 	struct wire_fetch m;
 	struct fetch *x;
@@ -275,8 +276,10 @@ static void take_ask(struct fetcher *f)
 	ssize_t n = wire_get(SOCK, &m, sizeof(m), &fd);
 
 	cleanup_close(&fd);
+	if (n <= 0)
+		return n == -EAGAIN || n == -EINTR;
 	if (n != sizeof(m) || m.kind != WIRE_FETCH || m.id[sizeof(m.id) - 1])
-		return;
+		return true;
 	x = hash_get(f->by_id, m.id);
 	if (!x && f->all.n < WIRE_FETCHES) {
 		x = xcalloc(1, sizeof(*x));
@@ -288,6 +291,7 @@ static void take_ask(struct fetcher *f)
 	} else if (x && x->state == FETCH_DONE) {
 		send(x); /* another opener */
 	}
+	return true;
 }
 
 static void start_more(struct fetcher *f)
@@ -353,9 +357,7 @@ static void loop(struct fetcher *f)
 		for (nfds_t i = 2; i < n; i++)
 			if (p[i].revents)
 				finish(f, runs[i - 2]);
-		if (p[0].revents & POLLIN)
-			take_ask(f);
-		else if (p[0].revents || p[1].revents)
+		if (p[1].revents || (p[0].revents && !take_ask(f)))
 			quit(f);
 	}
 }
