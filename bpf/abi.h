@@ -55,13 +55,15 @@ enum hl_state {
 	X(0, WAIT, "wait")                                                                                   \
 	X(1, SYSCALL, "syscall")                                                                             \
 	X(2, BLOCK, "block")                                                                                 \
-	X(3, URING, "io_uring")
+	X(3, URING, "io_uring")                                                                              \
+	X(4, CONNECT, "connect")                                                                             \
+	X(5, TCP, "tcp") /* something that happened to a connection: of SLOW only */
 
 enum hl_op {
 #define X(id, NAME, key) HL_OP_##NAME = id,
 	HL_OPS(X)
 #undef X
-		NR_HL_OPS = 4,
+		NR_HL_OPS = 6,
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
@@ -113,6 +115,94 @@ enum hl_block_phase {
 		NR_HL_BLOCK_PHASES = 2,
 };
 
+/* How a TCP connect ended: nr of an operation of kind CONNECT. */
+#define HL_CONNECTS(X) /* X(id, NAME, "key") */                                                              \
+	X(0, DONE, "connect")                                                                                \
+	X(1, REFUSED, "connect refused")                                                                     \
+	X(2, TIMED_OUT, "connect timed out")                                                                 \
+	X(3, UNREACHABLE, "connect unreachable")                                                             \
+	X(4, GIVEN_UP, "connect given up") /* the socket was closed before an answer came */                 \
+	X(5, FAILED, "connect failed")     /* for another reason, of this host's or of the peer's */
+
+enum hl_connect {
+#define X(id, NAME, key) HL_CONNECT_##NAME = id,
+	HL_CONNECTS(X)
+#undef X
+		NR_HL_CONNECTS = 6,
+};
+
+/* What happened to a connection or a listener: nr of an operation of kind TCP. */
+#define HL_TCP_EVENTS(X) /* X(id, NAME, "key") */                                                            \
+	X(0, RETRANSMIT, "retransmit")                                                                       \
+	X(1, RESET_SENT, "reset sent")                                                                       \
+	X(2, RESET_RECEIVED, "reset received")                                                               \
+	X(3, ZERO_WINDOW, "zero window")                                                                     \
+	X(4, LISTEN_OVERFLOW, "listen overflow")
+
+enum hl_tcp_event {
+#define X(id, NAME, key) HL_TCP_##NAME = id,
+	HL_TCP_EVENTS(X)
+#undef X
+		NR_HL_TCP_EVENTS = 5,
+};
+
+/* Who began a TCP connection. */
+#define HL_ROLES(X) /* X(id, NAME, "key") */                                                                 \
+	X(0, UNKNOWN, "")                                                                                    \
+	X(1, OPENED, "opened")     /* this host */                                                           \
+	X(2, ACCEPTED, "accepted") /* the peer */
+
+enum hl_role {
+#define X(id, NAME, key) HL_ROLE_##NAME = id,
+	HL_ROLES(X)
+#undef X
+		NR_HL_ROLES = 3,
+};
+
+/* States of a TCP socket, as the kernel numbers them. */
+#define HL_TCP_STATES(X) /* X(id, NAME, "key") */                                                            \
+	X(0, NONE, "")                                                                                       \
+	X(1, ESTABLISHED, "established")                                                                     \
+	X(2, SYN_SENT, "syn_sent")                                                                           \
+	X(3, SYN_RECV, "syn_recv")                                                                           \
+	X(4, FIN_WAIT1, "fin_wait1")                                                                         \
+	X(5, FIN_WAIT2, "fin_wait2")                                                                         \
+	X(6, TIME_WAIT, "time_wait")                                                                         \
+	X(7, CLOSE, "closed")                                                                                \
+	X(8, CLOSE_WAIT, "close_wait")                                                                       \
+	X(9, LAST_ACK, "last_ack")                                                                           \
+	X(10, LISTEN, "listen")                                                                              \
+	X(11, CLOSING, "closing")                                                                            \
+	X(12, NEW_SYN_RECV, "new_syn_recv")                                                                  \
+	X(13, BOUND_INACTIVE, "bound")
+
+enum hl_tcp_state {
+#define X(id, NAME, key) HL_TCP_STATE_##NAME = id,
+	HL_TCP_STATES(X)
+#undef X
+		NR_HL_TCP_STATES = 14,
+};
+
+/* Why a connection ended. */
+#define HL_ENDS(X) /* X(id, NAME, "key") */                                                                  \
+	X(0, OPEN, "")                                                                                       \
+	X(1, CLOSED, "closed")                 /* in order */                                                \
+	X(2, RESET_SENT, "reset sent")         /* thrown away from here */                                   \
+	X(3, RESET_RECEIVED, "reset received") /* … by the peer */                                         \
+	X(4, TIMED_OUT, "timed out")           /* the peer did not answer any more, or at all */             \
+	X(5, REFUSED, "refused")                                                                             \
+	X(6, UNREACHABLE, "unreachable")                                                                     \
+	X(7, GIVEN_UP, "given up") /* closed from here before it was established */                          \
+	X(8, FAILED, "failed")                                                                               \
+	X(9, UNTOLD, "not told") /* it is gone, and the record that said why was lost */
+
+enum hl_end {
+#define X(id, NAME, key) HL_END_##NAME = id,
+	HL_ENDS(X)
+#undef X
+		NR_HL_ENDS = 10,
+};
+
 /* ---- accounting: every class of event has one row ------------------------ */
 
 /* X(id, NAME, "key", "what one event is") */
@@ -128,13 +218,15 @@ enum hl_block_phase {
 	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
 	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")  \
 	X(10, USTACKS, "user_stacks", "user stack of a slow wait or call that was to be taken")              \
-	X(11, CGROUPS, "cgroups", "one reading of a cgroup with a CPU quota that was due at a refresh")
+	X(11, CGROUPS, "cgroups", "one reading of a cgroup with a CPU quota that was due at a refresh")           \
+	X(12, CONNECTIONS, "connections", "a TCP connection came, ended, or a connect was over")             \
+	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 12,
+		NR_HL_CLASSES = 14,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -247,7 +339,7 @@ struct hl_rec {
 	X(5, THREAD_END, thread_end, 176)                                                                    \
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
-	X(8, SLOW, slow, 416)                                                                                \
+	X(8, SLOW, slow, 424)                                                                                \
 	X(9, NOW, slow, 416)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
@@ -264,13 +356,16 @@ struct hl_rec {
 	X(22, USTACK, ustack, 40)                                                                            \
 	X(23, OCCUPANTS, occupants, 80)                                                                      \
 	X(24, LOCK_NAME, lock_name, 40)                                                                      \
-	X(25, CGROUP, cgroup, 80)
+	X(25, CGROUP, cgroup, 80)                                                                      \
+	X(26, CONN, conn, 256)                                                                               \
+	X(27, CONN_OP, conn_op, 64)                                                                          \
+	X(28, LISTEN, listen, 112)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 26,
+		HL_KIND_MAX = 29,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -509,6 +604,8 @@ struct hl_rec_slow {
 	__u16 waker_nr;
 	__u8 waker_abi;
 	__u8 pad3;
+	__u32 times;     /* of kind TCP: how often it happened to that socket since it was told of last */
+	__u32 pad4;
 };
 
 /* Who was on a CPU while a thread, h.tid, waited for it. Tail: nr of struct hl_occupant, who had
@@ -627,6 +724,81 @@ struct hl_uframe {
 	__u16 function, module, file;
 	__u16 inlined;
 	__u32 pad;
+};
+
+#define HL_CONN_EXISTED (1u << 0) /* was there before hostlat: `opened` is when it was found */
+#define HL_CONN_FAILED  (1u << 2) /* it never was established: a connect that failed */
+#define HL_CONN_ADDED   (1u << 1) /* it has ended and this is what came after: its resets, and `end` */
+
+/* A TCP connection: as it stands now, or where `ended` is set as it ended. Figures are absolute, since it
+ * was opened, as the kernel keeps them. (cookie, opened) is its identity. */
+struct hl_rec_conn {
+	struct hl_rec h; /* whose it is; pid 0: nobody is known */
+	__u64 proc_start;
+	__u64 cookie;
+	__u64 opened;     /* its first step that was seen, CLOCK_BOOTTIME */
+	__u64 ended;      /* 0: it is open */
+	__u64 connect_ns; /* how long its handshake took; 0: that was not seen */
+	__u64 cgroup_id;  /* of who made the socket, or the listener that it came from */
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 family;          /* AF_INET or AF_INET6 */
+	__u8 role;            /* enum hl_role */
+	__u8 state;           /* enum hl_tcp_state */
+	__u8 end;             /* enum hl_end */
+	__u32 netns;          /* inode number of the network namespace */
+	__u32 flags;          /* HL_CONN_* */
+	__u64 bytes_sent;     /* with what was sent again */
+	__u64 bytes_acked;    /* … without, and acknowledged */
+	__u64 bytes_received; /* in order */
+	__u64 bytes_resent;
+	__u32 segments_sent, segments_received; /* all of them, with those that carry no data */
+	__u32 data_segments_sent, data_segments_received;
+	__u32 retransmits; /* segments */
+	__u32 resets_sent, resets_received;
+	__u32 cwnd;                        /* congestion window, in segments */
+	__u32 srtt_us, rttvar_us;          /* 0: not measured yet */
+	__u32 min_rtt_us;                  /* ~0: not measured yet */
+	__u32 rto_us;                      /* after how long it sends again */
+	__u32 send_queue, receive_queue;   /* bytes: not acknowledged or not sent; not read */
+	__u32 send_window, receive_window; /* what the peer has room for, and what we told it we have */
+	__u64 busy_ns;                     /* with something to send */
+	__u64 window_limited_ns;           /* … and the peer's window, closed or too small, in the way */
+	__u64 buffer_limited_ns;           /* … and our own send buffer */
+	__u64 zero_window_ns; /* for how long it has been closed, with something to send; 0: it is not */
+	__u64 seen;           /* when these figures were taken */
+};
+
+/* What was added to the connections of a process in one role since the record before it. */
+struct hl_rec_conn_op {
+	struct hl_rec h; /* tid == pid; pid 0: of those whose process was never known */
+	__u64 proc_start;
+	__u64 opened; /* came, or were first seen to be that process's */
+	__u64 ended;
+	__u64 lifetime_ns; /* of those that ended */
+	__u8 role;
+	__u8 pad[7];
+};
+
+/* A listening TCP socket, as it stands now, or as it ended. */
+struct hl_rec_listen {
+	struct hl_rec h; /* whose it is; pid 0: nobody is known */
+	__u64 proc_start;
+	__u64 cookie;
+	__u64 opened; /* as of CONN */
+	__u64 ended;
+	__u64 cgroup_id;
+	__u8 local_addr[16];
+	__u16 local_port;
+	__u8 family;
+	__u8 pad;
+	__u32 netns;
+	__u32 flags;         /* HL_CONN_* */
+	__u32 length, limit; /* of the queue of connections that nobody has accepted yet */
+	__u32 half_open;     /* handshakes that are not complete */
+	__u64 drops;         /* handshakes and connections that it turned away */
 };
 
 /* One row of the accounting, absolute since start. */

@@ -142,15 +142,15 @@ struct hl_slot {
 
 /* ---- aggregates ---------------------------------------------------------- */
 
-/* Identity of an aggregate: key = pid | nr << 32 | state << 48 | abi << 56 | op << 60. */
+/* Identity of an aggregate: key = pid | nr << 32 | state << 48 | abi << 56 | op << 59. */
 #define HL_KEY(pid, nr, state, abi, op)                                                                      \
 	((__u64)(__u32)(pid) | (__u64)(__u16)(nr) << 32 | (__u64)(__u8)(state) << 48 |                       \
-	 (__u64)((abi)&0xf) << 56 | (__u64)((op)&0xf) << 60)
+	 (__u64)((abi)&0x7) << 56 | (__u64)((op)&0x1f) << 59)
 #define HL_KEY_PID(k)   ((__u32)(k))
 #define HL_KEY_NR(k)    ((__u16)((k) >> 32))
 #define HL_KEY_STATE(k) ((__u8)((k) >> 48))
-#define HL_KEY_ABI(k)   ((__u8)((k) >> 56 & 0xf))
-#define HL_KEY_OP(k)    ((__u8)((k) >> 60))
+#define HL_KEY_ABI(k)   ((__u8)((k) >> 56 & 0x7))
+#define HL_KEY_OP(k)    ((__u8)((k) >> 59))
 #define HL_KEY_GONE     (~0ull) /* an entry that was given back */
 #define HL_KEY_BUSY     (~1ull) /* one that is being filled */
 
@@ -177,11 +177,14 @@ struct hl_cell {
 /* … or an operation on a file. Its key: where in hl_files the file is, instead of a process; or the
  * process with this bit, of the files that had no room there. */
 #define HL_FILE_NO_ROOM (1u << 31)
-#define HL_CELL_FILE    (HL_CELL_DISK + NR_HL_BLOCK_PHASES) /* + enum hl_op */
+#define HL_CELL_FILE    (HL_CELL_DISK + NR_HL_BLOCK_PHASES) /* + enum hl_op, of those that may be on files */
+#define NR_HL_FILE_OPS  (HL_OP_URING + 1)
 /* … or a process's waits for one lock: `start` is the lock's address then, proc_start the process's,
  * of which the key's call number has some bits. */
-#define HL_CELL_LOCK     (HL_CELL_FILE + NR_HL_OPS)
-#define NR_HL_CELL_KINDS (HL_CELL_LOCK + 1)
+#define HL_CELL_LOCK (HL_CELL_FILE + NR_HL_FILE_OPS)
+/* … or a process's TCP connections in one role, its call number: `sequential` came, `requeues` ended. */
+#define HL_CELL_CONN     (HL_CELL_LOCK + 1)
+#define NR_HL_CELL_KINDS (HL_CELL_CONN + 1)
 #define HL_LOCK_KEY(pid, proc_start, abi)                                                                    \
 	HL_KEY(pid, (proc_start) >> 10 ^ (proc_start) >> 26, HL_STATE_LOCK, abi, HL_CELL_LOCK)
 
@@ -208,6 +211,8 @@ struct hl_split {
 	__u64 off, slept, queued, throttled;
 	__u64 delay; /* what the scheduler's count of queued time has grown by */
 };
+
+#define HL_CONN_HINTS 4 /* no fewer than roles */
 
 /* What user space sets stands here for each CPU: a hook has its CPU's at hand anyway. Counters only
  * grow. Each is written by its CPU. */
@@ -250,7 +255,12 @@ struct hl_cpu {
 	__u64 block_bios; /* of devices that make no requests */
 	__u64 ustacks_seen, ustacks_full;
 	__u64 boot; /* CLOCK_BOOTTIME */
-	__u64 pad;
+	__u64 conn_seen, conn_clock;
+	__u64 conn_records, conn_records_lost;
+	__u64 tcp_event_at;             /* when an event of a connection was told of last */
+	__u16 conn_hint[HL_CONN_HINTS]; /* where the cells of the last ones are, by role */
+	__u16 connect_hint;
+	__u64 pad[2];
 };
 
 /* ---- who ran ----------------------------------------------------------------- */
@@ -308,6 +318,8 @@ struct hl_file_entry {
 #define HL_CFG_URING_CQE  (1u << 6) /* … and its result comes in the completion's entry */
 #define HL_CFG_RESUME5    (1u << 7) /* programs may run when a thread returns to user mode: v6.18's way … */
 #define HL_CFG_RESUME4    (1u << 8) /* … or that of later ones, with one argument less */
+#define HL_CFG_RESENT_ERR (1u << 9) /* tcp_retransmit_skb says whether it could be sent */
+#define HL_CFG_RST_REASON (1u << 10) /* tcp_send_reset says why (v6.10) */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */
@@ -319,6 +331,8 @@ struct hl_cfg {
 	__u32 file_mask;    /* number of files - 1 */
 	__u32 ustack_bytes; /* of a user stack, whole pages; 0: none are taken */
 	__u32 slice_bits;   /* each CPU's ring in hl_slices has 1 << that entries; 0: there is none */
+	__u32 max_socks;    /* TCP sockets of which anything is kept */
+	__u32 jiffy_ns;
 	__u32 pad;
 };
 
@@ -363,6 +377,36 @@ struct hl_ctl {
 	__u64 ustack_ns[HL_USTACK_KINDS], ustack_at[HL_USTACK_KINDS];
 	__u32 ustack_next, pad;
 	__u64 exec_woke; /* when an exec waked user space last */
+	__u32 socks;     /* TCP sockets of which something is kept */
+	__u32 settled;   /* whoever holds a connection now is whose it is, however young it is */
+	__u32 ownerless; /* connections of nobody who is known, as far as the last look saw them */
+	__u32 pad2;
+};
+
+/* ---- TCP sockets --------------------------------------------------------------- */
+
+#define HL_SOCK_EXISTED (1u << 0) /* found, its begin was not seen */
+#define HL_SOCK_COUNTED (1u << 1) /* that it came was counted */
+#define HL_SOCK_FOUND   (1u << 2) /* its process is who was found to hold it */
+#define HL_SOCK_ENDED   (1u << 3) /* it is closed, but whose it was is not known yet */
+#define HL_SOCK_DONE    (1u << 4) /* all that there is to say of it was said */
+#define HL_SOCK_BYTES   192       /* what the kernel needs for one; more or less */
+
+/* What is kept of a TCP socket, with the socket. Its hooks write it with the socket locked, and while it
+ * is read the iterators what is theirs. */
+struct hl_sock {
+	__u64 begin;      /* CLOCK_BOOTTIME: when its handshake began, or it was found */
+	__u64 connect_ns; /* how long its handshake took; 0: not known */
+	__u64 ended;      /* CLOCK_BOOTTIME; 0: it is open */
+	__u64 start;      /* of its process */
+	__u64 told;       /* when something that happened to it was told of last */
+	__u32 pid, tid;   /* 0: not known */
+	__u32 untold;     /* times that it sent again since then */
+	__u32 sent;       /* segments in and out when its figures were sent last: the iterator's */
+	__u16 resets_sent, resets_received;
+	__u8 role, flags; /* enum hl_role, HL_SOCK_* */
+	__u8 end;         /* enum hl_end */
+	__u8 sent_state;  /* the iterator's */
 };
 
 _Static_assert(sizeof(struct hl_slot) == 448, "128 Ki slots are 56 MiB");

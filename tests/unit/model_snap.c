@@ -365,6 +365,8 @@ void test_model_survives_any_record(void)
 				       .max_ops = 10,
 				       .max_disks = 3,
 				       .max_files = 4,
+				       .max_conns = 15,
+				       .max_peers = 6,
 				       .max_slow = 5 };
 	struct feed *f = feed_new(&limits, NULL);
 	size_t rows = 0;

@@ -155,6 +155,20 @@ static void sample_lock_name(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_conn(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_conn *c = fill(b, HL_KIND_CONN, i);
+
+	c->role = i % NR_HL_ROLES;
+	c->state = i % NR_HL_TCP_STATES;
+	c->end = i % NR_HL_ENDS;
+	rec_end(b);
+	((struct hl_rec_conn_op *)fill(b, HL_KIND_CONN_OP, i))->role = i % NR_HL_ROLES;
+	rec_end(b);
+	fill(b, HL_KIND_LISTEN, i);
+	rec_end(b);
+}
+
 static void sample_ustack(struct recbuf *b, unsigned int i)
 {
 	struct hl_rec_ustack *s = fill(b, HL_KIND_USTACK, i);
@@ -229,6 +243,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_lock_name(b, i);
 	sample_occupants(b, i);
 	sample_cgroup(b, i);
+	sample_conn(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

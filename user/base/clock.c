@@ -30,6 +30,14 @@ uint64_t clock_real_ns(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+uint32_t clock_jiffy_ns(void)
+{
+	struct timespec t;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &t); /* which goes on with it */
+	return (uint32_t)t.tv_nsec;
+}
+
 uint64_t clock_cpu_ns(void)
 {
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);

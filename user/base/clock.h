@@ -8,7 +8,8 @@
 uint64_t clock_boot_ns(void);
 uint64_t clock_mono_ns(void);
 uint64_t clock_real_ns(void);
-uint64_t clock_cpu_ns(void); /* CPU time of this process */
+uint32_t clock_jiffy_ns(void); /* how long the kernel's tick is */
+uint64_t clock_cpu_ns(void);   /* CPU time of this process */
 
 #define RFC3339_LEN 36
 /* 2026-01-02T03:04:05.123456789Z into buf (RFC3339_LEN bytes); returns buf. */

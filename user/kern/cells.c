@@ -144,6 +144,17 @@ static uint64_t send_op(struct live *l, const struct hl_cell *c, struct cell_las
 	return n;
 }
 
+uint64_t cells_take_pair(const struct hl_cell *c, struct cell_last *was, uint64_t *came, uint64_t *ended,
+			 uint64_t *total_ns)
+{
+	uint64_t n = seen(&c->count) - was->count; /* which grows last */
+
+	*came = take(&c->sequential, &was->sequential);
+	*ended = take(&c->requeues, &was->requeues);
+	*total_ns = take(&c->total, &was->total);
+	return n;
+}
+
 static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
 	struct hl_rec_disk_op *r = LIVE_BEGIN(l, DISK_OP, disk_op);
@@ -171,6 +182,7 @@ static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct 
 	[HL_CELL_DISK... HL_CELL_FILE - 1] = send_disk,
 	[HL_CELL_FILE... HL_CELL_LOCK - 1] = files_send_op,
 	[HL_CELL_LOCK] = locks_send_op,
+	[HL_CELL_CONN] = conns_send_op,
 };
 
 static void drain_one(struct live *l, uint32_t at)
@@ -258,6 +270,8 @@ static bool owner_gone(struct live *l, const struct hl_cell *c)
 	uint32_t pid = HL_KEY_PID(c->key);
 	struct kproc *p;
 
+	if (HL_KEY_OP(c->key) == HL_CELL_CONN)
+		return conns_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) == HL_CELL_LOCK)
 		return locks_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) >= HL_CELL_FILE)

@@ -295,6 +295,15 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_RING_FULL] = c.slow_lost + c.slow_requests_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;
 	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests - l->ustacks.held, l->slow_delivered, lost);
+	lost[HL_LOSS_RING_FULL] = c.conn_records_lost;
+	lost[HL_LOSS_DAMAGED] = 0;
+	send_acct(l, HL_CLASS_ENDED, c.conn_records, l->conns.delivered, lost);
+	memset(lost, 0, sizeof(lost));
+	lost[HL_LOSS_CLOCK] = c.conn_clock;
+	lost[HL_LOSS_RECURSION] = skipped(&l->parts[PART_TCP].obj, "tcp_packet_step");
+	send_acct(l, HL_CLASS_CONNECTIONS, c.conn_seen + lost[HL_LOSS_RECURSION],
+		  l->cells.counted[HL_CELL_CONN] + l->cells.counted[HL_OP_CONNECT], lost);
+	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.life_lost;
 	lost[HL_LOSS_RECURSION] = skipped_life(l);
 	lost[HL_LOSS_DAMAGED] = 0;

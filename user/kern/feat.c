@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -101,6 +102,10 @@ int feat_flags(uint32_t *flags)
 	if (tp_params(btf, "cgroup_attach_task") > 0)
 		*flags |= HL_CFG_CGROUPS;
 	*flags |= uring_flags(btf);
+	if (tp_params(btf, "tcp_retransmit_skb") >= 3)
+		*flags |= HL_CFG_RESENT_ERR;
+	if (tp_params(btf, "tcp_send_reset") >= 3)
+		*flags |= HL_CFG_RST_REASON;
 	btf__free(btf);
 	return 0;
 }
@@ -145,4 +150,32 @@ uint32_t feat_hooks(const char *const *names, uint32_t *known)
 	}
 	btf__free(btf);
 	return have;
+}
+
+static void put_name(char (*name)[48], const char *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (!strncmp(s, prefix, n))
+		s += n;
+	snprintf(*name, sizeof(*name), "%s", s);
+}
+
+size_t feat_enum(const char *type, const char *prefix, char (*names)[48], size_t max)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_ENUM) : -1;
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+	size_t n = 0;
+
+	for (unsigned int i = 0; t && i < btf_vlen(t); i++) {
+		__u32 value = (__u32)btf_enum(t)[i].val;
+
+		if (value >= max)
+			continue;
+		put_name(&names[value], btf__name_by_offset(btf, btf_enum(t)[i].name_off), prefix);
+		n = MAX(n, (size_t)value + 1);
+	}
+	btf__free(btf);
+	return n;
 }

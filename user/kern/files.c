@@ -126,7 +126,7 @@ uint64_t files_counted(const struct live *l)
 {
 	uint64_t n = 0;
 
-	for (int i = 0; i < NR_HL_OPS; i++)
+	for (int i = 0; i < NR_HL_FILE_OPS; i++)
 		n += l->cells.counted[HL_CELL_FILE + i];
 	return n;
 }

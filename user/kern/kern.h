@@ -19,6 +19,7 @@
  *   parts.c    collectors beside the core, each an object of its own that may not load
  *   disks.c    the disks' own figures -> DISK
  *   cgroups.c  CPU quotas, and how they bit -> CGROUP
+ *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
  */
@@ -66,6 +67,9 @@ struct bpf_map *object_map(struct object *o, const char *name);
 /* Run a task iterator and hand its output on, in whole items of `size` bytes. */
 typedef void (*item_fn)(struct live *l, const void *item);
 int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, struct live *l);
+/* The same of an iterator over the elements of one of its maps. */
+int object_iterate_map(struct object *o, const char *prog, const char *map, size_t size, item_fn fn,
+		       struct live *l);
 
 /* ---- shared.c ------------------------------------------------------------------ */
 
@@ -205,6 +209,10 @@ bool cells_scarce(const struct live *l);
 /* What moved in a cell, into a record; returns how many events it holds. */
 uint64_t cells_fill_op(struct live *l, const struct hl_cell *c, struct cell_last *was, struct hl_rec_op *r);
 uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was);
+/* How many came and ended since it was last looked at, and how long those had lived; returns how many
+ * that is in all. */
+uint64_t cells_take_pair(const struct hl_cell *c, struct cell_last *was, uint64_t *came, uint64_t *ended,
+			 uint64_t *total_ns);
 uint64_t cells_take_phase(const struct hl_cell *c, struct cell_last *was, enum hl_block_phase phase);
 
 /* ---- files.c ------------------------------------------------------------------- */
@@ -268,6 +276,8 @@ struct slow_refs {
 
 /* The record; n bytes of it came. */
 void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
+/* One that user space made itself, of a socket; it is not among those that the kernel side counts. */
+void slow_send_made(struct live *l, const struct hl_rec_slow *r);
 void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
 void slow_send_now(struct live *l, const struct hl_now_raw *raw);
 
@@ -418,7 +428,7 @@ struct part {
 	char reason[96]; /* why it is not on, or what is less */
 };
 
-enum { PART_BLOCK, PART_URING, PART_FAULT, NR_PARTS };
+enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, NR_PARTS };
 
 void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
 void parts_attach(struct live *l); /* in the order of their lists */
@@ -464,6 +474,28 @@ void kcgroup_put(struct kcgroup *k); /* NULL is fine */
 void kcgroup_throttled(struct live *l, struct kcgroup *k);
 void kcgroups_send(struct live *l);  /* CGROUP for each with a quota whose figures moved */
 void kcgroups_drain(struct live *l); /* the same, where that is due */
+/* ---- conns.c ------------------------------------------------------------------------ */
+
+struct conns {
+	struct hash *waiting;   /* by cookie: struct conn_wait of conns.c, whose peer's window is closed */
+	struct hash *listeners; /* by cookie: how many it had turned away */
+	uint64_t owners_due;    /* CLOCK_MONOTONIC: not before that is asked again who holds which socket */
+	uint64_t look_due;      /* the same of their figures */
+	uint64_t delivered;     /* records of those that ended */
+	char (*reasons)[48];    /* why the kernel sends a reset, by its numbers */
+	size_t nr_reasons;
+	bool asked; /* for those */
+};
+
+void kconns_init(struct live *l);
+void kconns_fini(struct live *l);
+void conns_record(struct live *l, const struct hl_rec *rec, size_t n); /* CONN or LISTEN, from the ring */
+uint64_t conns_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
+bool conns_owner_gone(struct live *l, const struct hl_cell *c);
+void conns_find(struct live *l);                /* at start: all that are there */
+void conns_refresh(struct live *l, bool final); /* at each tick: CONN, LISTEN of what moved */
+/* Why a reset was sent, in words; NULL: not known. */
+const char *conns_reason(struct live *l, uint64_t reason);
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
@@ -473,6 +505,8 @@ int feat_flags(uint32_t *flags);            /* 0; -EOPNOTSUPP: too old; -errno: 
 /* Which of these this kernel has, tracepoints or functions that programs may hang on: bit i is of
  * names[i] (NULL-ended, at most 32). *known: with the functions that none may hang on. */
 uint32_t feat_hooks(const char *const *names, uint32_t *known);
+/* The names of an enumeration by their values from 0 on, at most max of them, without `prefix`; how many. */
+size_t feat_enum(const char *type, const char *prefix, char (*names)[48], size_t max);
 
 /* ---- live.c -------------------------------------------------------------------- */
 
@@ -495,6 +529,7 @@ struct live {
 	struct part parts[NR_PARTS];
 	struct kcgroups cgroups;
 	struct hash *disks; /* number -> struct disk of disks.c */
+	struct conns conns;
 	struct recbuf buf;
 	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */
 	uint64_t early_at;                     /* when that was drained last, CLOCK_BOOTTIME */

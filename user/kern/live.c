@@ -279,10 +279,12 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	locks_init(&l->locks);
 	kstacks_init(&l->stacks);
 	disks_init(l);
+	kconns_init(l);
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
 		l->asker = asker_new(ask);
 		l->kcfg.ustack_bytes = l->cfg.ustack_bytes;
+		l->kcfg.jiffy_ns = clock_jiffy_ns();
 		ustacks_init(l);
 		err = open_core(l, status);
 	}
@@ -338,6 +340,7 @@ void live_close(struct live *l)
 	ustacks_fini(l);
 	koccupants_fini(l);
 	disks_fini(l);
+	kconns_fini(l);
 	recbuf_free(&l->buf);
 	free(l);
 }
@@ -398,6 +401,7 @@ int live_start(struct live *l)
 		}
 	}
 	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
+	conns_find(l);
 	live_asked(l, clock_mono_ns() + ASK_NS);
 	life_place(l);
 	disks_send(l); /* where their figures stand now */
@@ -444,6 +448,7 @@ int live_tick(struct live *l, bool final)
 	live_drain(l);
 	life_recover(l);
 	live_asked(l, 0);
+	conns_refresh(l, final);
 	life_send(l);
 	cells_drain(l);
 	files_retire(l);

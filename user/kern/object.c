@@ -159,7 +159,8 @@ static int read_items(int fd, size_t size, item_fn fn, struct live *l)
 	}
 }
 
-int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, struct live *l)
+static int iterate(struct object *o, const char *prog, const struct bpf_iter_attach_opts *opts, size_t size,
+		   item_fn fn, struct live *l)
 {
 	struct bpf_program *p = bpf_object__find_program_by_name(o->bpf, prog);
 	struct bpf_link *link;
@@ -167,7 +168,7 @@ int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, 
 
 	if (!p)
 		return -ENOENT;
-	link = bpf_program__attach_iter(p, NULL);
+	link = bpf_program__attach_iter(p, opts);
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
@@ -176,4 +177,18 @@ int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, 
 		close(fd);
 	bpf_link__destroy(link);
 	return err;
+}
+
+int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, struct live *l)
+{
+	return iterate(o, prog, NULL, size, fn, l);
+}
+
+int object_iterate_map(struct object *o, const char *prog, const char *map, size_t size, item_fn fn,
+		       struct live *l)
+{
+	union bpf_iter_link_info info = { .map.map_fd = (__u32)bpf_map__fd(object_map(o, map)) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return iterate(o, prog, &opts, size, fn, l);
 }

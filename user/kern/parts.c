@@ -2,8 +2,8 @@
 /*
  * Collectors beside the core: each an object of its own, which shares the core's maps. One
  * that does not load is a line in the collectors' list, never a failed start. A program is
- * named after its tracepoint, or the kernel's function that it hangs on; one in a section with
- * `?` is left out where the kernel lacks that. Called by live.c.
+ * named after its tracepoint, or the kernel's function that it hangs on, where there are not two on one;
+ * one in a section with `?` is left out where the kernel lacks that. Called by live.c.
  */
 #include <string.h>
 
@@ -48,6 +48,16 @@ static const struct part_desc {
 		{},
 		{},
 	},
+	[PART_TCP] = {
+		"tcp",
+		"every TCP connection: its handshake, its figures, what was sent again and reset, and whose it is",
+		0, false,
+		{ "tcp_destroy_sock", "tcp_packet_step", "tcp_process_step", "tcp_retransmit_skb", "tcp_send_reset",
+		  "tcp_receive_reset" },
+		{},
+		{ { 1u << 3, false, "no tcp_retransmit_skb: when something was sent again is not seen" },
+		  { 3u << 4, false, "no tcp_send_reset: when a connection was reset is not seen" } },
+	},
 	[PART_FAULT] = {
 		"fault",
 		"the mapped file that a page fault waits for, while files are counted",
@@ -85,9 +95,21 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 	return true;
 }
 
+/* What each of its programs hangs on, by the section that it is in. */
+static void hooks_of(const struct part *p, const struct part_desc *d, const char **hooks)
+{
+	for (unsigned int i = 0; d->progs[i]; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(p->obj.bpf, d->progs[i]);
+		const char *at = prog ? strrchr(bpf_program__section_name(prog), '/') : NULL;
+
+		hooks[i] = at ? at + 1 : d->progs[i];
+	}
+}
+
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 {
-	uint32_t known, have = feat_hooks(d->progs, &known);
+	const char *hooks[PART_PROGS + 1] = {};
+	uint32_t known = 0, have = 0;
 	int err;
 
 	p->gives = d->gives;
@@ -97,6 +119,10 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 		return;
 	}
 	err = object_open(&p->obj, d->name, &l->kcfg, &l->core);
+	if (!err) {
+		hooks_of(p, d, hooks);
+		have = feat_hooks(hooks, &known);
+	}
 	if (!err && !choose(p, d, have))
 		return;
 	if (!err)

@@ -32,6 +32,10 @@ static int on_record(void *arg, void *data, size_t n)
 		if (rec->ts >= l->early_at)
 			ring_early(l);
 		slow_record(l, data, n);
+	} else if (rec->kind == HL_KIND_CONN || rec->kind == HL_KIND_LISTEN) {
+		if (rec->ts >= l->life_at)
+			ring_life(l);
+		conns_record(l, rec, n);
 	} else {
 		l->life_delivered++;
 		life_record(l, rec, n);

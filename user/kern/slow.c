@@ -55,6 +55,16 @@ static void name_disk(struct live *l, struct hl_rec_slow *r)
 	rec_add_bytes(&l->buf, name, r->path_len);
 }
 
+/* Why a reset was sent, by the kernel's numbers, which say nothing elsewhere. */
+static void name_reason(struct live *l, struct hl_rec_slow *r, uint64_t reason)
+{
+	const char *name = conns_reason(l, reason);
+
+	r->detail_addr = 0;
+	r->path_len = name ? (uint16_t)strlen(name) : 0;
+	rec_add_bytes(&l->buf, name, r->path_len);
+}
+
 /* room: where its path is as path_of left it; NULL: nowhere. */
 static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, struct slow_refs refs)
 {
@@ -81,6 +91,8 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 		name_file(l, r, raw, room);
 	else if (r->detail == HL_DETAIL_DISK)
 		name_disk(l, r);
+	else if (r->op == HL_OP_TCP && raw->detail_addr)
+		name_reason(l, r, raw->detail_addr);
 	live_emit(l);
 }
 
@@ -98,6 +110,12 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 	return stack.nr ? stack_number(l, &stack) : 0;
 }
 
+/* Where the thread of a request or a connect slept meanwhile is not where that came from. */
+static bool of_thread(const struct hl_rec_slow *r)
+{
+	return r->op != HL_OP_BLOCK && r->op != HL_OP_CONNECT && r->op != HL_OP_TCP;
+}
+
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 {
 	struct slow_refs refs = {};
@@ -108,11 +126,11 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 	stack = own_stack(l, raw, n);
 	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_HEAD && raw->stack.since)
 		stack_note(l, &raw->r, stack, !raw->stack.nr);
-	if (!stack && raw->r.op != HL_OP_BLOCK) /* where its thread slept is not where it was submitted */
+	if (!stack && of_thread(&raw->r))
 		stack = stack_of_slow(l, &raw->r);
 	refs.kernel_stack = stack;
 	refs.occupants = koccupants_of(l, &raw->r);
-	refs.user_stack = raw->r.user_stack || raw->r.op == HL_OP_BLOCK ? 0 : stack_user_of_slow(l, &raw->r);
+	refs.user_stack = raw->r.user_stack || !of_thread(&raw->r) ? 0 : stack_user_of_slow(l, &raw->r);
 	waker = waker_of_slow(l, &raw->r, &refs.waker);
 	if (raw->r.user_stack || waker)
 		ustack_hold(l, raw, n, refs, waker);
@@ -124,6 +142,11 @@ void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, struct s
 {
 	l->slow_delivered++;
 	send(l, &raw->r, n >= sizeof(*raw) ? raw->path : NULL, refs);
+}
+
+void slow_send_made(struct live *l, const struct hl_rec_slow *r)
+{
+	send(l, r, NULL, (struct slow_refs){});
 }
 
 void slow_now(struct live *l, const void *item)

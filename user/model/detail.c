@@ -11,8 +11,6 @@
 #include "model/state.h"
 #include "rec/rec.h"
 
-#define ADDR_LEN 80 /* "[address]:port" */
-
 static const struct {
 	uint8_t number;
 	const char *name;
@@ -30,22 +28,32 @@ static const char *protocol_name(uint8_t number)
 	return NULL;
 }
 
-/* "10.0.0.1:5432", "[::1]:80"; "" for an address that is not known. */
-static const char *addr_text(char buf[ADDR_LEN], uint8_t family, const uint8_t *addr, uint16_t port)
+const char *host_text(char buf[HOST_LEN], uint8_t family, const uint8_t *addr, bool *is_v6)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff }, none[16];
-	size_t len = family == AF_INET ? 4 : 16;
-	char text[INET6_ADDRSTRLEN];
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 
 	buf[0] = '\0';
-	if ((family != AF_INET && family != AF_INET6) || (!port && !memcmp(addr, none, len)))
-		return buf;
 	if (family == AF_INET6 && !memcmp(addr, mapped, sizeof(mapped))) {
 		family = AF_INET;
 		addr += sizeof(mapped);
 	}
-	if (inet_ntop(family, addr, text, sizeof(text)))
-		snprintf(buf, ADDR_LEN, family == AF_INET ? "%s:%u" : "[%s]:%u", text, port);
+	*is_v6 = family == AF_INET6;
+	if ((family == AF_INET || family == AF_INET6) && !inet_ntop(family, addr, buf, HOST_LEN))
+		buf[0] = '\0';
+	return buf;
+}
+
+const char *addr_text(char buf[ADDR_LEN], uint8_t family, const uint8_t *addr, uint16_t port)
+{
+	static const uint8_t none[16];
+	char host[HOST_LEN];
+	bool is_v6;
+
+	buf[0] = '\0';
+	if (!port && !memcmp(addr, none, family == AF_INET ? 4 : 16))
+		return buf;
+	if (*host_text(host, family, addr, &is_v6))
+		snprintf(buf, ADDR_LEN, is_v6 ? "[%s]:%u" : "%s:%u", host, port);
 	return buf;
 }
 
@@ -84,6 +92,14 @@ static void detail_file(struct model *m, struct slow *s, const struct hl_rec_slo
 	str_add(text, r->flags & HL_SLOW_DELETED ? " (deleted)" : "");
 }
 
+static void detail_reason(struct model *m, struct slow *s, const struct hl_rec_slow *r)
+{
+	size_t len;
+	const char *reason = rec_slow_path(r, &len);
+
+	intern_set(m->interns, &s->reason, reason, strnlen(reason, len));
+}
+
 static void detail_peer(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
 {
 	char local[ADDR_LEN], remote[ADDR_LEN];
@@ -96,6 +112,8 @@ static void detail_peer(struct model *m, struct slow *s, const struct hl_rec_slo
 	s->row.protocol = protocol;
 	s->row.accepted = r->accepted;
 	s->row.ino = r->detail_ino;
+	if (r->op == HL_OP_TCP)
+		detail_reason(m, s, r);
 	str_add(text, protocol ? protocol : "socket");
 	if (*remote)
 		str_addf(text, " %s", remote);

@@ -176,6 +176,7 @@ static void roll(struct model *m)
 	slow_roll(m);
 	waited_roll(m);
 	cgroups_roll(m);
+	conns_roll(m);
 	for (size_t i = 0; m->cols[i]; i++)
 		if (m->cols[i]->own)
 			m->cols[i]->own->roll(m->own[i]);
@@ -260,6 +261,9 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_OCCUPANTS] = occupants_apply,
 	[HL_KIND_CGROUP] = cgroup_apply,
 	[HL_KIND_DISK] = disk_apply,
+	[HL_KIND_CONN] = conn_apply,
+	[HL_KIND_CONN_OP] = conn_op_apply,
+	[HL_KIND_LISTEN] = listen_apply,
 };
 
 int model_apply(struct model *m, const struct hl_rec *rec)
@@ -321,6 +325,8 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_slow = or_default(l->max_slow, 4096);
 	m->limits.max_stacks = or_default(l->max_stacks, 8192);
 	m->limits.max_cgroups = or_default(l->max_cgroups, 1024);
+	m->limits.max_conns = or_default(l->max_conns, 32768);
+	m->limits.max_peers = or_default(l->max_peers, 8192);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
 	m->op_by_key = hash_new(sizeof(struct op_key));
@@ -335,6 +341,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	lock_names_init(m);
 	cgroups_init(m);
 	procs_init(m);
+	conns_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
 }
@@ -360,6 +367,7 @@ void model_free(struct model *m)
 	own_close(m);
 	slow_fini(m);
 	occupants_fini(m);
+	conns_fini(m);
 	ops_fini(m);
 	file_names_fini(m);
 	threads_fini(m);

@@ -261,6 +261,9 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->cgroup = copy(p, proc->cgroup);
 	r->container = copy(p, proc->container);
 	r->comm = copy(p, s->comm ? s->comm : proc->comm);
+	if (!r->pid) /* of a connection of nobody who is known */
+		r->comm = r->proc_comm = NULL;
+	r->reason = copy(p, s->reason);
 	r->waker_comm = copy(p, s->waker_comm);
 	r->waker_call = copy(p, s->waker_call);
 	r->waker_stack = stack_copy(p->m, s->waker_stack, p->a, p->stamp);
@@ -420,6 +423,21 @@ static void *quota_rows(struct picture *p, struct snap_table *made, size_t *n)
 	return cgroup_rows(p->m, p->a, p->stamp, n);
 }
 
+static void *all_conn_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return conn_rows(p->m, p->a, p->stamp, n);
+}
+
+static void *all_peer_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return peer_rows(p->m, p->a, p->stamp, n);
+}
+
+static void *all_listen_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return listen_rows(p->m, p->a, p->stamp, n);
+}
+
 static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
 static void *all_tree_rows(struct picture *p, struct snap_table *made, size_t *n);
 
@@ -436,6 +454,9 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_LOCKS] = lock_rows,
 	[ROWS_TREE] = all_tree_rows,
 	[ROWS_CGROUPS] = quota_rows,
+	[ROWS_CONNECTIONS] = all_conn_rows,
+	[ROWS_PEERS] = all_peer_rows,
+	[ROWS_LISTENERS] = all_listen_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

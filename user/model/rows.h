@@ -152,6 +152,8 @@ struct slow_row {
 	uint64_t fds;                   /* how many descriptors were waited on, for HL_DETAIL_COUNT */
 	const struct snap_stack *stack; /* the kernel's, of one in progress; NULL: not taken */
 	const struct snap_stack *user_stack;
+	uint64_t times;        /* of what happens to a connection: how often; 0: it is none of these */
+	const char *reason;    /* why a connection was reset; NULL: not known */
 	const char *lock_name; /* of the variable that the lock is; NULL: not known */
 	uint8_t holder;        /* of a lock: enum hl_holder */
 	uint32_t holder_pid, holder_tid;
@@ -195,6 +197,71 @@ struct cgroup_row {
 	unsigned int known;           /* CGROUP_* */
 	bool gone;
 	struct cgroup_half total, ivl; /* total: since it was seen first */
+};
+
+/* What went over a connection, or over several. */
+struct conn_sums {
+	uint64_t bytes, bytes_sent, bytes_received, segments_sent, segments_received, retransmits;
+	uint64_t resets_sent, resets_received, window_limited_ns;
+};
+
+/* A TCP connection. Figures that were not measured are 0. */
+struct conn_row {
+	uint32_t pid, proc_flags; /* pid 0: not known */
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	uint64_t cookie, opened_ns; /* its identity */
+	const char *local, *remote; /* with their ports; NULL: not known */
+	uint64_t port;              /* of the service: on the side that did not begin it */
+	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
+	bool existed;               /* was there before the capture: opened_ns is when it was found */
+	uint32_t netns;
+	uint64_t real_ns, age_ns, connect_ns;
+	struct conn_sums total, ivl;
+	uint64_t bytes_acked, bytes_resent;
+	uint64_t srtt_ns, rttvar_ns, min_rtt_ns, rto_ns, cwnd;
+	uint64_t send_queue, receive_queue, send_window, receive_window;
+	uint64_t busy_ns, buffer_limited_ns, zero_window_ns;
+	uint64_t figures_age_ns; /* for how long nobody has looked */
+	uint64_t members;
+};
+
+/* Half of a peer's row: since start, or of the interval. */
+struct peer_half {
+	uint64_t opened, ended, failed, refused, timed_out;
+	struct conn_sums sums;
+};
+
+/* All connections of a process with one peer, at one port of the service. */
+struct peer_row {
+	uint32_t pid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	const char *remote; /* its address; "(other)": of several that had no row */
+	uint64_t port;
+	uint8_t role;
+	uint64_t open; /* now */
+	struct peer_half total, ivl;
+	struct hist connect, ivl_connect; /* how long connects took that were not refused or the like */
+	uint64_t connect_max_ns;
+	uint64_t srtt_ns, min_rtt_ns; /* of those that are open: their mean, and the least; 0: not known */
+	uint64_t srtts;               /* … and how many that is of */
+	uint64_t members;
+};
+
+/* A listening TCP socket. */
+struct listen_row {
+	uint32_t pid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	uint64_t cookie, opened_ns;
+	const char *local;
+	uint64_t port;
+	bool existed, ended;
+	uint32_t netns;
+	uint64_t length, limit, half_open, longest;
+	uint64_t drops, total_drops, ivl_drops; /* by the kernel's own count; since the capture began */
+	uint64_t real_ns;
 };
 
 /* A place in the tree of slow waits: all of them below it. */

@@ -317,6 +317,157 @@ static void label_op(void *row, const char *name)
 	((struct op_row *)row)->comm = name;
 }
 
+static void add_sums(struct conn_sums *to, const struct conn_sums *from)
+{
+	const uint64_t *b = (const void *)from;
+	uint64_t *a = (void *)to;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*a); i++)
+		a[i] += b[i];
+}
+
+static int cmp_conn_proc(const void *a, const void *b)
+{
+	const struct conn_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->proc_start_ns, y->proc_start_ns);
+}
+
+static int cmp_conn(const void *a, const void *b)
+{
+	const struct conn_row *x = a, *y = b;
+	int order = cmp_u64(x->cookie, y->cookie);
+
+	return order ? order : cmp_u64(x->opened_ns, y->opened_ns);
+}
+
+static void share_u8(uint8_t *to, uint8_t from)
+{
+	if (*to != from)
+		*to = 0;
+}
+
+/* What is a state of one connection is none of several. */
+static void merge_conn(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct conn_row *r = to;
+
+	r->srtt_ns = r->rttvar_ns = r->rto_ns = r->cwnd = 0;
+	r->netns = r->connect_ns = r->age_ns = r->figures_age_ns = 0;
+	for (size_t i = 1; i < n; i++) {
+		const struct conn_row *c = rows[i];
+
+		share_u32(&r->pid, c->pid);
+		share_u64(&r->proc_start_ns, c->proc_start_ns);
+		share_str(&r->comm, c->comm);
+		share_str(&r->cgroup, c->cgroup);
+		share_str(&r->container, c->container);
+		share_str(&r->local, c->local);
+		share_str(&r->remote, c->remote);
+		share_u64(&r->port, c->port);
+		share_u8(&r->role, c->role);
+		share_u8(&r->state, c->state);
+		share_u8(&r->end, c->end);
+		r->proc_flags &= c->proc_flags;
+		r->real_ns = MIN(r->real_ns, c->real_ns);
+		if (c->min_rtt_ns && (!r->min_rtt_ns || c->min_rtt_ns < r->min_rtt_ns))
+			r->min_rtt_ns = c->min_rtt_ns;
+		add_sums(&r->total, &c->total);
+		add_sums(&r->ivl, &c->ivl);
+		r->bytes_acked += c->bytes_acked;
+		r->bytes_resent += c->bytes_resent;
+		r->send_queue += c->send_queue;
+		r->receive_queue += c->receive_queue;
+		r->busy_ns += c->busy_ns;
+		r->buffer_limited_ns += c->buffer_limited_ns;
+		r->zero_window_ns = MAX(r->zero_window_ns, c->zero_window_ns);
+		r->members += c->members;
+	}
+}
+
+static void label_conn(void *row, const char *name)
+{
+	((struct conn_row *)row)->comm = name;
+}
+
+static int cmp_peer_proc(const void *a, const void *b)
+{
+	const struct peer_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->proc_start_ns, y->proc_start_ns);
+}
+
+/* A group keeps them apart by the role and the service's port. */
+static int cmp_service(const void *a, const void *b)
+{
+	const struct peer_row *x = a, *y = b;
+	int order = cmp_u64(x->role, y->role);
+
+	return order ? order : cmp_u64(x->port, y->port);
+}
+
+static int cmp_peer(const void *a, const void *b)
+{
+	const struct peer_row *x = a, *y = b;
+	int order = cmp_peer_proc(a, b);
+
+	order = order ? order : cmp_service(a, b);
+	return order ? order : strcmp(x->remote ? x->remote : "", y->remote ? y->remote : "");
+}
+
+static void add_half(struct peer_half *to, const struct peer_half *from)
+{
+	to->opened += from->opened;
+	to->ended += from->ended;
+	to->failed += from->failed;
+	to->refused += from->refused;
+	to->timed_out += from->timed_out;
+	add_sums(&to->sums, &from->sums);
+}
+
+static void merge_peer(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct peer_row *r = to;
+
+	merge_hists(&r->connect, rows, n, offsetof(struct peer_row, connect), a);
+	merge_hists(&r->ivl_connect, rows, n, offsetof(struct peer_row, ivl_connect), a);
+	for (size_t i = 1; i < n; i++) {
+		const struct peer_row *p = rows[i];
+
+		share_u32(&r->pid, p->pid);
+		share_u64(&r->proc_start_ns, p->proc_start_ns);
+		share_str(&r->comm, p->comm);
+		share_str(&r->cgroup, p->cgroup);
+		share_str(&r->container, p->container);
+		share_str(&r->remote, p->remote);
+		r->proc_flags &= p->proc_flags;
+		r->open += p->open;
+		add_half(&r->total, &p->total);
+		add_half(&r->ivl, &p->ivl);
+		r->connect_max_ns = MAX(r->connect_max_ns, p->connect_max_ns);
+		r->srtt_ns += p->srtt_ns;
+		r->srtts += p->srtts;
+		if (p->min_rtt_ns && (!r->min_rtt_ns || p->min_rtt_ns < r->min_rtt_ns))
+			r->min_rtt_ns = p->min_rtt_ns;
+		r->members += p->members;
+	}
+}
+
+static void label_peer(void *row, const char *name)
+{
+	((struct peer_row *)row)->comm = name;
+}
+
+static int cmp_listen(const void *a, const void *b)
+{
+	const struct listen_row *x = a, *y = b;
+	int order = cmp_u64(x->cookie, y->cookie);
+
+	return order ? order : cmp_u64(x->opened_ns, y->opened_ns);
+}
+
 static int cmp_node(const void *a, const void *b)
 {
 	return cmp_u64(((const struct tree_row *)a)->way, ((const struct tree_row *)b)->way);
@@ -359,6 +510,15 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_TREE] = { sizeof(struct tree_row), 0, 0, 0, 0, cmp_node, NULL, NULL, NULL, NULL, false },
 	[ROWS_CGROUPS] = { sizeof(struct cgroup_row), 0, 0, AT(cgroup_row, path), AT(cgroup_row, container),
 			   cmp_cgroup, NULL, NULL, NULL, NULL, false },
+	[ROWS_CONNECTIONS] = { sizeof(struct conn_row), AT(conn_row, proc_flags), AT(conn_row, comm),
+			       AT(conn_row, cgroup), AT(conn_row, container), cmp_conn, NULL, cmp_conn_proc,
+			       merge_conn, label_conn, true },
+	[ROWS_PEERS] = { sizeof(struct peer_row), AT(peer_row, proc_flags), AT(peer_row, comm),
+			 AT(peer_row, cgroup), AT(peer_row, container), cmp_peer, cmp_service, cmp_peer_proc,
+			 merge_peer, label_peer, true },
+	[ROWS_LISTENERS] = { sizeof(struct listen_row), AT(listen_row, proc_flags), AT(listen_row, comm),
+			     AT(listen_row, cgroup), AT(listen_row, container), cmp_listen, NULL, NULL, NULL,
+			     NULL, false },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

@@ -14,7 +14,7 @@ static void slow_drop(struct model *m, struct slow *s)
 {
 	struct istr *strings[] = { s->comm, s->waker_comm, s->waker_call, s->holder_comm,
 				   s->text, s->path,       s->local,      s->remote,
-				   s->disk, s->name,       s->quota_path };
+				   s->disk, s->name,       s->quota_path, s->reason };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);
@@ -47,6 +47,7 @@ static void slow_fill(struct model *m, struct slow *s, const struct hl_rec_slow 
 		.holder_pid = r->holder_pid,
 		.holder_tid = r->holder_tid,
 		.in_progress = r->h.kind == HL_KIND_NOW,
+		.times = r->op == HL_OP_TCP ? MAX(r->times, 1u) : 0,
 	};
 	for (int i = 0; i < NR_HL_STATES; i++)
 		s->row.time[i] = r->state_ns[i];

@@ -14,6 +14,7 @@
  *   occupants.c  who had the CPU that they waited for
  *   locks.c    locks that are waited for
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
+ *   conns.c    TCP connections, their peers, listeners
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
  *
@@ -141,7 +142,7 @@ struct slow {
 	bool chained;                /* that was looked for */
 	bool added;                  /* to what was waited by stack */
 	struct istr *comm, *waker_comm, *waker_call, *holder_comm, *text, *path, *local, *remote, *disk,
-		*name;
+		*name, *reason;
 };
 
 struct waited_key { /* no padding that is not zeroed */
@@ -233,6 +234,8 @@ struct model {
 	struct hash *stacks;     /* struct stack by number */
 	struct hash *waited_by_key;
 	VEC(struct waited *) waited;
+
+	struct conns *conns;
 
 	uint64_t slice_ns[HEAT_SLICES]; /* by tick modulo HEAT_SLICES */
 	bool calls_off[HEAT_SLICES];    /* … at whose end no calls were counted */
@@ -368,6 +371,25 @@ void disk_name_apply(struct model *m, const struct hl_rec_disk *r);
 /* What the disk or partition is called whose file system has this device number; NULL: it is none, or nobody
  * has told yet. */
 struct istr *disk_called(struct model *m, uint32_t dev);
+
+#define HOST_LEN 48 /* "2001:db8::1" */
+#define ADDR_LEN 80 /* "[address]:port" */
+/* An address, IPv4 as such where it is mapped; "" for one that is not known. *is_v6: it is IPv6. */
+const char *host_text(char buf[HOST_LEN], uint8_t family, const uint8_t *addr, bool *is_v6);
+/* "10.0.0.1:5432", "[::1]:80"; "" for what is not known at all. */
+const char *addr_text(char buf[ADDR_LEN], uint8_t family, const uint8_t *addr, uint16_t port);
+
+/* conns.c */
+void conns_init(struct model *m);
+void conns_fini(struct model *m);
+void conns_roll(struct model *m);
+int conn_apply(struct model *m, const struct hl_rec *rec);
+int conn_op_apply(struct model *m, const struct hl_rec *rec);
+int listen_apply(struct model *m, const struct hl_rec *rec);
+/* Rows in memory of the picture. */
+struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+struct peer_row *peer_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 
 /* waited.c */
 void waited_add(struct model *m, struct slow *s); /* once for each, when its interval ends */

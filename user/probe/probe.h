@@ -32,6 +32,8 @@ extern const struct collector locks_collector;
 
 /* Cgroups with a CPU quota. */
 extern const struct collector cgroups_collector;
+/* TCP connections, their peers, and listeners. */
+extern const struct collector tcp_collector;
 
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];

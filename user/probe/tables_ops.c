@@ -149,7 +149,8 @@ static const struct field operation_fields[] = {
 	{ "name", "CALL", "what was called; (user): waits outside any call", field_str, AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's request; "
-	  "io_uring: a request, from its submission to its completion", get_op_kind,
+	  "io_uring: a request, from its submission to its completion; connect: a TCP handshake, from the first "
+	  "packet on", get_op_kind,
 	  .flags = FIELD_KEY | FIELD_ASC, .width = 8, .type = VAL_STR },
 	{ "wait", "STATE", "what a wait was for; syscall: the whole call, its waits included", get_op_wait,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
@@ -246,6 +247,9 @@ static void get_slow_duration(const struct field *f, const void *row, struct val
 {
 	const ROW *r = row;
 
+	*out = (struct val){};
+	if (r->op == HL_OP_TCP && !r->duration_ns) /* it took no time */
+		return;
 	val_set_u64(out, r->duration_ns);
 	out->least = r->flags & HL_SLOW_LOWER_BOUND;
 }
@@ -391,7 +395,7 @@ static const struct field slow_fields[] = {
 	{ "name", "CALL", "what was called; (user): a wait outside any call", field_str, AT(name),
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's "
-	  "request", get_slow_kind,
+	  "request; connect: a TCP connect; tcp: something that happened to a connection", get_slow_kind,
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 7, .type = VAL_STR },
 	{ "main_state", "STATE", "the state that most of the time went to", get_slow_main_state,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
@@ -430,6 +434,10 @@ static const struct field slow_fields[] = {
 	  .width = 21 },
 	{ "detail.accepted", "ACCEPTED", "a client opened the connection", get_detail_accepted, .width = 8,
 	  .type = VAL_BOOL },
+	{ "times", "TIMES", "of what happens to a connection or a listener: how often it did, since it was told of last",
+	  field_u64_opt, AT(times), .unit = UNIT_COUNT, .width = 5 },
+	{ "detail.reason", "REASON", "why a connection was reset, as far as the kernel says", field_str,
+	  AT(reason), .flags = FIELD_ASC, .width = 20 },
 	{ "detail.lock_addr", "LOCK", "address of the lock in its process", field_u64_opt, AT(lock_addr),
 	  .width = 14 },
 	{ "detail.fds", "FDS", "how many descriptors were waited on", field_u64_opt, AT(fds),

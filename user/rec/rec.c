@@ -68,6 +68,7 @@ static const struct field slow_fields[] = {
 	COMM(slow, holder_comm),
 	PAD(slow, pad2),
 	PAD(slow, pad3),
+	PAD(slow, pad4),
 	COMM(slow, waker_comm),
 	COMM(slow, comm),
 	PAD(slow, pad),
@@ -118,6 +119,14 @@ static const struct field lock_op_fields[] = {
 	END,
 };
 static const struct field cgroup_fields[] = { PAD(cgroup, pad), END };
+static const struct field conn_fields[] = {
+	BELOW(conn, role, NR_HL_ROLES),
+	BELOW(conn, state, NR_HL_TCP_STATES),
+	BELOW(conn, end, NR_HL_ENDS),
+	END,
+};
+static const struct field conn_op_fields[] = { BELOW(conn_op, role, NR_HL_ROLES), PAD(conn_op, pad), END };
+static const struct field listen_fields[] = { PAD(listen, pad), END };
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
 };
@@ -262,6 +271,9 @@ static const struct rule {
 	[HL_KIND_STACK] = { stack_fields, stack_tail, false },
 	[HL_KIND_USTACK] = { ustack_fields, ustack_tail, false },
 	[HL_KIND_OCCUPANTS] = { occupants_fields, occupants_tail, false },
+	[HL_KIND_CONN] = { conn_fields, NULL, false },
+	[HL_KIND_CONN_OP] = { conn_op_fields, NULL, false },
+	[HL_KIND_LISTEN] = { listen_fields, NULL, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */

@@ -70,6 +70,18 @@ static const struct page page_cgroup = {
 		   TABLE_BY("slow", "Throttled by it", "throttled_by.cgroup", "path") },
 };
 
+static const struct page page_connection = {
+	.parts = { PART(FACTS),
+		   { .kind = PART_TABLE, .table = "slow", .title = "Slow with that peer", .in = "detail.remote", .by = "remote" },
+		   TABLE_TITLED("peers", "Peers of its process") },
+};
+static const struct page page_peer = {
+	.parts = { PART(FACTS), PART(HIST), PART(RECENT), TABLE_TITLED("connections", "Connections of its process") },
+};
+static const struct page page_listener = {
+	.parts = { PART(FACTS), TABLE_TITLED("connections", "Connections of its process") },
+};
+
 const struct view views[] = {
 	{ "Processes", "processes", '1', "comm pid", &page_process, &page_group, "Procs" },
 	{ "Threads", "threads", '2', "comm tid", &page_thread, &page_group, NULL },
@@ -82,6 +94,9 @@ const struct view views[] = {
 	{ "Locks", "locks", '9', "comm lock", &page_lock, NULL, NULL },
 	{ "Tree", "stack_tree", '0', "name", &page_tree, NULL, NULL },
 	{ "Cgroups", "cgroups", 'u', "path", &page_cgroup, NULL, NULL },
+	{ "TCP", "connections", 'C', "comm remote", &page_connection, &page_group, NULL },
+	{ "Peers", "peers", 'p', "comm remote", &page_peer, &page_group, NULL },
+	{ "Listeners", "listeners", 'l', "comm local", &page_listener, NULL, "Listen" },
 	{}
 };
 

@@ -1,0 +1,515 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""TCP: connections against what the programs at both ends did, `ss -ti` and nstat; in network namespaces that
+the tests make."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import live
+from live import HOSTLAT, MS, S, Facts, check, lacks, same, test
+
+SERVER = """
+import socket, sys, threading
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.socket(family)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((sys.argv[1], int(sys.argv[2])))
+s.listen(int(sys.argv[3]) if len(sys.argv) > 3 else 64)
+print("LISTENS", file=sys.stderr, flush=True)
+
+def serve(c):
+    try:
+        while True:
+            data = c.recv(65536)
+            if not data:
+                break
+            c.sendall(data)
+    except OSError:
+        pass
+    c.close()
+
+while True:
+    c, _ = s.accept()
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
+"""
+
+# So many connections at once, on each of which so much goes forth and back; then it waits for a word.
+CLIENT = """
+import socket, sys
+host, port, n, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+held = [socket.create_connection((host, port)) for _ in range(n)]
+for c in held:
+    c.sendall(b"x" * size)
+    got = 0
+    while got < size:
+        got += len(c.recv(65536))
+print("DONE", file=sys.stderr, flush=True)
+sys.stdin.readline()
+for c in held:
+    c.close()
+"""
+
+
+def python(code, *args, ns=None, ready=None, **more):
+    words = ["ip", "netns", "exec", ns] if ns else []
+    return live.Load(*words, sys.executable, "-c", code, *args, ready=ready, **more)
+
+
+def server(host, port, backlog=64, ns=None):
+    return python(SERVER, host, port, backlog, ns=ns, ready="LISTENS")
+
+
+def run(*words, check_it=True):
+    p = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=60)
+    if check_it:
+        same(p.returncode, 0, f"{' '.join(str(w) for w in words)}: {p.stderr[-300:]}")
+    return p.stdout
+
+
+class Nets:
+    """Two network namespaces with a cable between them, hla (10.77.0.1, fd77::1) and hlb (…2); gone with the
+    block."""
+
+    def __enter__(self):
+        self.__exit__()
+        for ns in ("hla", "hlb"):
+            if subprocess.run(["ip", "netns", "add", ns], capture_output=True).returncode:
+                lacks("network namespaces")
+        if subprocess.run("ip link add hlva netns hla type veth peer name hlvb netns hlb".split(), capture_output=True).returncode:
+            lacks("veth")
+        for i, ns in enumerate(("hla", "hlb"), 1):
+            self.ip(ns, f"addr add 10.77.0.{i}/24 dev hlv{ns[2]}")
+            self.ip(ns, f"addr add fd77::{i}/64 dev hlv{ns[2]} nodad")
+            self.ip(ns, f"link set hlv{ns[2]} up")
+            self.ip(ns, "link set lo up")
+        # addresses that nobody answers from: all that is sent there is lost
+        self.ip("hla", "neigh replace 10.77.0.9 lladdr 02:00:00:00:00:99 dev hlva nud permanent")
+        return self
+
+    def __exit__(self, *_):
+        for ns in ("hla", "hlb"):
+            subprocess.run(["ip", "netns", "del", ns], capture_output=True)
+
+    @staticmethod
+    def ip(ns, words):
+        run("ip", "-n", ns, *words.split())
+
+    @staticmethod
+    def sysctl(ns, name, value):
+        run("ip", "netns", "exec", ns, "sysctl", "-qw", f"{name}={value}")
+
+    @staticmethod
+    def inode(ns):
+        return os.stat(f"/var/run/netns/{ns}").st_ino
+
+
+def conns(doc, **want):
+    return [r for r in doc["connections"] if all(r.get(k) == v for k, v in want.items())]
+
+
+def peers(doc, **want):
+    return [r for r in doc["peers"] if all(r.get(k) == v for k, v in want.items())]
+
+
+def events(doc, name, kind="tcp"):
+    return [s for s in doc["slow"] if s["kind"] == kind and s["name"] == name]
+
+
+def nstat(ns, name):
+    out = run("ip", "netns", "exec", ns, "nstat", "-asz", name)
+    return int(re.search(rf"{name}\s+(\d+)", out)[1])
+
+
+def both_ends(host, port, there=False):
+    """Connections of two programs of one host, made before hostlat came (there), or while it looks."""
+    with server(host, port) as s:
+        if there:
+            with python(CLIENT, host, port, 3, 10000, ready="DONE") as c, live.Record() as h:
+                time.sleep(0.3)
+                h.stop()
+        else:
+            with live.Record() as h:
+                with python(CLIENT, host, port, 3, 10000, ready="DONE") as c:
+                    h.stop()
+        return h.doc, s.pid, c.pid
+
+
+@test("three connections, both ends: bytes, process, role and state as the programs have them; IPv4, IPv6, mapped")
+def ends():
+    with Facts() as f:
+        for host, port, shown in (("127.0.0.1", 7801, "127.0.0.1:7801"), ("::1", 7802, "[::1]:7802"),
+                                  ("::ffff:127.0.0.1", 7803, "127.0.0.1:7803")):
+            doc, srv, cli = both_ends(host, port)
+            opened = conns(doc, pid=cli, role="opened", remote=shown)
+            accepted = conns(doc, pid=srv, role="accepted", local=shown)
+            f.same((len(opened), len(accepted)), (3, 3), f"connections to {host}")
+            f.same({r["remote"] for r in accepted}, {r["local"] for r in opened}, "their ends")
+            for r in opened + accepted:
+                f.same((r["bytes_sent"], r["bytes_received"], r["state"], r["port"]), (10000, 10000, "established", port),
+                       f"bytes and state of {r['role']}")
+                f.check(not r["lower_bound"] and "end" not in r and r["srtt_ns"] > 0, f"{r}")
+            f.check(all(0 < r["connect_ns"] < 100 * MS for r in opened), "time to connect")
+            f.same([o["count"] for o in doc.ops(cli, "connect", "connect")], [3], "connects")
+            f.same([(r["opened"], r["ended"], r["open"]) for r in peers(doc, pid=cli) + peers(doc, pid=srv)],
+                   [(3, 0, 3)] * 2, "peers")
+            lis = [r for r in doc["listeners"] if r.get("pid") == srv]
+            f.same([(r["local"], r["queue"], r["queue_limit"]) for r in lis],
+                   [(shown if ":ffff" not in host else shown, 0, 64)], "listeners")
+
+
+@test("connections that were there before are found, whose they are too, and figures are absolute")
+def before():
+    doc, srv, cli = both_ends("127.0.0.1", 7804, there=True)
+    rows = conns(doc, pid=cli, role="opened") + conns(doc, pid=srv, role="accepted")
+    with Facts() as f:
+        f.same([(r["lower_bound"], r["bytes_sent"], r["state"]) for r in rows], [(True, 10000, "established")] * 6,
+               "both ends")
+        f.same([(r["opened"], r["bytes"], r["open"]) for r in peers(doc, pid=cli) + peers(doc, pid=srv)],
+               [(0, 0, 3)] * 2, "what peers did since start")
+
+
+CONNECTS = """
+import socket, sys
+def attempt(host, port, timeout=None):
+    try:
+        with socket.socket() as s:
+            s.settimeout(timeout)
+            s.connect((host, port))
+        print("connected")
+    except OSError as e:
+        print(type(e).__name__, e.errno)
+attempt("10.77.0.2", 7805)          # refused
+attempt("10.77.0.2", 7805)
+attempt("10.77.0.9", 7805)          # nobody answers
+attempt("10.77.0.9", 7805, 0.5)     # … and the program does not wait for that
+attempt("10.99.0.1", 7805)          # no way there
+attempt("10.77.0.2", 7806)
+"""
+
+
+@test("connects that are refused, that nobody answers, that are given up, are told apart; the host knows its own")
+def failures():
+    with Nets() as nets:
+        nets.sysctl("hla", "net.ipv4.tcp_syn_retries", 1)
+        with server("10.77.0.2", 7806, ns="hlb"), live.Record(seconds=40) as h:
+            with python(CONNECTS, ns="hla") as c:
+                out = c.end(30).split("\n")
+            h.stop()
+        same([w.split()[0] for w in out if w],
+             ["ConnectionRefusedError", "ConnectionRefusedError", "TimeoutError", "TimeoutError", "OSError", "connected"],
+             "what the program was told")
+        with Facts() as f:
+            got = {o["name"]: o for o in h.doc.ops(c.pid, "connect")}
+            f.same({k: (o["count"], o["errors"]) for k, o in got.items()},
+                   {"connect": (1, 0), "connect refused": (2, 2), "connect timed out": (1, 1), "connect given up": (1, 1)},
+                   "connects")
+            # a SYN, and another one a second later, whose answer is waited for for two seconds more
+            f.near(got["connect timed out"]["total_ns"], 3 * S, "until the kernel gave up", 10, 50 * MS)
+            f.near(got["connect given up"]["total_ns"], S / 2, "until the program did", 5, 20 * MS)
+            p = {(r["remote"], r["port"]): r for r in peers(h.doc, pid=c.pid)}
+            f.same((p["10.77.0.2", 7805]["refused"], p["10.77.0.9", 7805]["timed_out"], p["10.77.0.9", 7805]["failed"],
+                    p["10.77.0.2", 7806]["opened"]), (2, 1, 2, 1), "peers")
+            f.same({r.get("end") for r in conns(h.doc, pid=c.pid, remote="10.77.0.9:7805")}, {"timed out", "given up"}, "ends")
+            slow = [s for s in h.doc["slow"] if s["kind"] == "connect" and s["pid"] == c.pid]
+            f.same(sorted((s["name"], s["result"], s["detail"]["remote"]) for s in slow),
+                   [("connect given up", 0, "10.77.0.9:7805"), ("connect timed out", -110, "10.77.0.9:7805")], "slow ones")
+            again = events(h.doc, "retransmit")
+            f.check(any(s["detail"]["remote"] == "10.77.0.9:7805" and s["pid"] == c.pid for s in again), f"no SYN was sent again: {again}")
+
+
+BULK = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.settimeout(60)
+data, left = b"x" * 65536, int(sys.argv[3])
+while left > 0:
+    left -= s.send(data[:left])
+print("DONE", file=sys.stderr, flush=True)
+sys.stdin.readline()
+"""
+
+SINK = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((sys.argv[1], int(sys.argv[2])))
+s.listen(8)
+print("LISTENS", file=sys.stderr, flush=True)
+c, _ = s.accept()
+while c.recv(65536):
+    pass
+"""
+
+
+def ss(ns, port):
+    """What ss -ti says of the one connection to that port."""
+    out = run("ip", "netns", "exec", ns, "ss", "-tinH", "state", "established", f"dport = :{port}")
+    words = dict(re.findall(r"(\w+):(\S+)", out))
+    same(out.count("rto:"), 1, f"connections in ss: {out}")
+    return words
+
+
+@test("segments that are sent again: as many as ss -ti says; round-trip time, window and bytes too")
+def retransmits():
+    with Nets():
+        # a bottleneck whose queue holds a few packets: what comes faster is lost
+        run("ip", "netns", "exec", "hla", "tc", "qdisc", "add", "dev", "hlva", "root", "tbf", "rate", "200mbit", "burst", "16kb",
+            "limit", "24000")
+        with python(SINK, "fd77::2", 7807, ns="hlb", ready="LISTENS"), live.Record(seconds=60) as h:
+            with python(BULK, "fd77::2", 7807, 4 << 20, ns="hla", ready="DONE", limit=50) as c:
+                live.wait_for("end of sending", lambda: "unacked" not in ss("hla", 7807), 30)
+                time.sleep(0.3)
+                want = ss("hla", 7807)
+                h.stop()
+    rows = conns(h.doc, pid=c.pid)
+    same(len(rows), 1, "connections")
+    r = rows[0]
+    with Facts() as f:
+        f.check("retrans" in want, f"nothing was lost: {want}")
+        f.same(r["retransmits"], int(want["retrans"].split("/")[1]), "retransmits")
+        f.same((r["bytes_sent"], r["bytes_acked"], r["bytes_resent"], r["segments_sent"], r["cwnd"]),
+               tuple(int(want[k]) for k in ("bytes_sent", "bytes_acked", "bytes_retrans", "segs_out", "cwnd")), "figures")
+        rtt, var = (round(float(x) * MS) for x in want["rtt"].split("/"))
+        f.same((r["srtt_ns"], r["rttvar_ns"], r["min_rtt_ns"]), (rtt, var, round(float(want["minrtt"]) * MS)), "round-trip times")
+        f.same(r["netns"], r["netns"], "")
+        told = [s for s in events(h.doc, "retransmit") if s["pid"] == c.pid]
+        f.check(told and all(s["detail"]["remote"] == "[fd77::2]:7807" for s in told), f"events: {told[:2]}")
+        n = sum(s["times"] for s in told)
+        f.check(0 < n <= r["retransmits"], f"events of {n} times, {r['retransmits']} retransmits")
+
+
+@test("a connection's network namespace, whichever that is, and whose it is there")
+def namespaces():
+    with Nets() as nets, server("10.77.0.2", 7808, ns="hlb") as s:
+        with python(CLIENT, "10.77.0.2", 7808, 2, 100, ns="hla", ready="DONE") as old, live.Record() as h:
+            with python(CLIENT, "10.77.0.2", 7808, 2, 100, ns="hla", ready="DONE") as new:
+                h.stop()
+        inodes = {old.pid: nets.inode("hla"), new.pid: nets.inode("hla"), s.pid: nets.inode("hlb")}
+        with Facts() as f:
+            for pid, n in ((old.pid, 2), (new.pid, 2), (s.pid, 4)):
+                rows = conns(h.doc, pid=pid)
+                f.same([r["netns"] for r in rows], [inodes[pid]] * n, f"namespaces of {pid}")
+            f.same([r["netns"] for r in h.doc["listeners"] if r.get("pid") == s.pid], [inodes[s.pid]], "that of the listener")
+
+
+@test("curl's time_connect is what a connect took, also when the first packet was lost")
+def curl():
+    with Nets() as nets, server("10.77.0.2", 7809, ns="hlb"):
+        nets.ip("hla", "neigh replace 10.77.0.2 lladdr 02:00:00:00:00:99 dev hlva nud permanent")
+        with live.Record(seconds=40) as h:
+            p = live.start("ip", "netns", "exec", "hla", "curl", "-s", "-o", "/dev/null", "-m", "5", "-w", "%{time_connect}",
+                           "http://10.77.0.2:7809/")
+            time.sleep(0.4)
+            nets.ip("hla", "neigh del 10.77.0.2 dev hlva")
+            out, _ = p.communicate(timeout=30)
+            h.stop()
+    took = float(out) * S
+    check(took > 0.9 * S, f"curl took {out}")
+    rows = [r for r in h.doc["connections"] if r.get("comm") == "curl"]
+    same(len(rows), 1, "connections of curl")
+    live.near(rows[0]["connect_ns"], took, "time to connect", 1, 3 * MS)
+    slow = [s for s in h.doc["slow"] if s["kind"] == "connect" and s.get("comm") == "curl"]
+    same([(s["name"], s["result"], s["duration_ns"]) for s in slow], [("connect", 0, rows[0]["connect_ns"])], "slow connects")
+
+
+@test("a listener whose queue is full turns away as many as nstat says")
+def overflow():
+    with Nets() as nets:
+        nets.sysctl("hlb", "net.ipv4.tcp_syncookies", 0)
+        code = SERVER.replace("while True:\n    c, _ = s.accept()", "sys.stdin.readline()\nwhile True:\n    c, _ = s.accept()")
+        with python(code, "10.77.0.2", 7810, 2, ns="hlb", ready="LISTENS") as s, live.Record(seconds=60) as h:
+            busy = "import socket,time\nh=[]\nfor i in range(8):\n s=socket.socket(); s.setblocking(False); " \
+                   "s.connect_ex(('10.77.0.2',7810)); h.append(s)\ntime.sleep(4)\n"
+            with python(busy, ns="hla") as c:
+                time.sleep(3)
+                full = [r for r in live.top(n=1)[0]["listeners"] if r.get("pid") == s.pid]
+                c.end(20)
+            time.sleep(0.5)
+            want = nstat("hlb", "TcpExtListenOverflows"), nstat("hlb", "TcpExtListenDrops")
+            h.stop()
+        with Facts() as f:
+            rows = [r for r in h.doc["listeners"] if r.get("pid") == s.pid]
+            f.check(want[0] > 0, f"nothing overflowed: {want}")
+            f.same([r["overflows"] for r in rows], [want[1]], f"overflows; nstat says {want}")
+            f.same(want[0], want[1], "all drops were overflows")
+            f.same([(r["queue"], r["queue_limit"]) for r in full], [(3, 2)], "its queue when it was full")
+            told = events(h.doc, "listen overflow")
+            f.same(sum(e["times"] for e in told), want[1], "as events")
+            f.same({(e["pid"], e["detail"]["local"]) for e in told}, {(s.pid, "10.77.0.2:7810")}, "whose")
+
+
+BURST = """
+import socket, struct, sys, threading
+port, n = int(sys.argv[1]), int(sys.argv[2])
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", port))
+s.listen(512)
+import os
+if not os.fork():
+    s.close()
+    for i in range(n):
+        c = socket.socket()
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no port waits
+        c.connect(("127.0.0.1", port))
+        c.recv(1)
+        c.close()
+    os._exit(0)
+for i in range(n):
+    c, _ = s.accept()
+    c.send(b"x")
+    c.close()
+os.wait()
+"""
+
+
+@test("20,000 short connections at once: opened and ended, of both ends, are exact, and the table is bounded")
+def burst():
+    n = 20000
+    with live.Record(seconds=60) as h:
+        with python(BURST, 7811, n) as load:
+            load.end(50)
+        h.stop()
+    doc = h.doc
+    with Facts() as f:
+        for role in ("opened", "accepted"):
+            rows = [r for r in doc["peers"] if r["role"] == role and (r["port"] if "port" in r else 7811) == 7811 and r.get("comm") == "python3"]
+            f.same(sum(r["opened"] for r in rows), n, f"{role}: came")
+            f.same(sum(r["ended"] for r in rows), n, f"{role}: ended")
+            f.same(len({r["pid"] for r in rows}), 1, f"{role}: processes")
+        f.same(sum(o["count"] for o in doc["operations"] if o["kind"] == "connect" and o["name"] == "connect"), n, "connects")
+        f.check(len(doc["connections"]) <= 4200, f"{len(doc['connections'])} connections have rows")
+
+
+RESETS = """
+import socket, struct, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", 7812))
+s.listen(8)
+def pair():
+    c = socket.create_connection(("127.0.0.1", 7812))
+    return c, s.accept()[0]
+a, b = pair()                # thrown away by a program that has not read all
+b.send(b"unread")
+time.sleep(0.05)
+a.close()
+time.sleep(0.05)
+b.close()
+c, d = pair()                # thrown away on purpose, by who accepted it
+d.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+d.close()
+time.sleep(0.05)
+c.close()
+e, f = pair()                # in order
+e.close()
+f.close()
+"""
+
+
+@test("resets: which side threw it away, of which side's connection, and why")
+def resets():
+    with live.Record() as h:
+        with python(RESETS) as load:
+            load.end()
+        h.stop()
+    with Facts() as f:
+        rows = sorted(conns(h.doc, pid=load.pid), key=lambda r: r["opened_ns"])
+        f.same([(r["role"], r["end"], r["resets_sent"], r["resets_received"]) for r in rows],
+               [("opened", "reset sent", 1, 0), ("accepted", "reset received", 0, 1), ("opened", "reset received", 0, 1),
+                ("accepted", "reset sent", 1, 0), ("opened", "closed", 0, 0), ("accepted", "closed", 0, 0)], "ends")
+        told = [(s["name"], s["detail"]["accepted"]) for s in h.doc["slow"] if s["kind"] == "tcp" and s["pid"] == load.pid]
+        f.check(set(told) <= {("reset sent", False), ("reset received", True), ("reset received", False), ("reset sent", True)} and told,
+                f"events: {told}")
+
+
+FORKS = """
+import os, socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", 7813))
+s.listen(8)
+print("LISTENS", file=sys.stderr, flush=True)
+for i in range(2):
+    c, _ = s.accept()
+    pid = os.fork()
+    if not pid:
+        s.close()
+        while c.recv(100):
+            pass
+        os._exit(0)
+    c.close()
+    print(f"CHILD {pid}", flush=True)
+os.wait()
+os.wait()
+"""
+
+
+@test("a server that forks: a connection is the child's that holds it, and the listener its parent's")
+def forks():
+    with python(FORKS, ready="LISTENS") as s:
+        with live.Record() as h:
+            with python(CLIENT.replace("    got = 0\n    while got < size:\n        got += len(c.recv(65536))\n", ""), "127.0.0.1", 7813, 2,
+                        100, ready="DONE") as c:
+                time.sleep(0.5)
+                h.stop()
+                c.say()
+        children = {int(w) for w in re.findall(r"CHILD (\d+)", s.end())}
+    with Facts() as f:
+        f.same({r.get("pid") for r in conns(h.doc, role="accepted", local="127.0.0.1:7813")}, children, "whose they are")
+        f.same([r.get("pid") for r in h.doc["listeners"] if r["port"] == 7813], [s.pid], "whose the listener is")
+
+
+STUFFED = """
+import socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+s.bind(("127.0.0.1", 7814))
+s.listen(8)
+c = socket.create_connection(("127.0.0.1", 7814))
+d, _ = s.accept()
+c.setblocking(False)
+sent = 0
+try:
+    while True:
+        sent += c.send(b"x" * 4096)
+except BlockingIOError:
+    pass
+print("STUFFED", file=sys.stderr, flush=True)
+sys.stdin.readline()
+d.settimeout(2)
+while sent > 0:
+    sent -= len(d.recv(65536))
+print("READ", file=sys.stderr, flush=True)
+sys.stdin.readline()
+"""
+
+
+@test("a peer that reads nothing: its window is closed, for as long as it is, now and when it is over")
+def zero_window():
+    with python(STUFFED, ready="STUFFED") as load:
+        closed = time.monotonic()
+        with live.Record("-i", "0.5", seconds=40) as h:
+            time.sleep(1)
+            now = live.top(n=1)[0]
+            load.say()
+            live.wait_for("it to be read", lambda: load._said("READ"), 20) if not os.set_blocking(load.p.stderr.fileno(), False) else None
+            took = time.monotonic() - closed
+            time.sleep(1.2)
+            h.stop()
+        load.say()
+    with Facts() as f:
+        rows = [r for r in now["connections"] if r.get("pid") == load.pid and r["role"] == "opened"]
+        f.check(len(rows) == 1 and rows[0].get("zero_window_ns", 0) > S and rows[0]["send_window_bytes"] == 0, f"while it was closed: {rows}")
+        f.check([s for s in now["slow"] if s["name"] == "zero window" and s["in_progress"] and s["pid"] == load.pid], "no slow one in progress")
+        over = [s for s in events(h.doc, "zero window") if s["pid"] == load.pid and not s["in_progress"]]
+        f.same(len(over), 1, "slow ones that are over")
+        f.near(over[0]["duration_ns"] if over else 0, took * S, "how long it was closed", 5, 600 * MS)
+
+
+if __name__ == "__main__":
+    live.main()

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * TCP connections and listeners, from what bpf/tcp.bpf.c keeps with each socket to records: CONN of those
+ * that moved at each tick, and of each that ended; CONN_OP, how many came and ended; LISTEN. What the kernel
+ * side cannot see begin or end by itself is found by comparing two looks: a peer's window that stays closed,
+ * a listener that turned somebody away. Called by live.c.
+ *
+ * Looking costs time for each socket, and asking who holds which for each descriptor of the host. Neither
+ * takes more than a hundredth of one CPU: when it took long, the next time is later.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "kern/kern.h"
+
+#define SHARE 100 /* one part in so many of a CPU's time */
+#define OWNERS_LATE                                                                                          \
+	(30 * NSEC_PER_SEC) /* … even if nobody's are known: there may be others that nobody told of */
+#define MAX_WAITING 4096
+#define MAX_LISTEN  4096
+#define MAX_REASONS 64
+
+/* A connection whose peer's window was closed when it was looked at last. */
+struct conn_wait {
+	struct hl_rec_conn last;
+	uint64_t since;   /* CLOCK_BOOTTIME */
+	uint64_t limited; /* the kernel's clock of such waits, at that moment */
+};
+
+struct listener {
+	uint64_t drops;
+};
+
+void kconns_init(struct live *l)
+{
+	l->conns.waiting = hash_new(sizeof(uint64_t));
+	l->conns.listeners = hash_new(sizeof(uint64_t));
+}
+
+static void free_all(struct hash **h)
+{
+	void *v;
+
+	for (size_t i = 0; *h && (v = hash_next(*h, &i, NULL));)
+		free(v);
+	hash_free(*h);
+	*h = NULL;
+}
+
+void kconns_fini(struct live *l)
+{
+	free_all(&l->conns.waiting);
+	free_all(&l->conns.listeners);
+	free(l->conns.reasons);
+}
+
+const char *conns_reason(struct live *l, uint64_t reason)
+{
+	struct conns *c = &l->conns;
+
+	if (!c->asked && l->kcfg.flags & HL_CFG_RST_REASON) {
+		c->reasons = xcalloc(MAX_REASONS, sizeof(*c->reasons));
+		c->nr_reasons = feat_enum("sk_rst_reason", "SK_RST_REASON_", c->reasons, MAX_REASONS);
+		for (size_t i = 0; i < c->nr_reasons; i++)
+			for (char *p = c->reasons[i]; *p; p++)
+				*p = *p == '_' ? ' ' : *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+	}
+	c->asked = true;
+	return reason && reason < c->nr_reasons && c->reasons[reason][0] ? c->reasons[reason] : NULL;
+}
+
+/* ---- events that two looks tell ----------------------------------------------------------- */
+
+static void event_begin(struct hl_rec_slow *r, unsigned int kind, const struct hl_rec *h, uint64_t proc_start,
+			uint64_t begin, uint64_t duration)
+{
+	*r = (struct hl_rec_slow){
+		.h = { .kind = (__u16)kind, .ts = begin + duration, .pid = h->pid, .tid = h->tid },
+		.proc_start = proc_start,
+		.begin_ns = begin,
+		.duration_ns = duration,
+		.op = HL_OP_TCP,
+		.state = HL_STATE_NETWORK,
+		.detail = HL_DETAIL_PEER,
+		.flags = HL_SLOW_NO_RESULT,
+		.protocol = IPPROTO_TCP,
+	};
+	r->state_ns[HL_STATE_NETWORK] = duration;
+}
+
+static void event_ends(struct hl_rec_slow *r, const struct hl_rec_conn *c)
+{
+	r->family = c->family;
+	r->accepted = c->role == HL_ROLE_ACCEPTED;
+	r->local_port = c->local_port;
+	r->remote_port = c->remote_port;
+	memcpy(r->local_addr, c->local_addr, sizeof(r->local_addr));
+	memcpy(r->remote_addr, c->remote_addr, sizeof(r->remote_addr));
+}
+
+static void conn_event(struct live *l, unsigned int kind, const struct hl_rec_conn *c, unsigned int op,
+		       unsigned int nr, uint64_t begin, uint64_t end)
+{
+	struct hl_rec_slow r;
+
+	event_begin(&r, kind, &c->h, c->proc_start, begin, end - begin);
+	event_ends(&r, c);
+	r.op = (__u8)op;
+	r.nr = (__u16)nr;
+	slow_send_made(l, &r);
+}
+
+/* Its peer has room again, or it ended: how long it had none, by the kernel's own clock, which does not
+ * run longer than that. */
+static void window_opens(struct live *l, struct conn_wait *w, const struct hl_rec_conn *now)
+{
+	uint64_t waited = now->window_limited_ns - w->limited, most = now->seen - w->since;
+
+	waited = MIN(now->window_limited_ns > w->limited ? waited : 0, most);
+	if (waited >= l->cfg.slow_ns)
+		conn_event(l, HL_KIND_SLOW, now, HL_OP_TCP, HL_TCP_ZERO_WINDOW, w->since, w->since + waited);
+	hash_del(l->conns.waiting, &w->last.cookie);
+	free(w);
+}
+
+static void window_look(struct live *l, const struct hl_rec_conn *c)
+{
+	struct conn_wait *w = hash_get(l->conns.waiting, &c->cookie);
+
+	if (w && (!c->zero_window_ns || w->last.opened != c->opened)) {
+		window_opens(l, w, c);
+		w = NULL;
+	}
+	if (!c->zero_window_ns)
+		return;
+	if (!w && hash_count(l->conns.waiting) < MAX_WAITING) {
+		w = xcalloc(1, sizeof(*w));
+		w->since = c->seen - c->zero_window_ns;
+		w->limited = c->window_limited_ns - c->zero_window_ns;
+		hash_put(l->conns.waiting, &c->cookie, w);
+	}
+	if (w)
+		w->last = *c;
+	if (c->zero_window_ns >= l->cfg.slow_ns)
+		conn_event(l, HL_KIND_NOW, c, HL_OP_TCP, HL_TCP_ZERO_WINDOW, c->seen - c->zero_window_ns,
+			   c->seen);
+}
+
+/* A connect that is still on its way. */
+static void connect_look(struct live *l, const struct hl_rec_conn *c)
+{
+	if (c->state == HL_TCP_STATE_SYN_SENT && c->seen - c->opened >= l->cfg.slow_ns)
+		conn_event(l, HL_KIND_NOW, c, HL_OP_CONNECT, HL_CONNECT_DONE, c->opened, c->seen);
+}
+
+static void listen_look(struct live *l, const struct hl_rec_listen *r)
+{
+	struct listener *k = hash_get(l->conns.listeners, &r->cookie);
+	struct hl_rec_slow e;
+
+	if (!k && hash_count(l->conns.listeners) >= MAX_LISTEN)
+		return;
+	if (!k) {
+		k = xcalloc(1, sizeof(*k));
+		hash_put(l->conns.listeners, &r->cookie, k);
+		k->drops = r->flags & HL_CONN_EXISTED ? r->drops : 0;
+	}
+	if (r->drops > k->drops) {
+		event_begin(&e, HL_KIND_SLOW, &r->h, r->proc_start, r->h.ts, 0);
+		e.nr = HL_TCP_LISTEN_OVERFLOW;
+		e.times = (__u32)(r->drops - k->drops);
+		e.family = r->family;
+		e.accepted = 1;
+		e.local_port = r->local_port;
+		memcpy(e.local_addr, r->local_addr, sizeof(e.local_addr));
+		slow_send_made(l, &e);
+	}
+	k->drops = r->drops;
+	if (!r->ended)
+		return;
+	hash_del(l->conns.listeners, &r->cookie);
+	free(k);
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+static void emit(struct live *l, const struct hl_rec *rec, size_t size, uint64_t proc_start)
+{
+	void *r;
+
+	if (rec->pid)
+		life_meet(l, rec->pid, proc_start);
+	r = rec_begin(&l->buf, rec->kind, size);
+	memcpy(r, rec, size);
+	live_emit(l);
+}
+
+static void send_conn(struct live *l, const struct hl_rec_conn *c)
+{
+	emit(l, &c->h, sizeof(*c), c->proc_start);
+	window_look(l, c);
+	connect_look(l, c);
+}
+
+static void send_listen(struct live *l, const struct hl_rec_listen *r)
+{
+	emit(l, &r->h, sizeof(*r), r->proc_start);
+	listen_look(l, r);
+}
+
+void conns_record(struct live *l, const struct hl_rec *rec, size_t n)
+{
+	bool listens = rec->kind == HL_KIND_LISTEN;
+
+	if (n < (listens ? sizeof(struct hl_rec_listen) : sizeof(struct hl_rec_conn))) {
+		l->damaged++;
+		return;
+	}
+	l->conns.delivered++;
+	if (listens)
+		send_listen(l, (const void *)rec);
+	else
+		send_conn(l, (const void *)rec);
+}
+
+uint64_t conns_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	uint64_t n, came, ended, lifetime;
+	struct hl_rec_conn_op *r;
+
+	if (HL_KEY_PID(c->key))
+		life_meet(l, HL_KEY_PID(c->key), c->start);
+	r = LIVE_BEGIN(l, CONN_OP, conn_op);
+	r->h.ts = l->last_tick;
+	r->h.pid = r->h.tid = HL_KEY_PID(c->key);
+	r->proc_start = c->start;
+	r->role = HL_KEY_NR(c->key) < NR_HL_ROLES ? (__u8)HL_KEY_NR(c->key) : HL_ROLE_UNKNOWN;
+	n = cells_take_pair(c, was, &came, &ended, &lifetime);
+	r->opened = came;
+	r->ended = ended;
+	r->lifetime_ns = lifetime;
+	live_emit(l);
+	return n;
+}
+
+/* A connection may last longer than its process: then nobody knows that one any more. */
+bool conns_owner_gone(struct live *l, const struct hl_cell *c)
+{
+	struct kproc *p = life_proc(l, HL_KEY_PID(c->key), c->start);
+
+	return HL_KEY_PID(c->key) && (!p || p->gone);
+}
+
+/* ---- looking ------------------------------------------------------------------------------ */
+
+static bool works(const struct live *l)
+{
+	return l->parts[PART_TCP].state != HL_COLLECTOR_UNAVAILABLE && l->parts[PART_TCP].obj.bpf;
+}
+
+static void no_item(struct live *l, const void *item)
+{
+}
+
+static void on_item(struct live *l, const void *item)
+{
+	const struct hl_rec *rec = item;
+
+	if (rec->kind == HL_KIND_LISTEN)
+		send_listen(l, item);
+	else
+		send_conn(l, item);
+}
+
+/* Who holds which socket. */
+static void look_owners(struct live *l)
+{
+	uint64_t begin = clock_mono_ns(), took;
+
+	object_iterate(&l->parts[PART_TCP].obj, "hl_owners", sizeof(struct hl_rec), no_item, l);
+	took = clock_mono_ns() - begin;
+	l->conns.owners_due = begin + took * SHARE;
+}
+
+static void look(struct live *l)
+{
+	uint64_t begin = clock_mono_ns();
+
+	l->sh.ctl->ownerless = 0;
+	object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn), on_item,
+			   l);
+	l->conns.look_due = begin + (clock_mono_ns() - begin) * SHARE;
+}
+
+void conns_find(struct live *l)
+{
+	if (!works(l))
+		return;
+	look_owners(l);
+	look(l);
+}
+
+void conns_refresh(struct live *l, bool final)
+{
+	struct conns *c = &l->conns;
+	uint64_t now = clock_mono_ns();
+
+	if (!works(l))
+		return;
+	l->sh.ctl->settled = final;
+	if (final || (now >= c->owners_due && (l->sh.ctl->ownerless || now > c->owners_due + OWNERS_LATE)))
+		look_owners(l);
+	if (final || now >= c->look_due)
+		look(l);
+	ring_drain(l); /* what was found to have ended, and did since the rings were drained */
+}

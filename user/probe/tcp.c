@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * TCP, its user half: the columns of connections, of the peers that they are with, and of listeners, and the
+ * names of what becomes of a connect and of what happens to a connection. The rows are the model's
+ * (model/conns.c, model/peers.c); the kernel half is bpf/tcp.bpf.c. Handed to the model by the commands.
+ */
+#include "host/services.h"
+#include "probe/get.h"
+#include "probe/probe.h"
+
+#define X(id, NAME, key) [id] = (key),
+static const char *const connect_names[NR_HL_CONNECTS] = { HL_CONNECTS(X) };
+static const char *const event_names[NR_HL_TCP_EVENTS] = { HL_TCP_EVENTS(X) };
+static const char *const roles[NR_HL_ROLES] = { HL_ROLES(X) };
+static const char *const states[NR_HL_TCP_STATES] = { HL_TCP_STATES(X) };
+static const char *const ends[NR_HL_ENDS] = { HL_ENDS(X) };
+#undef X
+
+static const char *name_op(unsigned int op, unsigned int abi, unsigned int nr, char *buf)
+{
+	if (op == HL_OP_CONNECT)
+		return nr < NR_HL_CONNECTS ? connect_names[nr] : "(other)";
+	if (op == HL_OP_TCP)
+		return nr < NR_HL_TCP_EVENTS ? event_names[nr] : "(other)";
+	return NULL;
+}
+
+/* ---- what the tables share -------------------------------------------------------------- */
+
+/* offset: of a port */
+static void get_service(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, service_name(u64_at(f, row)));
+}
+
+static void get_port(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (u64_at(f, row))
+		val_set_u64(out, u64_at(f, row));
+}
+
+/* offset: of a pid, u32 */
+static void get_pid(const struct field *f, const void *row, struct val *out)
+{
+	uint32_t pid = *(const uint32_t *)((const char *)row + f->offset);
+
+	*out = (struct val){};
+	if (pid)
+		val_set_u64(out, pid);
+}
+
+/* offset: of a byte */
+static uint8_t u8_at(const struct field *f, const void *row)
+{
+	return *((const uint8_t *)row + f->offset);
+}
+
+static void get_role(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, roles[u8_at(f, row)]);
+}
+
+static void get_flag(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_BOOL, .b = *(const bool *)((const char *)row + f->offset) };
+}
+
+static void set_share(struct val *out, uint64_t resent, uint64_t sent)
+{
+	val_set_pct(out, resent, sent);
+}
+
+/* clang-format off */
+#define WHO(row)                                                                                         \
+	{ "pid", "PID", "process id", get_pid, offsetof(struct row, pid), .flags = FIELD_KEY | FIELD_WIDE, \
+	  .width = 7, .type = VAL_U64 },                                                                 \
+	{ "start_ns", "START", "when the process started, ns since boot", field_u64_opt,                 \
+	  offsetof(struct row, proc_start_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+
+#define WHERE(row)                                                                                       \
+	{ "container", "CONTAINER", "container or pod of the process", field_str,                        \
+	  offsetof(struct row, container), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },   \
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, offsetof(struct row, cgroup),   \
+	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+
+#define TWINS(row, a, b, name, title, help, get, unit_, metric_, flags_, width_, type_)                  \
+	{ "interval." name, title, help ", in the interval", get, offsetof(struct row, a), .unit = unit_, \
+	  .flags = FIELD_IVL | (flags_), .width = width_, .type = type_ },                               \
+	{ name, title, help, get, offsetof(struct row, b), .unit = unit_, .metric = metric_,             \
+	  .flags = FIELD_TOTAL | (flags_), .width = width_, .type = type_ },
+
+#define SUM(row, a, b, member, name, title, help, unit_, flags_)                                         \
+	TWINS(row, a.member, b.member, name, title, help, field_u64, unit_, METRIC_COUNTER, flags_, 6, VAL_U64)
+
+#define SUMS(row, a, b)                                                                                  \
+	SUM(row, a, b, bytes, "bytes", "BYTES", "bytes sent and received", UNIT_BYTES, FIELD_NARROW)     \
+	SUM(row, a, b, bytes_sent, "bytes_sent", "SENT", "bytes sent, with those that were sent again",  \
+	    UNIT_BYTES, FIELD_WIDE)                                                                      \
+	SUM(row, a, b, bytes_received, "bytes_received", "RECVD", "bytes received in order", UNIT_BYTES, \
+	    FIELD_WIDE)                                                                                  \
+	SUM(row, a, b, segments_sent, "segments_sent", "SEGOUT", "segments sent, with those without data", \
+	    UNIT_COUNT, 0)                                                                               \
+	SUM(row, a, b, segments_received, "segments_received", "SEGIN",                                  \
+	    "segments received, with those without data", UNIT_COUNT, 0)                                 \
+	SUM(row, a, b, retransmits, "retransmits", "RETR", "segments sent again", UNIT_COUNT, FIELD_NARROW)
+
+#define RESETS(row, a, b)                                                                                \
+	SUM(row, a, b, resets_sent, "resets_sent", "RSTOUT", "times that it was thrown away from here",  \
+	    UNIT_COUNT, FIELD_WIDE | FIELD_RARE)                                                         \
+	SUM(row, a, b, resets_received, "resets_received", "RSTIN", "times that the peer threw it away", \
+	    UNIT_COUNT, FIELD_WIDE | FIELD_RARE)                                                         \
+	SUM(row, a, b, window_limited_ns, "window_limited_ns", "WINLIM", "time in which there was something to " \
+	    "send, and the peer's window was closed or too small", UNIT_NS, FIELD_WIDE)
+
+#define SERVICE(row)                                                                                     \
+	{ "port", "PORT", "port of the service: that of the side which did not begin it", get_port,      \
+	  offsetof(struct row, port), .flags = FIELD_NARROW | FIELD_ASC | FIELD_KEY, .width = 5, .type = VAL_U64 }, \
+	{ "service", "SERVICE", "what that port is mostly used for; nobody was asked", get_service,      \
+	  offsetof(struct row, port), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 10, .type = VAL_STR },
+/* clang-format on */
+
+/* ---- connections ------------------------------------------------------------------------ */
+
+#define AT(member) offsetof(struct conn_row, member)
+
+static void get_state(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	val_set_str(out, r->end ? ends[r->end] : states[r->state]);
+}
+
+static void get_end(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, ends[((const struct conn_row *)row)->end]);
+}
+
+static void get_tcp_state(const struct field *f, const void *row, struct val *out)
+{
+	val_set_str(out, states[((const struct conn_row *)row)->state]);
+}
+
+static void get_ended(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){ .type = VAL_BOOL, .b = ((const struct conn_row *)row)->end };
+}
+
+static void get_age(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	*out = (struct val){};
+	if (r->members == 1)
+		val_set_u64(out, r->age_ns);
+	out->least = r->existed;
+}
+
+static void get_conn_share(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	set_share(out, r->total.retransmits, r->total.segments_sent);
+}
+
+static void get_conn_ivl_share(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	set_share(out, r->ivl.retransmits, r->ivl.segments_sent);
+}
+
+/* What only an open connection has now. */
+static void get_now(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (!((const struct conn_row *)row)->end)
+		val_set_u64(out, u64_at(f, row));
+}
+
+static void get_netns(const struct field *f, const void *row, struct val *out)
+{
+	get_pid(f, row, out);
+}
+
+/* clang-format off */
+static const struct field connection_fields[] = {
+	{ "comm", "COMMAND", "name of the process that opened it, or of the one that accepted it and holds it; "
+	  "empty: not known (yet)", field_str, AT(comm), .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	WHO(conn_row)
+	{ "cookie", "COOKIE", "the kernel's number of the socket", field_u64, AT(cookie), .flags = FIELD_KEY,
+	  .width = 8 },
+	{ "opened_ns", "OPENED", "when it began, or was found; ns since boot", field_u64, AT(opened_ns),
+	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	{ "local", "LOCAL", "own address and port", field_str, AT(local),
+	  .flags = FIELD_WIDE | FIELD_TAIL | FIELD_ASC, .width = 21 },
+	{ "remote", "PEER", "the peer's address and port", field_str, AT(remote),
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 16 },
+	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
+	  .flags = FIELD_WIDE | FIELD_ASC, .width = 8, .type = VAL_STR },
+	SERVICE(conn_row)
+	{ "status", "STATE", "the socket's state, or why it ended", get_state,
+	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 11, .type = VAL_STR },
+	{ "state", "STATE", "the socket's state", get_tcp_state, .flags = FIELD_ASC, .width = 11, .type = VAL_STR },
+	{ "end", "ENDED", "why it ended", get_end, .flags = FIELD_ASC, .width = 14, .type = VAL_STR },
+	{ "is_ended", "OVER", "it has ended", get_ended, .flags = FIELD_DIM | FIELD_SCREEN, .width = 4, .type = VAL_BOOL },
+	{ "members", "CONNS", "connections that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
+	SUMS(conn_row, ivl, total)
+	{ "interval.retransmits_pct", "RETR%", "share of the segments that were sent again, in the interval",
+	  get_conn_ivl_share, .unit = UNIT_PCT, .flags = FIELD_WIDE | FIELD_IVL, .width = 5, .type = VAL_F64 },
+	{ "retransmits_pct", "RETR%", "share of the segments that were sent again", get_conn_share,
+	  .unit = UNIT_PCT, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5, .type = VAL_F64 },
+	{ "srtt_ns", "RTT", "round-trip time, smoothed by the kernel", field_u64_opt, AT(srtt_ns), .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
+	{ "rttvar_ns", "RTTVAR", "how far it mostly is from that", field_u64_opt, AT(rttvar_ns), .unit = UNIT_NS,
+	  .flags = FIELD_WIDE, .width = 6 },
+	{ "min_rtt_ns", "MINRTT", "the shortest round-trip time of the last minutes", field_u64_opt, AT(min_rtt_ns),
+	  .unit = UNIT_NS, .flags = FIELD_WIDE, .width = 6 },
+	{ "rto_ns", "RTO", "after how long without an answer it sends again", field_u64_opt, AT(rto_ns),
+	  .unit = UNIT_NS, .width = 6 },
+	{ "connect_ns", "CONN", "how long it took to be established, or to fail; of those opened from here",
+	  field_u64_opt, AT(connect_ns), .unit = UNIT_NS, .flags = FIELD_WIDE, .width = 6 },
+	{ "cwnd", "CWND", "congestion window, in segments", field_u64_opt, AT(cwnd), .unit = UNIT_COUNT,
+	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 5 },
+	{ "send_queue_bytes", "SENDQ", "bytes that are not acknowledged, or not sent", get_now, AT(send_queue),
+	  .unit = UNIT_BYTES, .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 5, .type = VAL_U64 },
+	{ "receive_queue_bytes", "RECVQ", "bytes that the program has not read", get_now, AT(receive_queue),
+	  .unit = UNIT_BYTES, .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 5, .type = VAL_U64 },
+	{ "send_window_bytes", "WNDOUT", "what the peer says it has room for", get_now, AT(send_window),
+	  .unit = UNIT_BYTES, .width = 6, .type = VAL_U64 },
+	{ "receive_window_bytes", "WNDIN", "what the peer was told that there is room for", get_now,
+	  AT(receive_window), .unit = UNIT_BYTES, .width = 6, .type = VAL_U64 },
+	{ "zero_window_ns", "ZEROWIN", "for how long the peer's window has been closed, with something to send",
+	  field_u64_opt, AT(zero_window_ns), .unit = UNIT_NS, .metric = METRIC_GAUGE,
+	  .flags = FIELD_WIDE | FIELD_RARE, .width = 7 },
+	RESETS(conn_row, ivl, total)
+	{ "buffer_limited_ns", "BUFLIM", "time in which the own send buffer was too small", field_u64,
+	  AT(buffer_limited_ns), .unit = UNIT_NS, .metric = METRIC_COUNTER, .width = 6 },
+	{ "busy_ns", "SENDING", "time with something to send", field_u64, AT(busy_ns), .unit = UNIT_NS,
+	  .metric = METRIC_COUNTER, .width = 7 },
+	{ "bytes_acked", "ACKED", "bytes that the peer acknowledged", field_u64, AT(bytes_acked),
+	  .unit = UNIT_BYTES, .metric = METRIC_COUNTER, .width = 6 },
+	{ "bytes_resent", "RESENT", "bytes that were sent again", field_u64, AT(bytes_resent),
+	  .unit = UNIT_BYTES, .metric = METRIC_COUNTER, .width = 6 },
+	{ "age_ns", "AGE", "how long it has been there, or was; on screen > says: at least", get_age,
+	  .unit = UNIT_NS, .flags = FIELD_NARROW, .width = 6, .type = VAL_U64 },
+	{ "time", "SINCE", "when it began, or was found", field_u64, AT(real_ns), .unit = UNIT_WALL, .width = 12 },
+	{ "lower_bound", "AT LEAST", "it began before the capture", get_flag, AT(existed), .width = 8,
+	  .type = VAL_BOOL },
+	{ "figures_age_ns", "LOOKED", "for how long nothing has moved, or nobody has looked", field_u64,
+	  AT(figures_age_ns), .unit = UNIT_NS, .width = 6 },
+	{ "netns", "NETNS", "inode number of the network namespace", get_netns, AT(netns), .width = 10,
+	  .type = VAL_U64 },
+	WHERE(conn_row)
+};
+/* clang-format on */
+#undef AT
+
+static const struct table_desc connections_table = {
+	.name = "connections",
+	.title = "TCP connections",
+	.help = "Every TCP connection of the host, in whatever network namespace, with the kernel's own "
+		"figures; "
+		"of those that have ended the last ones. Ranked by the bytes of the interval.",
+	.fields = connection_fields,
+	.nr_fields = ARRAY_SIZE(connection_fields),
+	.row_size = sizeof(struct conn_row),
+	.sort = "interval.bytes",
+	.sort_wide = "bytes",
+	.rows = ROWS_CONNECTIONS,
+};
+
+/* ---- peers -------------------------------------------------------------------------------- */
+
+#define AT(member) offsetof(struct peer_row, member)
+
+static void get_peer_share(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+
+	set_share(out, r->total.sums.retransmits, r->total.sums.segments_sent);
+}
+
+static void get_peer_ivl_share(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+
+	set_share(out, r->ivl.sums.retransmits, r->ivl.sums.segments_sent);
+}
+
+static void get_peer_rtt(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+
+	*out = (struct val){};
+	if (r->srtts)
+		val_set_u64(out, r->srtt_ns / r->srtts);
+}
+
+/* offset: the quantile, in thousandths */
+static void get_connect(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+	const struct hist *h = f->flags & FIELD_IVL ? &r->ivl_connect : &r->connect;
+
+	*out = (struct val){};
+	if (h->count)
+		val_set_u64(out, hist_quantile(h, (double)f->offset / 1000, r->connect_max_ns));
+}
+
+/* clang-format off */
+#define COUNT(member, name, title, help, flags_)                                                         \
+	TWINS(peer_row, ivl.member, total.member, name, title, help, field_u64, UNIT_COUNT, METRIC_COUNTER, \
+	      flags_, 6, VAL_U64)
+
+#define CONNECT(name, title, q, flags_)                                                                  \
+	{ "interval.connect_" name "_ns", title, "of the connects of the interval so many took at most this long", \
+	  get_connect, q, .unit = UNIT_NS, .flags = FIELD_IVL | (flags_), .width = 6, .type = VAL_U64 },  \
+	{ "connect_" name "_ns", title, "of the connects so many took at most this long", get_connect, q, \
+	  .unit = UNIT_NS, .flags = FIELD_TOTAL | (flags_), .width = 6, .type = VAL_U64 },
+
+static const struct field peer_fields[] = {
+	{ "comm", "COMMAND", "name of the process", field_str, AT(comm), .flags = FIELD_NARROW | FIELD_ASC,
+	  .width = 12 },
+	WHO(peer_row)
+	{ "remote", "PEER", "the peer's address; (other): of several that had no row", field_str, AT(remote),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 16 },
+	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
+	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 8, .type = VAL_STR },
+	SERVICE(peer_row)
+	{ "members", "PEERS", "peers that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
+	{ "open", "OPEN", "connections that are open now", field_u64, AT(open), .unit = UNIT_COUNT,
+	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 5 },
+	COUNT(opened, "opened", "NEW", "connections that came", FIELD_NARROW)
+	COUNT(ended, "ended", "ENDED", "connections that ended", FIELD_WIDE)
+	COUNT(failed, "failed", "FAIL", "connects that failed", FIELD_NARROW)
+	COUNT(refused, "refused", "REFUSED", "… because nobody listens there", FIELD_WIDE | FIELD_RARE)
+	COUNT(timed_out, "timed_out", "TIMEOUT", "… because nobody answered", FIELD_WIDE | FIELD_RARE)
+	SUMS(peer_row, ivl.sums, total.sums)
+	{ "interval.retransmits_pct", "RETR%", "share of the segments that were sent again, in the interval",
+	  get_peer_ivl_share, .unit = UNIT_PCT, .flags = FIELD_WIDE | FIELD_IVL, .width = 5, .type = VAL_F64 },
+	{ "retransmits_pct", "RETR%", "share of the segments that were sent again", get_peer_share,
+	  .unit = UNIT_PCT, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5, .type = VAL_F64 },
+	{ "srtt_ns", "RTT", "mean of the round-trip times of those that are open", get_peer_rtt, .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6, .type = VAL_U64 },
+	{ "min_rtt_ns", "MINRTT", "the shortest one of them", field_u64_opt, AT(min_rtt_ns), .unit = UNIT_NS,
+	  .flags = FIELD_WIDE, .width = 6 },
+	CONNECT("p50", "CONN50", 500, FIELD_WIDE)
+	CONNECT("p99", "CONN99", 990, FIELD_NARROW)
+	{ "connect_max_ns", "CONNMAX", "the longest connect since start", field_u64_opt, AT(connect_max_ns),
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 7 },
+	RESETS(peer_row, ivl.sums, total.sums)
+	WHERE(peer_row)
+	{ "connect_histogram", "CONNECTS", "how many connects took how long", field_hist, AT(connect),
+	  .unit = UNIT_NS, .metric = METRIC_HISTOGRAM, .width = 12 },
+};
+/* clang-format on */
+#undef AT
+
+static const struct table_desc peers_table = {
+	.name = "peers",
+	.title = "Peers",
+	.help = "The connections of each process with each address, at one port, added up: also those that "
+		"have "
+		"ended. How many came and ended is exact; (other) has what found no row.",
+	.fields = peer_fields,
+	.nr_fields = ARRAY_SIZE(peer_fields),
+	.row_size = sizeof(struct peer_row),
+	.sort = "interval.bytes",
+	.sort_wide = "bytes",
+	.rows = ROWS_PEERS,
+};
+
+/* ---- listeners ---------------------------------------------------------------------------- */
+
+#define AT(member) offsetof(struct listen_row, member)
+
+static void get_full(const struct field *f, const void *row, struct val *out)
+{
+	const struct listen_row *r = row;
+
+	val_set_pct(out, r->length, r->limit);
+}
+
+/* clang-format off */
+static const struct field listener_fields[] = {
+	{ "comm", "COMMAND", "name of the process that began to listen, or holds the socket", field_str, AT(comm),
+	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	WHO(listen_row)
+	{ "cookie", "COOKIE", "the kernel's number of the socket", field_u64, AT(cookie), .flags = FIELD_KEY,
+	  .width = 8 },
+	{ "opened_ns", "OPENED", "when it began to listen, or was found; ns since boot", field_u64, AT(opened_ns),
+	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	{ "local", "LISTENS AT", "address and port", field_str, AT(local),
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 21 },
+	{ "port", "PORT", "the port alone", get_port, AT(port), .flags = FIELD_ASC, .width = 5, .type = VAL_U64 },
+	{ "service", "SERVICE", "what that port is mostly used for; nobody was asked", get_service, AT(port),
+	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 10, .type = VAL_STR },
+	{ "queue", "QUEUE", "connections that are established, and that the program has not accepted yet",
+	  field_u64, AT(length), .unit = UNIT_COUNT, .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
+	{ "queue_limit", "LIMIT", "how many may be there", field_u64, AT(limit), .unit = UNIT_COUNT,
+	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
+	{ "queue_pct", "FULL%", "how full the queue is", get_full, .unit = UNIT_PCT, .flags = FIELD_NARROW,
+	  .width = 5, .type = VAL_F64 },
+	{ "longest_queue", "LONGEST", "the most that were seen there at once, at refreshes", field_u64, AT(longest),
+	  .unit = UNIT_COUNT, .flags = FIELD_WIDE, .width = 7 },
+	{ "half_open", "SYNS", "handshakes that are not complete", field_u64, AT(half_open), .unit = UNIT_COUNT,
+	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 5 },
+	{ "interval.overflows", "DROPS", "handshakes and connections that it turned away, by the kernel's count: "
+	  "most often for the queue was full; in the interval", field_u64, AT(ivl_drops), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_IVL, .width = 6 },
+	{ "overflows", "DROPS", "handshakes and connections that it turned away, by the kernel's count: most often "
+	  "for the queue was full; since start", field_u64, AT(total_drops), .unit = UNIT_COUNT,
+	  .metric = METRIC_COUNTER, .flags = FIELD_NARROW | FIELD_TOTAL, .width = 6 },
+	{ "drops", "EVER", "the same since it began to listen", field_u64, AT(drops), .unit = UNIT_COUNT,
+	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE, .width = 6 },
+	{ "time", "SINCE", "when it began to listen, or was found", field_u64, AT(real_ns), .unit = UNIT_WALL,
+	  .width = 12 },
+	{ "lower_bound", "AT LEAST", "it listened before the capture", get_flag, AT(existed), .width = 8,
+	  .type = VAL_BOOL },
+	{ "ended", "OVER", "it listens no more", get_flag, AT(ended), .flags = FIELD_DIM, .width = 4,
+	  .type = VAL_BOOL },
+	{ "netns", "NETNS", "inode number of the network namespace", get_netns, AT(netns), .width = 10,
+	  .type = VAL_U64 },
+	WHERE(listen_row)
+};
+/* clang-format on */
+#undef AT
+
+static const struct table_desc listeners_table = {
+	.name = "listeners",
+	.title = "Listeners",
+	.help = "Sockets that wait for connections: how many wait there for the program, how many may, and "
+		"how many "
+		"were turned away.",
+	.fields = listener_fields,
+	.nr_fields = ARRAY_SIZE(listener_fields),
+	.row_size = sizeof(struct listen_row),
+	.sort = "interval.overflows",
+	.sort_wide = "overflows",
+	.rows = ROWS_LISTENERS,
+};
+
+static const struct table_desc *const tables[] = { &connections_table, &peers_table, &listeners_table, NULL };
+
+const struct collector tcp_collector = { "tcp", tables, name_op, NULL };
