@@ -340,7 +340,7 @@ struct hl_rec {
 	X(6, LEDGER, ledger, 200)                                                                            \
 	X(7, OP, op, 208)                                                                                    \
 	X(8, SLOW, slow, 424)                                                                                \
-	X(9, NOW, slow, 416)                                                                                 \
+	X(9, NOW, slow, 424)                                                                                 \
 	X(10, ACCT, acct, 112)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \

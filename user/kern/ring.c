@@ -24,22 +24,24 @@ static int on_record(void *arg, void *data, size_t n)
 	const struct hl_rec *rec = data;
 	struct live *l = arg;
 
+	bool is_life;
+
 	if (n < sizeof(*rec)) {
 		l->damaged++;
-	} else if (rec->kind == HL_KIND_SLOW) {
-		/* Going through the others may have taken a while, in which its thread may have got
-		 * another name, or was made at all; or it was waked. */
-		if (rec->ts >= l->early_at)
-			ring_early(l);
-		slow_record(l, data, n);
-	} else if (rec->kind == HL_KIND_CONN || rec->kind == HL_KIND_LISTEN) {
-		if (rec->ts >= l->life_at)
-			ring_life(l);
-		conns_record(l, rec, n);
-	} else {
-		l->life_delivered++;
-		life_record(l, rec, n);
+		return 0;
 	}
+	is_life = rec->kind != HL_KIND_SLOW && rec->kind != HL_KIND_CONN && rec->kind != HL_KIND_LISTEN;
+	/* Going through the others may have taken a while, in which its thread may have got another name,
+	 * or was made at all; or it was waked. */
+	if (!is_life && rec->ts >= l->early_at)
+		ring_early(l);
+	l->life_delivered += is_life;
+	if (is_life)
+		life_record(l, rec, n);
+	else if (rec->kind == HL_KIND_SLOW)
+		slow_record(l, data, n);
+	else
+		conns_record(l, rec, n);
 	return 0;
 }
 
