@@ -56,6 +56,10 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
  */
 #define TASK_PTR(p, member) (cfg.flags & HL_CFG_CAST ? CAST(struct task_struct, p)->member : (p)->member)
 
+#define HL_AF_INET     2
+#define HL_AF_INET6    10
+#define HL_IPPROTO_TCP 6
+
 /* ---- scheduler ----------------------------------------------------------------- */
 
 /* The run queue of p's group on its CPU. Without CONFIG_FAIR_GROUP_SCHED there is no such way

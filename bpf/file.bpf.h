@@ -17,9 +17,7 @@
 
 #define HL_ANON_INODE_MAGIC 0x09041934
 
-#define HL_AF_UNIX  1
-#define HL_AF_INET  2
-#define HL_AF_INET6 10
+#define HL_AF_UNIX 1
 
 #define HL_TCP_ESTABLISHED 1
 #define HL_TCP_LISTEN      10

@@ -255,12 +255,12 @@ struct hl_cpu {
 	__u64 block_bios; /* of devices that make no requests */
 	__u64 ustacks_seen, ustacks_full;
 	__u64 boot; /* CLOCK_BOOTTIME */
-	__u64 conn_seen, conn_clock;
+	__u64 conn_seen, conn_clock, accepts_seen;
 	__u64 conn_records, conn_records_lost;
 	__u64 tcp_event_at;             /* when an event of a connection was told of last */
 	__u16 conn_hint[HL_CONN_HINTS]; /* where the cells of the last ones are, by role */
-	__u16 connect_hint;
-	__u64 pad[2];
+	__u16 connect_hint, accept_hint;
+	__u64 pad;
 };
 
 /* ---- who ran ----------------------------------------------------------------- */

@@ -9,10 +9,6 @@
 #include "bpf/cell.bpf.h"
 #include <bpf/bpf_endian.h>
 
-#define HL_AF_INET     2
-#define HL_AF_INET6    10
-#define HL_IPPROTO_TCP 6
-
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -94,6 +90,8 @@ __hot __u64 sock_cgroup(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 }
 
+#define HL_SOCK_DEAD 1 /* of skc_flags: no descriptor leads to it any more */
+
 /* ---- figures ---------------------------------------------------------------------------- */
 
 #define HL_CHRONO_RWND   2 /* enum tcp_chrono */
@@ -147,6 +145,13 @@ __hot void sock_figures(struct hl_rec_conn *r, const struct tcp_sock *tp)
 	sock_windows(r, tp, (__u32)bpf_jiffies64());
 }
 
+/* Has a handshake made it, and no program accepted it yet? */
+__hot bool is_queued(const struct sock *sk, const struct hl_sock *s)
+{
+	return s->role == HL_ROLE_ACCEPTED && !s->ended && !sk->sk_socket &&
+	       !(sk->__sk_common.skc_flags & HL_SOCK_DEAD);
+}
+
 /* All of a connection, into a record of zeroes. */
 __hot void sock_fill(struct hl_rec_conn *r, const struct sock *sk, const struct tcp_sock *tp,
 		     const struct hl_sock *s)
@@ -176,6 +181,8 @@ __hot void sock_fill(struct hl_rec_conn *r, const struct sock *sk, const struct 
 	r->flags = s->flags & HL_SOCK_EXISTED ? HL_CONN_EXISTED : 0;
 	r->resets_sent = s->resets_sent;
 	r->resets_received = s->resets_received;
+	if (is_queued(sk, s))
+		r->queued_ns = bpf_ktime_get_ns() - tp->rcvq_space.time * 1000; /* as accept.bpf.h says */
 	sock_figures(r, tp);
 }
 

@@ -11,6 +11,7 @@
 #ifndef HL_SYSCALL_BPF_H
 #define HL_SYSCALL_BPF_H
 
+#include "bpf/accept.bpf.h"
 #include "bpf/ustack.bpf.h"
 #include "bpf/exec.bpf.h"
 #include "bpf/target.bpf.h"
@@ -285,6 +286,8 @@ __hot void call_count(struct hl_slot *s, struct hl_cpu *cpu, struct call_end *e)
 		call_whole(s, c, cpu, e);
 	if (cpu->files)
 		call_of_file(s, cpu, e);
+	if (is_accept(s) && e->ret >= 0)
+		accept_over(s, e->ret, cpu);
 }
 
 /* An exit without an entry: older than the tier, out of a fork, or denied by seccomp. */

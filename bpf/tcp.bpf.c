@@ -32,7 +32,6 @@
 #define HL_SETTLED_NS (100 * 1000 * 1000)
 
 #define HL_TCP_CA_LOSS 4
-#define HL_SOCK_DEAD   1 /* of skc_flags: no descriptor leads to it any more */
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -567,12 +566,20 @@ struct {
 } scratch SEC(".maps");
 _Static_assert(sizeof(struct hl_rec_listen) <= sizeof(struct hl_rec_conn), "items are of one size");
 
+#define HL_SOCK_QUEUED 0x80
+
+/* Its state, and whether it waits for a program. */
+__hot __u8 told_state(const struct sock *sk, const struct hl_sock *s)
+{
+	return sk->__sk_common.skc_state | (is_queued(sk, s) ? HL_SOCK_QUEUED : 0);
+}
+
 /* Has it moved since its figures were sent last? What is on its way, and what waits, is always told of. */
 __hot bool has_moved(const struct sock *sk, const struct tcp_sock *tp, const struct hl_sock *s)
 {
-	__u32 state = sk->__sk_common.skc_state;
+	__u8 state = told_state(sk, s);
 
-	return state != s->sent_state || tp->segs_in + tp->segs_out != s->sent ||
+	return state != s->sent_state || state & HL_SOCK_QUEUED || tp->segs_in + tp->segs_out != s->sent ||
 	       state == HL_TCP_STATE_SYN_SENT || (!tp->snd_wnd && tp->write_seq != tp->snd_nxt);
 }
 
@@ -617,6 +624,6 @@ int hl_conns(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!item_fill(item, sk, tp, s) || bpf_seq_write(ctx->meta->seq, item, sizeof(*item)))
 		return 0;
 	s->sent = tp->segs_in + tp->segs_out;
-	s->sent_state = item->state;
+	s->sent_state = told_state(sk, s);
 	return 0;
 }

@@ -45,11 +45,15 @@ static const __u8 compat_calls[HL_MAX_NR + 1] = {
 #define HL_NR_EXECVE   59
 #define HL_NR_EXECVEAT 322
 #define HL_NR_RESTART  219
+#define HL_NR_ACCEPT   43
+#define HL_NR_ACCEPT4  288
 #else
 #define HL_NR_CLONE    220
 #define HL_NR_EXECVE   221
 #define HL_NR_EXECVEAT 281
 #define HL_NR_RESTART  128
+#define HL_NR_ACCEPT   202
+#define HL_NR_ACCEPT4  242
 #endif
 #define HL_NR_CLONE_IA32    120
 #define HL_NR_RESTART_IA32  0

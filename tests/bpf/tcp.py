@@ -511,5 +511,51 @@ def zero_window():
         f.near(over[0]["duration_ns"] if over else 0, took * S, "how long it was closed", 5, 600 * MS)
 
 
+LATE = """
+import json, socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", 7815))
+s.listen(64)
+print("LISTENS", file=sys.stderr, flush=True)
+sys.stdin.readline()
+held, came = [], []
+for i in range(64):
+    held.append(socket.create_connection(("127.0.0.1", 7815)))
+    came.append(time.monotonic_ns())
+waits = []
+for i in range(64):
+    time.sleep(0.05)
+    held.append(s.accept()[0])
+    waits.append(time.monotonic_ns() - came[i])
+print(json.dumps(waits), flush=True)
+sys.stdin.readline()
+"""
+
+
+@test("a program that accepts late: how long each connection waited for that, exactly, and as refreshes saw it")
+def late():
+    with python(LATE, ready="LISTENS") as load, live.Record(calls="on", seconds=40) as h:
+        load.say()
+        time.sleep(4)
+        h.stop()
+        load.say()
+        waits = json.loads(load.end())
+    with Facts() as f:
+        ops = h.doc.ops(load.pid, "accept queue")
+        f.same([(o["name"], o["count"]) for o in ops], [("accept queue :7815", 64)], "accepts")
+        o = ops[0] if ops else {}
+        f.near(o.get("total_ns", 0), sum(waits), "how long they waited in all", 1, 0)
+        f.near(o.get("max_ns", 0), max(waits), "the longest", 1, 0)
+        f.near(o.get("p50_ns", 0), sorted(waits)[31], "half of them", 10, 0)
+        slow = [s for s in h.doc["slow"] if s["kind"] == "accept queue" and s["pid"] == load.pid]
+        f.check(len(slow) > 50 and all(s["detail"]["local"] == "127.0.0.1:7815" for s in slow), f"{len(slow)} slow ones: {slow[:1]}")
+        rows = [r for r in h.doc["listeners"] if r.get("pid") == load.pid]
+        f.same(len(rows), 1, "listeners")
+        seen = rows[0].get("longest_wait_ns", 0) if rows else 0
+        f.check(max(waits) - 1.3 * S < seen <= max(waits), f"refreshes saw {seen}, of {max(waits)}")
+        f.check(rows and rows[0]["longest_queue"] > 30, f"its queue: {rows}")
+
+
 if __name__ == "__main__":
     live.main()

@@ -301,8 +301,10 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_CLOCK] = c.conn_clock;
 	lost[HL_LOSS_RECURSION] = skipped(&l->parts[PART_TCP].obj, "tcp_packet_step");
-	send_acct(l, HL_CLASS_CONNECTIONS, c.conn_seen + lost[HL_LOSS_RECURSION],
-		  l->cells.counted[HL_CELL_CONN] + l->cells.counted[HL_OP_CONNECT], lost);
+	send_acct(l, HL_CLASS_CONNECTIONS, c.conn_seen + c.accepts_seen + lost[HL_LOSS_RECURSION],
+		  l->cells.counted[HL_CELL_CONN] + l->cells.counted[HL_OP_CONNECT] +
+			  l->cells.counted[HL_OP_ACCEPT],
+		  lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.life_lost;
 	lost[HL_LOSS_RECURSION] = skipped_life(l);

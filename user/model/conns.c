@@ -173,12 +173,19 @@ int conn_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+/* Where somebody may listen: a port of a network namespace. */
+static uint64_t place_of(uint32_t netns, uint16_t port)
+{
+	return (uint64_t)netns << 16 | port;
+}
+
 int listen_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_listen *r = (const void *)rec;
 	struct conn_key key = { r->cookie, r->opened };
 	struct conns *k = m->conns;
 	struct listener *s = hash_get(k->listen_by_key, &key);
+	uint64_t place = place_of(r->netns, r->local_port);
 
 	if (!s && k->listeners.n >= m->limits.max_conns)
 		return 0;
@@ -187,6 +194,7 @@ int listen_apply(struct model *m, const struct hl_rec *rec)
 		s->key = key;
 		s->first = s->before = r->flags & HL_CONN_EXISTED ? r->drops : 0;
 		hash_put(k->listen_by_key, &key, s);
+		hash_put(k->listen_by_port, &place, s);
 		*vec_add(&k->listeners) = s;
 	}
 	s->last = *r;
@@ -207,16 +215,37 @@ static void listener_free(struct model *m, struct listener *s)
 	free(s);
 }
 
+/* Who waits in a listener's queue for longest, as it was when they were looked at last. */
+static void look_at_queues(struct conns *k)
+{
+	for (size_t i = 0; i < k->listeners.n; i++)
+		k->listeners.v[i]->oldest_wait = 0;
+	for (size_t i = 0; i < k->list.n; i++) {
+		const struct hl_rec_conn *r = &k->list.v[i]->last;
+		uint64_t place = place_of(r->netns, r->local_port);
+		struct listener *s = r->queued_ns && !r->ended ? hash_get(k->listen_by_port, &place) : NULL;
+
+		if (!s)
+			continue;
+		s->oldest_wait = MAX(s->oldest_wait, r->queued_ns);
+		s->longest_wait = MAX(s->longest_wait, r->queued_ns);
+	}
+}
+
 /* One that ended is shown once more. */
 static void listeners_roll(struct model *m)
 {
 	struct conns *k = m->conns;
+	uint64_t place;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < k->listeners.n; i++) {
 		struct listener *s = k->listeners.v[i];
 
 		if (s->last.ended) {
+			place = place_of(s->last.netns, s->last.local_port);
+			if (hash_get(k->listen_by_port, &place) == s)
+				hash_del(k->listen_by_port, &place);
 			hash_del(k->listen_by_key, &s->key);
 			listener_free(m, s);
 			continue;
@@ -237,6 +266,7 @@ void conns_roll(struct model *m)
 		c->before = conn_sums_of(&c->last);
 		c->came = c->ended = c->connected = false;
 	}
+	look_at_queues(k);
 	peers_roll(m);
 	if (k->closed > MAX_CLOSED)
 		drop_closed(m, MAX_CLOSED);
@@ -248,6 +278,7 @@ void conns_init(struct model *m)
 	m->conns = xcalloc(1, sizeof(*m->conns));
 	m->conns->by_key = hash_new(sizeof(struct conn_key));
 	m->conns->listen_by_key = hash_new(sizeof(struct conn_key));
+	m->conns->listen_by_port = hash_new(sizeof(uint64_t));
 	peers_init(m);
 }
 
@@ -264,6 +295,7 @@ void conns_fini(struct model *m)
 	vec_free(&k->listeners);
 	hash_free(k->by_key);
 	hash_free(k->listen_by_key);
+	hash_free(k->listen_by_port);
 	free(k);
 }
 
@@ -313,6 +345,7 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->busy_ns = l->busy_ns;
 	r->buffer_limited_ns = l->buffer_limited_ns;
 	r->zero_window_ns = l->zero_window_ns;
+	r->queued_ns = l->ended ? 0 : l->queued_ns;
 }
 
 static void conn_fill(struct model *m, struct conn_row *r, const struct conn *c, struct arena *a,
@@ -326,6 +359,7 @@ static void conn_fill(struct model *m, struct conn_row *r, const struct conn *c,
 		.opened_ns = l->opened,
 		.local = intern_copy(c->local, a, stamp),
 		.remote = intern_copy(c->remote, a, stamp),
+		.peer = intern_copy(peer_address(c->peer), a, stamp),
 		.port = conn_port(l),
 		.role = l->role,
 		.state = l->state,
@@ -371,6 +405,9 @@ static void listen_fill(struct model *m, struct listen_row *r, const struct list
 		.limit = l->limit,
 		.half_open = l->half_open,
 		.longest = s->longest,
+		.oldest_wait_ns = s->oldest_wait,
+		.longest_wait_ns = s->longest_wait,
+		.accept_op = intern_copy(op_name(m, HL_OP_ACCEPT, 0, l->local_port), a, stamp),
 		.drops = l->drops,
 		.total_drops = l->drops - MIN(s->first, l->drops),
 		.ivl_drops = l->drops - MIN(s->before, l->drops),
@@ -385,6 +422,7 @@ struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp,
 	struct listen_row *rows = arena_alloc(a, k->listeners.n * sizeof(*rows));
 
 	*n = 0;
+	look_at_queues(k);
 	for (size_t i = 0; i < k->listeners.n; i++)
 		if (shown(m, k->listeners.v[i]->proc))
 			listen_fill(m, &rows[(*n)++], k->listeners.v[i], a, stamp);

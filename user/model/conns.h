@@ -29,6 +29,7 @@ struct listener {
 	struct istr *local;
 	struct hl_rec_listen last;
 	uint64_t first, before, longest;
+	uint64_t oldest_wait, longest_wait;
 	uint64_t tick;
 };
 
@@ -36,6 +37,7 @@ struct conns {
 	struct hash *by_key;     /* struct conn */
 	VEC(struct conn *) list; /* in the order of their coming */
 	struct hash *listen_by_key;
+	struct hash *listen_by_port; /* the newest one, by place_of */
 	VEC(struct listener *) listeners;
 	struct hash *peer_by_key;
 	VEC(struct peer *) peers;
@@ -58,6 +60,7 @@ void peers_init(struct model *m);
 void peers_fini(struct model *m);
 void peer_take(struct model *m, struct conn *c);  /* its process is known now, or it ended without */
 void peer_leave(struct model *m, struct conn *c); /* it has no row any more, but counts on */
+struct istr *peer_address(const struct peer *e); /* NULL: of none */
 void peers_roll(struct model *m);
 
 #endif

@@ -159,6 +159,11 @@ static struct peer *peer_get(struct model *m, const struct conn *c)
 	return e;
 }
 
+struct istr *peer_address(const struct peer *e)
+{
+	return e ? e->remote : NULL;
+}
+
 void peer_take(struct model *m, struct conn *c)
 {
 	if (!c->peer) {

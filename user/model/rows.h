@@ -212,6 +212,7 @@ struct conn_row {
 	const char *comm, *container, *cgroup;
 	uint64_t cookie, opened_ns; /* its identity */
 	const char *local, *remote; /* with their ports; NULL: not known */
+	const char *peer;           /* its row's address; NULL: it has none yet */
 	uint64_t port;              /* of the service: on the side that did not begin it */
 	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
 	bool existed;               /* was there before the capture: opened_ns is when it was found */
@@ -221,7 +222,7 @@ struct conn_row {
 	uint64_t bytes_acked, bytes_resent;
 	uint64_t srtt_ns, rttvar_ns, min_rtt_ns, rto_ns, cwnd;
 	uint64_t send_queue, receive_queue, send_window, receive_window;
-	uint64_t busy_ns, buffer_limited_ns, zero_window_ns;
+	uint64_t busy_ns, buffer_limited_ns, zero_window_ns, queued_ns;
 	uint64_t figures_age_ns; /* for how long nobody has looked */
 	uint64_t members;
 };
@@ -260,6 +261,8 @@ struct listen_row {
 	bool existed, ended;
 	uint32_t netns;
 	uint64_t length, limit, half_open, longest;
+	uint64_t oldest_wait_ns, longest_wait_ns; /* in the queue: now, and ever, as far as looks saw them */
+	const char *accept_op;                    /* the name of the operation that its accepts are */
 	uint64_t drops, total_drops, ivl_drops; /* by the kernel's own count; since the capture began */
 	uint64_t real_ns;
 };

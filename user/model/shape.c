@@ -382,6 +382,7 @@ static void merge_conn(void *to, const void *const *rows, size_t n, struct arena
 		r->busy_ns += c->busy_ns;
 		r->buffer_limited_ns += c->buffer_limited_ns;
 		r->zero_window_ns = MAX(r->zero_window_ns, c->zero_window_ns);
+		r->queued_ns = MAX(r->queued_ns, c->queued_ns);
 		r->members += c->members;
 	}
 }

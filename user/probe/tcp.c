@@ -4,6 +4,8 @@
  * names of what becomes of a connect and of what happens to a connection. The rows are the model's
  * (model/conns.c, model/peers.c); the kernel half is bpf/tcp.bpf.c. Handed to the model by the commands.
  */
+#include <stdio.h>
+
 #include "host/services.h"
 #include "probe/get.h"
 #include "probe/probe.h"
@@ -20,6 +22,10 @@ static const char *name_op(unsigned int op, unsigned int abi, unsigned int nr, c
 {
 	if (op == HL_OP_CONNECT)
 		return nr < NR_HL_CONNECTS ? connect_names[nr] : "(other)";
+	if (op == HL_OP_ACCEPT) {
+		snprintf(buf, MODEL_NAME_LEN, "accept queue :%u", nr);
+		return buf;
+	}
 	if (op == HL_OP_TCP)
 		return nr < NR_HL_TCP_EVENTS ? event_names[nr] : "(other)";
 	return NULL;
@@ -196,6 +202,7 @@ static const struct field connection_fields[] = {
 	  .flags = FIELD_WIDE | FIELD_TAIL | FIELD_ASC, .width = 21 },
 	{ "remote", "PEER", "the peer's address and port", field_str, AT(remote),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 16 },
+	{ "peer", "PEER", "its address alone", field_str, AT(peer), .flags = FIELD_SAID | FIELD_SCREEN, .width = 16 },
 	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
 	  .flags = FIELD_WIDE | FIELD_ASC, .width = 8, .type = VAL_STR },
 	SERVICE(conn_row)
@@ -231,6 +238,8 @@ static const struct field connection_fields[] = {
 	  .unit = UNIT_BYTES, .width = 6, .type = VAL_U64 },
 	{ "receive_window_bytes", "WNDIN", "what the peer was told that there is room for", get_now,
 	  AT(receive_window), .unit = UNIT_BYTES, .width = 6, .type = VAL_U64 },
+	{ "queued_ns", "QUEUED", "for how long no program has accepted it, at the last refresh", field_u64_opt,
+	  AT(queued_ns), .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 6 },
 	{ "zero_window_ns", "ZEROWIN", "for how long the peer's window has been closed, with something to send",
 	  field_u64_opt, AT(zero_window_ns), .unit = UNIT_NS, .metric = METRIC_GAUGE,
 	  .flags = FIELD_WIDE | FIELD_RARE, .width = 7 },
@@ -377,6 +386,13 @@ static const struct table_desc peers_table = {
 
 #define AT(member) offsetof(struct listen_row, member)
 
+static void get_accept_op(const struct field *f, const void *row, struct val *out)
+{
+	const struct listen_row *r = row;
+
+	val_set_str(out, r->accept_op);
+}
+
 static void get_full(const struct field *f, const void *row, struct val *out)
 {
 	const struct listen_row *r = row;
@@ -404,7 +420,15 @@ static const struct field listener_fields[] = {
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
 	{ "queue_pct", "FULL%", "how full the queue is", get_full, .unit = UNIT_PCT, .flags = FIELD_NARROW,
 	  .width = 5, .type = VAL_F64 },
-	{ "longest_queue", "LONGEST", "the most that were seen there at once, at refreshes", field_u64, AT(longest),
+	{ "oldest_wait_ns", "WAITING", "for how long the first of them has waited for the program, as it was at the "
+	  "last refresh: sampled, not every one is seen", field_u64_opt, AT(oldest_wait_ns), .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 7 },
+	{ "longest_wait_ns", "LONGEST", "the longest such wait that a refresh has seen; how long every one took is "
+	  "among the operations, as accept queue, while calls are traced", field_u64_opt, AT(longest_wait_ns),
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 7 },
+	{ "accept_op", "ACCEPTS", "what its operation is called", get_accept_op, AT(port),
+	  .flags = FIELD_SAID | FIELD_SCREEN, .width = 18, .type = VAL_STR },
+	{ "longest_queue", "MOST", "the most that were seen there at once, at refreshes", field_u64, AT(longest),
 	  .unit = UNIT_COUNT, .flags = FIELD_WIDE, .width = 7 },
 	{ "half_open", "SYNS", "handshakes that are not complete", field_u64, AT(half_open), .unit = UNIT_COUNT,
 	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 5 },

@@ -23,7 +23,7 @@ const struct page page_table = { .parts = { PART(TABLE) } };
 
 static const struct page page_process = {
 	.parts = { PART(BRIEF), TABLE("threads"), TABLE("operations"),
-		   TABLE_OPTIONAL("file_operations", "Files") },
+		   TABLE_OPTIONAL("peers", "Peers"), TABLE_OPTIONAL("file_operations", "Files") },
 };
 static const struct page page_thread = {
 	.parts = { PART(FACTS), PART(STACK), PART(STATES), TABLE_TITLED("slow", "Slow of this thread"),
@@ -76,10 +76,11 @@ static const struct page page_connection = {
 		   TABLE_TITLED("peers", "Peers of its process") },
 };
 static const struct page page_peer = {
-	.parts = { PART(FACTS), PART(HIST), PART(RECENT), TABLE_TITLED("connections", "Connections of its process") },
+	.parts = { PART(FACTS), PART(HIST), PART(RECENT), TABLE_BY("connections", "Connections with it", "peer", "remote") },
 };
 static const struct page page_listener = {
-	.parts = { PART(FACTS), TABLE_TITLED("connections", "Connections of its process") },
+	.parts = { PART(FACTS), TABLE_BY("operations", "How long connections waited to be accepted", "name", "accept_op"),
+		   TABLE_TITLED("connections", "Connections of its process") },
 };
 
 const struct view views[] = {
