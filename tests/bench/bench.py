@@ -22,6 +22,8 @@ TABLES = (
     ("slow", slow.slow, "slow operations at a known rate: their cost with user stacks and without, own CPU, the rate limit"),
     ("redis", servers.redis, "throughput that a Redis server loses"),
     ("postgres", servers.postgres, "throughput that a PostgreSQL server loses"),
+    ("nginx", servers.nginx, "requests per second that nginx loses, by wrk: kept connections, and a connection for each"),
+    ("iperf", servers.iperf, "throughput that iperf3 loses"),
     ("disk", disk.disk, "reads that fio gets from the disk: biolatency, biosnoop where it can be attached, and as bpftrace"),
     ("disk-uring", disk.disk_uring, "the same, by io_uring"),
     ("start", own.start, "time to the first complete frame"),

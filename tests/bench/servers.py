@@ -184,6 +184,83 @@ class Postgres(Server):
         return self.client(on_cpu(self.bench.tracer_cpu, *argv), r"^tps = ([\d.]+) \(without")[0]
 
 
+NET_WATCHED = (
+    (CONTROL, None, 20, 5),
+    (DEFAULT, (), 20, 5),
+    ("tcplife", TRACERS["tcplife"], 10, 5),
+)
+
+NGINX_CONF = """
+worker_processes 1; daemon off; pid {dir}/pid; error_log {dir}/error.log; user root;
+events {{ worker_connections 1024; }}
+http {{ access_log off; client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c;
+  uwsgi_temp_path {dir}/d; scgi_temp_path {dir}/e; keepalive_requests 1000000000;
+  server {{ listen 127.0.0.1:{port} backlog=4096 reuseport; location / {{ return 200 "hello"; }} }} }}
+"""
+
+
+class Timed(Server):
+    """One whose client runs for a time: what it did in that is counted."""
+    watched = NET_WATCHED
+    optional = ("tcplife",)
+    first_count = 1
+
+    def measure(self):
+        before = self.cpu_s()
+        speed = self.run(None)
+        return speed, 1e6 * (self.cpu_s() - before) / self.done
+
+    def limits(self, bench, repetitions):
+        bounds = [median_bounds(v)[0] for v in losses(repetitions, DEFAULT)]
+        rows = [("hostlat: lower 95 % bound of the loss, worst repetition", max(bounds, default=None), LOSS_LIMIT, " %")]
+        theirs = total_median(repetitions, "tcplife")
+        if theirs is not None:
+            rows.append(("hostlat: median loss, to that of tcplife", total_median(repetitions, DEFAULT),
+                         round(max(theirs, LOSS_LIMIT), 2), " %"))
+        bench.limits(rows)
+
+
+class Nginx(Timed):
+    needs = ("nginx", "wrk")
+    header = ()
+
+    def begin(self):
+        with open(f"{self.dir}/conf", "w", encoding="utf-8") as f:
+            f.write(NGINX_CONF.format(dir=self.dir, port=self.port))
+        self.process = quiet(on_cpu(self.bench.load_cpu, "nginx", "-c", f"{self.dir}/conf"))
+
+    def worker(self):
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            return int(f.read().split()[0])
+
+    def cpu_s(self):
+        return cpu_ns(self.worker()) / 1e9
+
+    def run(self, count):
+        self.done, speed = self.client(on_cpu(self.bench.tracer_cpu, "wrk", "-t1", "-c32", "-d1s", *self.header,
+                                              f"http://127.0.0.1:{self.port}/"),
+                                       r"(?:^ +|^Requests/sec: +)([\d.]+)(?: requests in.*)?$")
+        return speed
+
+
+class NginxShort(Nginx):
+    header = ("-H", "Connection: close")
+
+
+class Iperf(Timed):
+    """MB per second."""
+    needs = ("iperf3",)
+
+    def begin(self):
+        self.process = quiet(on_cpu(self.bench.load_cpu, "iperf3", "-s", "-B", "127.0.0.1", "-p", self.port))
+
+    def run(self, count):
+        rate, = self.client(on_cpu(self.bench.tracer_cpu, "iperf3", "-c", "127.0.0.1", "-p", self.port, "-t", "1", "-f", "M"),
+                            r"([\d.]+) MBytes/sec +receiver")
+        self.done = max(rate, 1)
+        return rate
+
+
 # ---- pairs --------------------------------------------------------------------------------
 
 def start(bench, how):
@@ -284,3 +361,12 @@ def redis(bench):
 
 def postgres(bench):
     measure(bench, Postgres, "pgbench -S -c 4")
+
+
+def nginx(bench):
+    measure(bench, Nginx, "wrk -t1 -c32, kept connections")
+    measure(bench, NginxShort, "wrk -t1 -c32, a connection for each request")
+
+
+def iperf(bench):
+    measure(bench, Iperf, "iperf3 over loopback, MB/s; the server's CPU time of each MB")

@@ -110,6 +110,7 @@ TRACERS = {t.name: t for t in (
     Tracer("runqlat", ["runqlat"]),
     Tracer("bpftrace calls", ["bpftrace", "-f", "json", "-e", CALLS_BT], counted_bpftrace),
     Tracer("bpftrace waits", ["bpftrace", "-f", "json", "-e", WAITS_BT]),
+    Tracer("tcplife", ["tcplife"]),
     Tracer("biolatency", ["biolatency"]),
     Tracer("biosnoop", ["biosnoop"]),
     Tracer("bpftrace biosnoop", ["bpftrace", "-e", BIOSNOOP_BT]),

@@ -757,3 +757,82 @@ for name_, mib_ in (("memory", 64), ("memory-more", 128)):
 def memory_less(f, out):
     lines = out.read("memory-less", "stderr").splitlines()
     f.check(out.status("memory-less") in (1, 2) and len(lines) == 1 and "64 CPUs" in lines[0], f"{out.status('memory-less')}: {lines}")
+
+
+# ---- a network ----------------------------------------------------------------------------------
+
+# durations are judged here: they are the network's, which is no slower for being emulated
+FETCH = "wget -q -O /dev/null http://10.9.0.2:8080"
+
+
+def with_server(doc):
+    """Connections to the server, and their other ends; both are of this host."""
+    rows = [[r for r in doc["connections"] if r["role"] == role and r["port"] == 8080] for role in ("opened", "accepted")]
+    same({r["remote"] for r in rows[0]}, {"10.9.0.2:8080"}, "peer")
+    same({r["local"] for r in rows[0]}, {r["remote"] for r in rows[1]}, "the two ends")
+    return rows
+
+
+def ms(f, got, want, what):
+    f.near(got, want * 1e6, what, 10, 3e6)
+
+
+@case("net-delay", "round-trip times and how long a connect takes are what the network's delay makes them",
+      f"{RECORD} 'for i in 1 2 3 4 5; do {FETCH}/small; done'")
+def net_delay(f, out):
+    doc = document(out, "net-delay")
+    opened, accepted = with_server(doc)
+    f.same((len(opened), len(accepted)), (5, 5), "connections")
+    for r in opened + accepted:
+        ms(f, r["min_rtt_ns"], 40, "shortest round trip")
+        ms(f, r["srtt_ns"], 40, "round trip")
+        f.same((r["end"], r["retransmits"]), ("closed", 0), "end")
+    for r in opened:
+        ms(f, r["connect_ns"], 40, "connect")
+        f.check(r["bytes_received"] > 65536, f"bytes: {r['bytes_received']}")
+    connects = [o for o in doc.ops(None, "connect") if o["comm"] == "wget"]
+    f.same(sum(o["count"] for o in connects), 5, "connects")
+    slow = [s for s in doc["slow"] if s["kind"] == "connect" and s.get("comm") == "wget"]
+    f.same(len(slow), 5, "slow connects")
+
+
+SENT_AGAIN = "for n in 1 b; do case $n in 1) cat /proc/net/snmp;; b) ip netns exec b cat /proc/net/snmp;; esac; done | awk '/^Tcp: [0-9]/ { s += $13 } END { print s }'"
+
+
+@case("net-loss", "what is lost and sent again is counted as the kernel counts it for the whole network",
+      f"""set -e
+tc qdisc change dev va root netem delay 20ms loss 5%
+ip netns exec b tc qdisc change dev vb root netem delay 20ms loss 5%
+{SENT_AGAIN} >before
+{RECORD} 'for i in 1 2 3; do {FETCH}/large; done; sleep 2'
+{SENT_AGAIN} >after
+tc qdisc change dev va root netem delay 20ms loss 0%
+ip netns exec b tc qdisc change dev vb root netem delay 20ms loss 0%""")
+def net_loss(f, out):
+    doc = document(out, "net-loss")
+    want = int(out.read("net-loss", "after")) - int(out.read("net-loss", "before"))
+    opened, accepted = with_server(doc)
+    f.same((len(opened), len(accepted)), (3, 3), "connections")
+    f.check(want > 20, f"only {want} segments were sent again")
+    f.same(sum(r["retransmits"] for r in opened + accepted), want, "sent again")
+    told = [s for s in doc["slow"] if s["kind"] == "tcp" and s["name"] == "retransmit"]
+    n = sum(s["times"] for s in told)
+    f.check(told and 0 < n <= want, f"events of {n} times, {want} segments")
+    for r in opened + accepted:
+        ms(f, r["min_rtt_ns"], 40, "shortest round trip")
+
+
+@case("net-rate", "a slow network is seen in how long its connection has something to send",
+      f"""set -e
+ip netns exec b tc qdisc change dev vb root netem delay 20ms rate 4mbit
+{RECORD} '{FETCH}/large'
+ip netns exec b tc qdisc change dev vb root netem delay 20ms rate 0""")
+def net_rate(f, out):
+    doc = document(out, "net-rate")
+    opened, accepted = with_server(doc)
+    f.same((len(opened), len(accepted)), (1, 1), "connections")
+    r = accepted[0]
+    # 66 headers for each 1448 bytes; the handshake is not sending
+    f.near(r["busy_ns"], 1e9 * 1000000 * 8 * (1514 / 1448) / 4e6, "time with something to send", 10, 60e6)
+    f.check(r["srtt_ns"] > 50e6, f"its queue is not in the round trip: {r['srtt_ns']}")
+    ms(f, min(x["min_rtt_ns"] for x in opened + accepted), 40, "shortest round trip")

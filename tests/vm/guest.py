@@ -37,7 +37,7 @@ KERNELS = {
 BUILT = {"6.1-irqtime": "kernel.sh"}
 
 # Of its modules, those that guests ask for; what these need comes along.
-MODULES = ("null_blk", "dm_delay")
+MODULES = ("null_blk", "dm_delay", "veth", "sch_netem")
 
 
 class Trouble(Exception):
@@ -217,11 +217,11 @@ class Archive:
 MARK = "hostlat test: WARNING: made up"
 
 
-def _initramfs(cases, setup, limit, image, wanted):
+def _initramfs(cases, setup, limit, image, wanted, tools):
     a = Archive()
     for d in ("bin", "dev", "proc", "sys", "tmp", "etc", "cases", "modules"):
         a.folder(d)
-    for path in (BUSYBOX, HOSTLAT, WORK, HELD, DMSETUP):
+    for path in (BUSYBOX, HOSTLAT, WORK, HELD, DMSETUP, *tools):
         a.program(path)
     given = dict(w.partition(" ")[::2] for w in wanted)
     loads = ""
@@ -266,17 +266,19 @@ def _unpack(path, console):
         raise Trouble(f"its results did not come out ({e}); the console's end: {console[-400:]!r}") from None
 
 
-def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup="", case_limit=150, limit=500, modules=()):
-    """Boots the kernel with these modules (and parameters), runs the cases (name -> shell script), and returns when it is off."""
+def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup="", case_limit=150, limit=500, modules=(),
+         tools=()):
+    """Boots the kernel with these modules (and parameters) and the host's tools (paths), runs the cases (name -> shell script),
+    and returns when it is off."""
     folder = os.path.join(CACHE, "run", name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    for f in (image, BUSYBOX, DMSETUP, HOSTLAT, WORK, HELD):
+    for f in (image, BUSYBOX, DMSETUP, HOSTLAT, WORK, HELD, *tools):
         if not os.path.exists(f):
             raise Trouble(f"{f} is missing: make STATIC=1 all; make work")
     initramfs, out, log = (os.path.join(folder, f) for f in ("initramfs", "out", "console"))
     with open(initramfs, "wb") as f:
-        f.write(_initramfs(cases, setup, case_limit, image, modules))
+        f.write(_initramfs(cases, setup, case_limit, image, modules, tools))
     # One thread for all CPUs: with one for each, a CPU may still run a breakpoint by which the kernel
     # patched its code after the kernel is done with it ("int3" in __schedule), when hooks come and go.
     words = ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",

@@ -58,6 +58,22 @@ echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
 DISK_CASES = ["dm-delay", "null-blk", "io-max", "lock-chain"]
 MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues", "flusher"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
+# A network of two, in namespaces, 20 ms from each other; a server in the other one.
+NET = """mkdir -p /var/run /www
+ip netns add b
+ip link add va type veth peer name vb
+ip link set vb netns b
+ip addr add 10.9.0.1/24 dev va
+ip link set va up
+ip -n b addr add 10.9.0.2/24 dev vb
+ip -n b link set vb up
+ip -n b link set lo up
+tc qdisc add dev va root netem delay 20ms
+ip netns exec b tc qdisc add dev vb root netem delay 20ms
+head -c 65536 /dev/zero >/www/small
+head -c 1000000 /dev/zero >/www/large
+ip netns exec b httpd -p 8080 -h /www"""
+NET_BOOT = {"setup": NET, "modules": ["veth", "sch_netem"], "tools": ["/sbin/ip", "/sbin/tc"]}
 LONG = {"case_limit": 900, "limit": 1200}
 
 GUESTS = [
@@ -68,6 +84,8 @@ GUESTS = [
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
     Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),
+    Guest("6.1-net", "6.1", ["net-delay", "net-loss", "net-rate"], in_test=True, **NET_BOOT),
+    Guest("7.3-net", "7.3", ["net-delay", "net-loss", "net-rate"], **NET_BOOT),
     Guest("6.1-disks-more", "6.1", [*MORE_DISK_CASES, "merged"], **DISK_BOOT),
     Guest("7.3-disks", "7.3", DISK_CASES + MORE_DISK_CASES, **DISK_BOOT),
     Guest("6.1-preempt", "6.1", ["many"], cmdline="preempt=full", **LONG),
