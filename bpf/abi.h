@@ -57,7 +57,7 @@ enum hl_state {
 	X(2, BLOCK, "block")                                                                                 \
 	X(3, URING, "io_uring")                                                                              \
 	X(4, CONNECT, "connect")                                                                             \
-	X(5, TCP, "tcp") /* something that happened to a connection: of SLOW only */                         \
+	X(5, TCP, "tcp")             /* something that happened to a connection: of SLOW only */             \
 	X(6, ACCEPT, "accept queue") /* from when a connection is established until it is accepted */
 
 enum hl_op {
@@ -219,8 +219,9 @@ enum hl_end {
 	X(8, URING, "io_uring", "one io_uring request that was submitted and completed")                     \
 	X(9, STACKS, "stacks", "kernel stack of a thread that was blocked at a refresh, or of a slow wait")  \
 	X(10, USTACKS, "user_stacks", "user stack of a slow wait or call that was to be taken")              \
-	X(11, CGROUPS, "cgroups", "one reading of a cgroup with a CPU quota that was due at a refresh")           \
-	X(12, CONNECTIONS, "connections", "a TCP connection came, was accepted, ended, or a connect was over")             \
+	X(11, CGROUPS, "cgroups", "one reading of a cgroup with a CPU quota that was due at a refresh")      \
+	X(12, CONNECTIONS, "connections",                                                                    \
+	  "a TCP connection came, was accepted, ended, or a connect was over")                               \
 	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")
 
 enum hl_class {
@@ -357,7 +358,7 @@ struct hl_rec {
 	X(22, USTACK, ustack, 40)                                                                            \
 	X(23, OCCUPANTS, occupants, 80)                                                                      \
 	X(24, LOCK_NAME, lock_name, 40)                                                                      \
-	X(25, CGROUP, cgroup, 80)                                                                      \
+	X(25, CGROUP, cgroup, 80)                                                                            \
 	X(26, CONN, conn, 264)                                                                               \
 	X(27, CONN_OP, conn_op, 64)                                                                          \
 	X(28, LISTEN, listen, 112)
@@ -605,7 +606,7 @@ struct hl_rec_slow {
 	__u16 waker_nr;
 	__u8 waker_abi;
 	__u8 pad3;
-	__u32 times;     /* of kind TCP: how often it happened to that socket since it was told of last */
+	__u32 times; /* of kind TCP: how often it happened to that socket since it was told of last */
 	__u32 pad4;
 };
 
@@ -769,8 +770,8 @@ struct hl_rec_conn {
 	__u64 window_limited_ns;           /* … and the peer's window, closed or too small, in the way */
 	__u64 buffer_limited_ns;           /* … and our own send buffer */
 	__u64 zero_window_ns; /* for how long it has been closed, with something to send; 0: it is not */
-	__u64 queued_ns;      /* how long no program has accepted it, so far; 0: one has, or it is not that kind */
-	__u64 seen;           /* when these figures were taken */
+	__u64 queued_ns; /* how long no program has accepted it, so far; 0: one has, or it is not that kind */
+	__u64 seen;      /* when these figures were taken */
 };
 
 /* What was added to the connections of a process in one role since the record before it. */

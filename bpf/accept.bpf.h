@@ -59,8 +59,9 @@ static __noinline int accept_over(struct hl_slot *s, __u32 fd, struct hl_cpu *cp
 	waited = bpf_ktime_get_ns() - since;
 	if (!since || (__s64)waited < 0)
 		return 0;
-	c = cell_again(HL_KEY(s->pid, LOAD(struct sock, sk, __sk_common.skc_num), HL_STATE_OTHER, 0, HL_OP_ACCEPT),
-		       s->proc_start, cpu->id, &cpu->accept_hint, &other);
+	c = cell_again(
+		HL_KEY(s->pid, LOAD(struct sock, sk, __sk_common.skc_num), HL_STATE_OTHER, 0, HL_OP_ACCEPT),
+		s->proc_start, cpu->id, &cpu->accept_hint, &other);
 	if (!c)
 		return 0;
 	cell_add(c, waited);

@@ -535,7 +535,7 @@ sys.stdin.readline()
 
 @test("a program that accepts late: how long each connection waited for that, exactly, and as refreshes saw it")
 def late():
-    with python(LATE, ready="LISTENS") as load, live.Record(calls="on", seconds=40) as h:
+    with python(LATE, ready="LISTENS") as load, live.Record("-i", "0.5", calls="on", seconds=40) as h:
         load.say()
         time.sleep(4)
         h.stop()

@@ -60,7 +60,7 @@ void peers_init(struct model *m);
 void peers_fini(struct model *m);
 void peer_take(struct model *m, struct conn *c);  /* its process is known now, or it ended without */
 void peer_leave(struct model *m, struct conn *c); /* it has no row any more, but counts on */
-struct istr *peer_address(const struct peer *e); /* NULL: of none */
+struct istr *peer_address(const struct peer *e);  /* NULL: of none */
 void peers_roll(struct model *m);
 
 #endif

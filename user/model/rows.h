@@ -263,7 +263,7 @@ struct listen_row {
 	uint64_t length, limit, half_open, longest;
 	uint64_t oldest_wait_ns, longest_wait_ns; /* in the queue: now, and ever, as far as looks saw them */
 	const char *accept_op;                    /* the name of the operation that its accepts are */
-	uint64_t drops, total_drops, ivl_drops; /* by the kernel's own count; since the capture began */
+	uint64_t drops, total_drops, ivl_drops;   /* by the kernel's own count; since the capture began */
 	uint64_t real_ns;
 };
 
