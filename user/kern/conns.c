@@ -277,21 +277,20 @@ static void on_item(struct live *l, const void *item)
 /* Who holds which socket. */
 static void look_owners(struct live *l)
 {
-	uint64_t begin = clock_mono_ns(), took;
+	uint64_t begin = clock_cpu_ns();
 
 	object_iterate(&l->parts[PART_TCP].obj, "hl_owners", sizeof(struct hl_rec), no_item, l);
-	took = clock_mono_ns() - begin;
-	l->conns.owners_due = begin + took * SHARE;
+	l->conns.owners_due = clock_mono_ns() + (clock_cpu_ns() - begin) * SHARE;
 }
 
 static void look(struct live *l)
 {
-	uint64_t begin = clock_mono_ns();
+	uint64_t begin = clock_cpu_ns();
 
 	l->sh.ctl->ownerless = 0;
 	object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn), on_item,
 			   l);
-	l->conns.look_due = begin + (clock_mono_ns() - begin) * SHARE;
+	l->conns.look_due = clock_mono_ns() + (clock_cpu_ns() - begin) * SHARE;
 }
 
 void conns_find(struct live *l)

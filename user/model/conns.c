@@ -69,10 +69,32 @@ static void set_addr(struct model *m, struct istr **slot, uint8_t family, const 
 	intern_set(m->interns, slot, text, strlen(text));
 }
 
-static void conn_free(struct model *m, struct conn *c)
+static bool same_ends(const struct hl_rec_conn *a, const struct hl_rec_conn *b)
+{
+	return a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	       !memcmp(a->local_addr, b->local_addr, sizeof(a->local_addr)) &&
+	       !memcmp(a->remote_addr, b->remote_addr, sizeof(a->remote_addr));
+}
+
+static void forget_ends(struct model *m, struct conn *c)
 {
 	intern_put(m->interns, c->local);
 	intern_put(m->interns, c->remote);
+	c->local = c->remote = NULL;
+}
+
+/* Of most connections on a busy host nobody ever sees a row. */
+static void name_ends(struct model *m, struct conn *c)
+{
+	if (c->remote)
+		return;
+	set_addr(m, &c->local, c->last.family, c->last.local_addr, c->last.local_port);
+	set_addr(m, &c->remote, c->last.family, c->last.remote_addr, c->last.remote_port);
+}
+
+static void conn_free(struct model *m, struct conn *c)
+{
+	forget_ends(m, c);
 	if (c->proc)
 		proc_put(m, c->proc);
 	free(c);
@@ -155,10 +177,10 @@ int conn_apply(struct model *m, const struct hl_rec *rec)
 	came = conn_is_up(r) && (is_new || !conn_is_up(&c->last));
 	if (is_new && r->flags & HL_CONN_EXISTED)
 		c->first = c->before = conn_sums_of(r);
+	if (!same_ends(&c->last, r))
+		forget_ends(m, c);
 	c->last = *r;
 	set_proc(m, &c->proc, rec->pid, r->proc_start);
-	set_addr(m, &c->local, r->family, r->local_addr, r->local_port);
-	set_addr(m, &c->remote, r->family, r->remote_addr, r->remote_port);
 	c->came |= came;
 	c->ended |= ended;
 	c->connected |= connected;
@@ -348,12 +370,13 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->queued_ns = l->ended ? 0 : l->queued_ns;
 }
 
-static void conn_fill(struct model *m, struct conn_row *r, const struct conn *c, struct arena *a,
+static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struct arena *a,
 		      uint64_t stamp)
 {
 	const struct hl_rec_conn *l = &c->last;
 	uint64_t end = l->ended ? l->ended : m->ts;
 
+	name_ends(m, c);
 	*r = (struct conn_row){
 		.cookie = l->cookie,
 		.opened_ns = l->opened,
