@@ -131,6 +131,40 @@ int feed_cgroup(struct feed *f, const char *path, struct hl_rec_cgroup figures)
 	return finish(f);
 }
 
+int feed_conn(struct feed *f, struct hl_rec_conn figures)
+{
+	struct hl_rec_conn *r = begin(f, HL_KIND_CONN, figures.h.pid, figures.h.pid);
+
+	figures.h = r->h;
+	*r = figures;
+	r->family = 2;
+	r->seen = f->ts;
+	r->proc_start = r->h.pid ? 100 : 0;
+	return finish(f);
+}
+
+int feed_listen(struct feed *f, struct hl_rec_listen figures)
+{
+	struct hl_rec_listen *r = begin(f, HL_KIND_LISTEN, figures.h.pid, figures.h.pid);
+
+	figures.h = r->h;
+	*r = figures;
+	r->family = 2;
+	r->proc_start = r->h.pid ? 100 : 0;
+	return finish(f);
+}
+
+int feed_conn_op(struct feed *f, uint32_t pid, uint8_t role, uint64_t opened, uint64_t ended)
+{
+	struct hl_rec_conn_op *r = begin(f, HL_KIND_CONN_OP, pid, pid);
+
+	r->proc_start = pid ? 100 : 0;
+	r->role = role;
+	r->opened = opened;
+	r->ended = ended;
+	return finish(f);
+}
+
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm)
 {
 	struct hl_rec_thread *r = begin(f, HL_KIND_THREAD, pid, tid);

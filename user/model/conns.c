@@ -370,8 +370,7 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->queued_ns = l->ended ? 0 : l->queued_ns;
 }
 
-static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struct arena *a,
-		      uint64_t stamp)
+static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struct arena *a, uint64_t stamp)
 {
 	const struct hl_rec_conn *l = &c->last;
 	uint64_t end = l->ended ? l->ended : m->ts;

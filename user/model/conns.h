@@ -13,8 +13,8 @@ struct conn_key { /* no padding that is not zeroed */
 
 struct conn {
 	struct conn_key key;
-	struct proc *proc; /* NULL: not known */
-	struct peer *peer; /* NULL: as long as its process is not known, and it is open */
+	struct proc *proc;           /* NULL: not known */
+	struct peer *peer;           /* NULL: as long as its process is not known, and it is open */
 	struct istr *local, *remote; /* made when they are shown first; NULL: not yet */
 	struct hl_rec_conn last;
 	struct conn_sums first;      /* what it had when it was seen first, if that was before the capture */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* TCP connections, from records to rows: intervals, peers, what had no room, listeners and who waits there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/model_util.h"
+
+#define ADDR(a, b, c, d)                                                                                     \
+	{                                                                                                    \
+		(a), (b), (c), (d)                                                                           \
+	}
+
+static struct hl_rec_conn conn(uint32_t pid, uint64_t cookie, uint8_t host, uint64_t sent)
+{
+	return (struct hl_rec_conn){
+		.h = { .pid = pid },
+		.cookie = cookie,
+		.opened = 5 * SEC,
+		.role = HL_ROLE_OPENED,
+		.state = HL_TCP_STATE_ESTABLISHED,
+		.local_addr = ADDR(10, 0, 0, 1),
+		.remote_addr = ADDR(10, 0, 0, host),
+		.local_port = (uint16_t)(40000 + cookie),
+		.remote_port = 5432,
+		.bytes_sent = sent,
+		.segments_sent = 1,
+		.connect_ns = 2 * MS,
+		.srtt_us = 300,
+		.min_rtt_us = 200,
+	};
+}
+
+static const void *find(const struct snap *s, const char *table, const char *field, const char *want,
+			size_t *n)
+{
+	const struct snap_table *t = snap_table(s, table);
+	const struct field *f = table_field(t->desc, field);
+	const void *found = NULL;
+
+	*n = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		struct val v = field_get(f, snap_row(t, i));
+
+		if (v.type != VAL_STR || strcmp(v.s, want))
+			continue;
+		++*n;
+		found = snap_row(t, i);
+	}
+	return found;
+}
+
+static const struct peer_row *peer(const struct snap *s, const char *remote)
+{
+	size_t n;
+
+	return find(s, "peers", "remote", remote, &n);
+}
+
+/* Figures are absolute, intervals what was added; of one that was there before only what came since. */
+void test_conns_intervals(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct hl_rec_conn old = conn(10, 2, 8, 5000);
+	const struct conn_row *r;
+	const struct snap *s;
+	size_t n;
+
+	feed_process(f, 10, "client", 0);
+	feed_conn(f, conn(10, 1, 7, 1000));
+	old.flags = HL_CONN_EXISTED;
+	old.connect_ns = 0;
+	feed_conn(f, old);
+	s = feed_tick(f, SEC);
+	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
+	ASSERT(r && r->total.bytes_sent == 1000 && r->ivl.bytes_sent == 1000 && r->connect_ns == 2 * MS);
+	r = find(s, "connections", "remote", "10.0.0.8:5432", &n);
+	ASSERT(r && r->total.bytes_sent == 5000 && r->ivl.bytes_sent == 0 && r->existed);
+	feed_conn(f, conn(10, 1, 7, 1600));
+	old.bytes_sent = 5100;
+	feed_conn(f, old);
+	s = feed_tick(f, SEC);
+	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
+	ASSERT(r && r->total.bytes_sent == 1600 && r->ivl.bytes_sent == 600);
+	ASSERT_EQ(peer(s, "10.0.0.8")->total.sums.bytes_sent, 100);
+	ASSERT_EQ(peer(s, "10.0.0.8")->total.opened, 0);
+	ASSERT_EQ(peer(s, "10.0.0.7")->total.opened, 1);
+	ASSERT_EQ(peer(s, "10.0.0.7")->ivl.opened, 0);
+	ASSERT_EQ(peer(s, "10.0.0.7")->connect.count, 1);
+	feed_free(f);
+}
+
+/* Ends, failures, and what came when it had ended. */
+void test_conns_ends(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct hl_rec_conn c = conn(10, 1, 7, 1000), late = conn(10, 1, 7, 0);
+	struct hl_rec_conn refused = conn(10, 2, 9, 0);
+	const struct conn_row *r;
+	const struct snap *s;
+	size_t n;
+
+	feed_process(f, 10, "client", 0);
+	c.ended = f->ts;
+	c.end = HL_END_CLOSED;
+	feed_conn(f, c);
+	late.flags = HL_CONN_ADDED;
+	late.end = HL_END_RESET_SENT;
+	late.resets_sent = 1;
+	feed_conn(f, late);
+	refused.flags = HL_CONN_FAILED;
+	refused.ended = f->ts;
+	refused.end = HL_END_REFUSED;
+	feed_conn(f, refused);
+	s = feed_tick(f, SEC);
+	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
+	ASSERT(r && r->end == HL_END_RESET_SENT && r->total.resets_sent == 1 && r->total.bytes_sent == 1000);
+	ASSERT_EQ(peer(s, "10.0.0.7")->total.ended, 1);
+	ASSERT_EQ(peer(s, "10.0.0.7")->open, 0);
+	ASSERT_EQ(peer(s, "10.0.0.9")->total.refused, 1);
+	ASSERT_EQ(peer(s, "10.0.0.9")->total.opened, 0);
+	ASSERT_EQ(peer(s, "10.0.0.9")->total.ended, 0);
+	feed_free(f);
+}
+
+/* The table is bounded, counts are not: what peers lack of what was counted is (other)'s. */
+void test_conns_bounded(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct snap *s;
+	const struct peer_row *other;
+	uint64_t opened = 0;
+	size_t n;
+
+	feed_process(f, 10, "client", 0);
+	for (uint64_t i = 1; i <= 9000; i++) {
+		struct hl_rec_conn c = conn(10, i, (uint8_t)(1 + i % 3), 10);
+
+		c.ended = f->ts;
+		c.end = HL_END_CLOSED;
+		feed_conn(f, c);
+	}
+	feed_conn_op(f, 10, HL_ROLE_OPENED, 9500, 9500); /* of 500 the record was lost */
+	feed_tick(f, SEC);
+	s = feed_tick(f, SEC); /* what lacks once may be on its way */
+	ASSERT(snap_table(s, "connections")->n <= 4096);
+	for (uint8_t host = 1; host <= 3; host++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.0.%u", host);
+		ASSERT_EQ(peer(s, text)->total.ended, 3000);
+		ASSERT_EQ(peer(s, text)->total.sums.bytes_sent, 30000);
+		opened += peer(s, text)->total.opened;
+	}
+	ASSERT_EQ(opened, 9000);
+	other = find(s, "peers", "remote", "(other)", &n);
+	ASSERT(other && other->total.opened == 500 && other->total.ended == 500);
+	feed_free(f);
+}
+
+/* A listener has the one that waits for longest in the queue at its port, in its network namespace. */
+void test_conns_accept_queue(void)
+{
+	struct hl_rec_listen l = {
+		.h = { .pid = 10 }, .cookie = 1, .opened = SEC, .netns = 7, .local_port = 80, .limit = 5
+	};
+	struct feed *f = feed_new(NULL, NULL);
+	const struct listen_row *r;
+	const struct snap *s;
+	size_t n;
+
+	feed_process(f, 10, "server", 0);
+	l.length = 2;
+	for (uint64_t i = 0; i < 3; i++) {
+		struct hl_rec_conn c = conn(0, 100 + i, 7, 0);
+
+		c.role = HL_ROLE_ACCEPTED;
+		c.local_port = 80;
+		c.netns = i == 2 ? 8 : 7;
+		c.queued_ns = (i + 1) * 100 * MS;
+		feed_conn(f, c);
+	}
+	feed_listen(f, l);
+	s = feed_tick(f, SEC);
+	r = find(s, "listeners", "accept_op", "accept queue :80", &n);
+	ASSERT(r && n == 1 && r->oldest_wait_ns == 200 * MS && r->longest_wait_ns == 200 * MS);
+	for (uint64_t i = 0; i < 2; i++) {
+		struct hl_rec_conn c = conn(10, 100 + i, 7, 0);
+
+		c.role = HL_ROLE_ACCEPTED;
+		c.local_port = 80;
+		c.netns = 7;
+		feed_conn(f, c);
+	}
+	l.length = 0;
+	feed_listen(f, l);
+	s = feed_tick(f, SEC);
+	r = find(s, "listeners", "accept_op", "accept queue :80", &n);
+	ASSERT(r && r->oldest_wait_ns == 0 && r->longest_wait_ns == 200 * MS && r->longest == 2);
+	feed_free(f);
+}
