@@ -796,18 +796,18 @@ def net_delay(f, out):
     f.same(len(slow), 5, "slow connects")
 
 
-SENT_AGAIN = "for n in 1 b; do case $n in 1) cat /proc/net/snmp;; b) ip netns exec b cat /proc/net/snmp;; esac; done | awk '/^Tcp: [0-9]/ { s += $13 } END { print s }'"
+SENT_AGAIN = "for n in 1 b; do case $n in 1) cat /proc/net/snmp;; b) /bin/ip netns exec b cat /proc/net/snmp;; esac; done | awk '/^Tcp: [0-9]/ { s += $13 } END { print s }'"
 
 
 @case("net-loss", "what is lost and sent again is counted as the kernel counts it for the whole network",
       f"""set -e
-tc qdisc change dev va root netem delay 20ms loss 5%
-ip netns exec b tc qdisc change dev vb root netem delay 20ms loss 5%
+/bin/tc qdisc change dev va root netem delay 20ms loss 5%
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms loss 5%
 {SENT_AGAIN} >before
 {RECORD} 'for i in 1 2 3; do {FETCH}/large; done; sleep 2'
 {SENT_AGAIN} >after
-tc qdisc change dev va root netem delay 20ms loss 0%
-ip netns exec b tc qdisc change dev vb root netem delay 20ms loss 0%""")
+/bin/tc qdisc change dev va root netem delay 20ms loss 0%
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms loss 0%""")
 def net_loss(f, out):
     doc = document(out, "net-loss")
     want = int(out.read("net-loss", "after")) - int(out.read("net-loss", "before"))
@@ -824,9 +824,9 @@ def net_loss(f, out):
 
 @case("net-rate", "a slow network is seen in how long its connection has something to send",
       f"""set -e
-ip netns exec b tc qdisc change dev vb root netem delay 20ms rate 4mbit
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms rate 4mbit
 {RECORD} '{FETCH}/large'
-ip netns exec b tc qdisc change dev vb root netem delay 20ms rate 0""")
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms rate 0""")
 def net_rate(f, out):
     doc = document(out, "net-rate")
     opened, accepted = with_server(doc)
