@@ -761,7 +761,19 @@ def memory_less(f, out):
 
 # ---- a network ----------------------------------------------------------------------------------
 
-# durations are judged here: they are the network's, which is no slower for being emulated
+# Durations are judged here: they are the network's, which is no slower for being emulated.
+
+# The server is no child of hostlat's, so that it is not watched by running a command.
+def whole_host(script):
+    return f"""hostlat record -i 1000 --calls=off --slow=1ms -o x.json &
+p=$!
+while [ $(ls -l /proc/$p/fd | grep -c 'bpf.link\\|bpf-raw') -lt 8 ]; do sleep 0.3; done
+sleep 2
+{script}
+kill -INT $p
+wait $p"""
+
+
 FETCH = "wget -q -O /dev/null http://10.9.0.2:8080"
 
 
@@ -778,17 +790,19 @@ def ms(f, got, want, what):
 
 
 @case("net-delay", "round-trip times and how long a connect takes are what the network's delay makes them",
-      f"{RECORD} 'for i in 1 2 3 4 5; do {FETCH}/small; done'")
+      whole_host(f"for i in 1 2 3 4 5; do {FETCH}/small; done"))
 def net_delay(f, out):
     doc = document(out, "net-delay")
     opened, accepted = with_server(doc)
     f.same((len(opened), len(accepted)), (5, 5), "connections")
+    # each may be late, for the guest has one processor of the host's; all of them are not
+    for what in ("min_rtt_ns", "srtt_ns", "connect_ns"):
+        ms(f, min(r[what] for r in opened), 100, f"shortest {what}")
+        f.check(all(r[what] > 99e6 for r in opened), f"{what} is below the network's delay")
+    ms(f, min(r["min_rtt_ns"] for r in accepted), 100, "shortest round trip of the server")
     for r in opened + accepted:
-        ms(f, r["min_rtt_ns"], 40, "shortest round trip")
-        ms(f, r["srtt_ns"], 40, "round trip")
-        f.same((r["end"], r["retransmits"]), ("closed", 0), "end")
+        f.same(r["end"], "closed", "end")
     for r in opened:
-        ms(f, r["connect_ns"], 40, "connect")
         f.check(r["bytes_received"] > 65536, f"bytes: {r['bytes_received']}")
     connects = [o for o in doc.ops(None, "connect") if o["comm"] == "wget"]
     f.same(sum(o["count"] for o in connects), 5, "connects")
@@ -801,13 +815,13 @@ SENT_AGAIN = "for n in 1 b; do case $n in 1) cat /proc/net/snmp;; b) /bin/ip net
 
 @case("net-loss", "what is lost and sent again is counted as the kernel counts it for the whole network",
       f"""set -e
-/bin/tc qdisc change dev va root netem delay 20ms loss 5%
-/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms loss 5%
+/bin/tc qdisc change dev va root netem delay 50ms loss 5%
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 50ms loss 5%
 {SENT_AGAIN} >before
-{RECORD} 'for i in 1 2 3; do {FETCH}/large; done; sleep 2'
+{whole_host(f"for i in 1 2 3; do {FETCH}/large; done; sleep 2")}
 {SENT_AGAIN} >after
-/bin/tc qdisc change dev va root netem delay 20ms loss 0%
-/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms loss 0%""")
+/bin/tc qdisc change dev va root netem delay 50ms loss 0%
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 50ms loss 0%""")
 def net_loss(f, out):
     doc = document(out, "net-loss")
     want = int(out.read("net-loss", "after")) - int(out.read("net-loss", "before"))
@@ -819,20 +833,20 @@ def net_loss(f, out):
     n = sum(s["times"] for s in told)
     f.check(told and 0 < n <= want, f"events of {n} times, {want} segments")
     for r in opened + accepted:
-        ms(f, r["min_rtt_ns"], 40, "shortest round trip")
+        ms(f, r["min_rtt_ns"], 100, "shortest round trip")
 
 
 @case("net-rate", "a slow network is seen in how long its connection has something to send",
       f"""set -e
-/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms rate 4mbit
-{RECORD} '{FETCH}/large'
-/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 20ms rate 0""")
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 50ms rate 4mbit
+{whole_host(f"{FETCH}/large")}
+/bin/ip netns exec b /bin/tc qdisc change dev vb root netem delay 50ms rate 0""")
 def net_rate(f, out):
     doc = document(out, "net-rate")
     opened, accepted = with_server(doc)
     f.same((len(opened), len(accepted)), (1, 1), "connections")
     r = accepted[0]
     # 66 headers for each 1448 bytes; the handshake is not sending
-    f.near(r["busy_ns"], 1e9 * 1000000 * 8 * (1514 / 1448) / 4e6, "time with something to send", 10, 60e6)
+    f.near(r["busy_ns"], 1e9 * 1000000 * 8 * (1514 / 1448) / 4e6, "time with something to send", 20, 60e6)
     f.check(r["srtt_ns"] > 50e6, f"its queue is not in the round trip: {r['srtt_ns']}")
-    ms(f, min(x["min_rtt_ns"] for x in opened + accepted), 40, "shortest round trip")
+    ms(f, min(x["min_rtt_ns"] for x in opened + accepted), 100, "shortest round trip")

@@ -58,9 +58,9 @@ echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
 DISK_CASES = ["dm-delay", "null-blk", "io-max", "lock-chain"]
 MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues", "flusher"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
-# A network of two, in namespaces, 20 ms from each other; a server in the other one. (busybox has commands of
+# A network of two, in namespaces, 50 ms from each other; a server in the other one. (busybox has commands of
 # these names that know less, and takes those where no path is given.)
-NET = """mkdir -p /var/run /www
+NET = """mkdir -p /run /www
 /bin/ip netns add b
 /bin/ip link add va type veth peer name vb
 /bin/ip link set vb netns b
@@ -69,8 +69,8 @@ NET = """mkdir -p /var/run /www
 /bin/ip -n b addr add 10.9.0.2/24 dev vb
 /bin/ip -n b link set vb up
 /bin/ip -n b link set lo up
-/bin/tc qdisc add dev va root netem delay 20ms
-/bin/ip netns exec b /bin/tc qdisc add dev vb root netem delay 20ms
+/bin/tc qdisc add dev va root netem delay 50ms
+/bin/ip netns exec b /bin/tc qdisc add dev vb root netem delay 50ms
 head -c 65536 /dev/zero >/www/small
 head -c 1000000 /dev/zero >/www/large
 /bin/ip netns exec b httpd -p 8080 -h /www"""
