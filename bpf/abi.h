@@ -58,13 +58,14 @@ enum hl_state {
 	X(3, URING, "io_uring")                                                                              \
 	X(4, CONNECT, "connect")                                                                             \
 	X(5, TCP, "tcp")             /* something that happened to a connection: of SLOW only */             \
-	X(6, ACCEPT, "accept queue") /* from when a connection is established until it is accepted */
+	X(6, ACCEPT, "accept queue") /* from when a connection is established until it is accepted */        \
+	X(7, DNS, "dns")             /* a query, until the program had the answer: of SLOW only */
 
 enum hl_op {
 #define X(id, NAME, key) HL_OP_##NAME = id,
 	HL_OPS(X)
 #undef X
-		NR_HL_OPS = 7,
+		NR_HL_OPS = 8,
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
@@ -222,13 +223,14 @@ enum hl_end {
 	X(11, CGROUPS, "cgroups", "one reading of a cgroup with a CPU quota that was due at a refresh")      \
 	X(12, CONNECTIONS, "connections",                                                                    \
 	  "a TCP connection came, was accepted, ended, or a connect was over")                               \
-	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")
+	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")               \
+	X(14, DNS, "dns", "one send to, or receive from, a DNS server")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 14,
+		NR_HL_CLASSES = 15,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -301,13 +303,15 @@ enum hl_holder {
 	X(2, PEER, "peer") /* family, addresses, ports */                                                    \
 	X(3, LOCK, "lock") /* addr: the futex word */                                                        \
 	X(4, COUNT, "fds") /* addr: how many descriptors were waited on */                                   \
-	X(5, DISK, "disk") /* a block request's: dev; addr: sector; its name in the tail, as a path */
+	X(5, DISK, "disk") /* a block request's: dev; addr: sector; its name in the tail, as a path */       \
+	X(6, NAME, "name") /* a DNS query's, in the tail, and with a NUL between what became of it; its      \
+			      server as a peer */
 
 enum hl_detail {
 #define X(id, NAME, key) HL_DETAIL_##NAME = id,
 	HL_DETAILS(X)
 #undef X
-		NR_HL_DETAILS = 6,
+		NR_HL_DETAILS = 7,
 };
 
 /* ---- records ------------------------------------------------------------- */
@@ -361,13 +365,14 @@ struct hl_rec {
 	X(25, CGROUP, cgroup, 80)                                                                            \
 	X(26, CONN, conn, 264)                                                                               \
 	X(27, CONN_OP, conn_op, 64)                                                                          \
-	X(28, LISTEN, listen, 112)
+	X(28, LISTEN, listen, 112)                                                                           \
+	X(29, DNS, dns, 80)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 29,
+		HL_KIND_MAX = 30,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -803,6 +808,8 @@ struct hl_rec_listen {
 	__u32 half_open;     /* handshakes that are not complete */
 	__u64 drops;         /* handshakes and connections that it turned away */
 };
+
+#include "abi_dns.h"
 
 /* One row of the accounting, absolute since start. */
 struct hl_rec_acct {

@@ -268,6 +268,8 @@ __hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
 		a[2] = compat ? (__u32)r->dx : r->dx;
 	if (n > 3)
 		a[3] = compat ? (__u32)r->si : r->r10;
+	if (n > 4)
+		a[4] = compat ? (__u32)r->di : r->r8;
 }
 
 __hot __u64 regs_sp(struct pt_regs *r)
@@ -324,6 +326,8 @@ __hot void regs_args(struct pt_regs *r, bool compat, __u64 *a, int n)
 		a[2] = r->regs[2];
 	if (n > 3)
 		a[3] = r->regs[3];
+	if (n > 4)
+		a[4] = r->regs[4];
 }
 
 __hot __u64 regs_sp(struct pt_regs *r)

@@ -260,7 +260,8 @@ struct hl_cpu {
 	__u64 tcp_event_at;             /* when an event of a connection was told of last */
 	__u16 conn_hint[HL_CONN_HINTS]; /* where the cells of the last ones are, by role */
 	__u16 connect_hint, accept_hint;
-	__u64 pad;
+	__u64 dns_seen, dns_lost, dns_unreadable, dns_full;
+	__u64 pad[5];
 };
 
 /* ---- who ran ----------------------------------------------------------------- */

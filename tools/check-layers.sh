@@ -11,7 +11,7 @@ sym: base host bpf
 proto: base bpf
 rec: base bpf
 model: base sym rec bpf
-kern: base host sym rec bpf
+kern: base host sym proto rec bpf
 probe: base host proto rec model bpf
 export: base model bpf
 view: base model bpf

@@ -367,6 +367,9 @@ void test_model_survives_any_record(void)
 				       .max_files = 4,
 				       .max_conns = 15,
 				       .max_peers = 6,
+				       .max_dns = 8,
+				       .max_names = 3,
+				       .max_queries = 7,
 				       .max_slow = 5 };
 	struct feed *f = feed_new(&limits, NULL);
 	size_t rows = 0;

@@ -169,6 +169,18 @@ static void sample_conn(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_dns(struct recbuf *b, unsigned int i)
+{
+	struct hl_rec_dns *r = fill(b, HL_KIND_DNS, i);
+	struct hl_dns_addr v[2] = { { { 192, 0, 2, 1 }, 2, {} }, { { 0x20, 1, [15] = 1 }, 10, {} } };
+
+	r->end = i % NR_HL_DNS_ENDS;
+	r->nr_addrs = i % 3;
+	rec_add_bytes(b, v, r->nr_addrs * sizeof(*v));
+	rec_add_str(b, i & 1 ? "www.example.org" : "");
+	rec_end(b);
+}
+
 static void sample_ustack(struct recbuf *b, unsigned int i)
 {
 	struct hl_rec_ustack *s = fill(b, HL_KIND_USTACK, i);
@@ -244,6 +256,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_occupants(b, i);
 	sample_cgroup(b, i);
 	sample_conn(b, i);
+	sample_dns(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

@@ -683,6 +683,24 @@ modes("many", "on", f"{MANY} calls of 8 threads on 2 CPUs are in rows", [
 ])
 
 
+@case("dns", "DNS queries are seen, or the collector says that this kernel has no way to see them",
+      """ip link set lo up
+nc -u -l -p 53 -s 127.0.0.1 </dev/null >/dev/null 2>&1 &
+sleep 1
+hostlat record --dns -i 1000 -o x.json -- sh -c 'timeout 8 nslookup WWW.example.org 127.0.0.1'
+test -s x.json""")
+def dns(f, out):
+    doc = document(out, "dns")
+    state, reason = u.collector(doc, "dns")
+    if state == "unavailable":
+        f.same((reason, doc["dns"]), ("sock_recv_length: this kernel has no such tracepoint", []), "without the tracepoints")
+        return
+    f.same(state, "on", "collector")
+    got = {(r["name"].lower(), r["type"], r["server"], r["answered"]) for r in doc["dns"]}
+    f.check(("www.example.org", "A", "127.0.0.1:53", 0) in got, f"queries: {got}")
+    f.same(doc.acct("dns")["lost_by"], {}, "lost")
+
+
 @case("files", "files have their calls, bytes and names",
       """hostlat record --files --calls=on -i 1000 -o x.json -- sh -c '
 dd if=/dev/zero of=data bs=1000 count=37 2>/dev/null

@@ -56,6 +56,7 @@ int top_batch(const struct invocation *in)
 		.count = v->count,
 		.model = true,
 		.files = select_needs(v->view, "files"),
+		.dns = select_needs(v->view, "dns"),
 		.on_snap = on_snap,
 		.arg = &b,
 	};

@@ -51,12 +51,13 @@ static void set_calls(struct live_screen *ls)
 	str_free(&text);
 }
 
-/* Files are counted while they are looked at, or when they were asked for. */
-static void set_files(struct live_screen *ls)
+/* Files and DNS are looked at while their views show, or when they were asked for. */
+static void set_details(struct live_screen *ls)
 {
 	const char *table = app_view(viewer_app(ls->viewer));
 
 	live_set_files(session_live(ls->session), ls->v->live.files || select_needs(table, "files"));
+	live_set_dns(session_live(ls->session), select_needs(table, "dns"));
 }
 
 static void live_act(void *arg, unsigned int actions)
@@ -73,7 +74,7 @@ static void live_act(void *arg, unsigned int actions)
 	if (actions & ACTION_CALLS)
 		set_calls(ls);
 	if (actions & ACTION_VIEW)
-		set_files(ls);
+		set_details(ls);
 	if (actions & ACTION_STEP)
 		viewer_say(ls->viewer, false, "this is the host, not a recording: it goes on by itself");
 }
@@ -133,7 +134,7 @@ int top_screen(const struct invocation *in)
 		if (viewer_open(&ls.viewer, &view, session_loop(ls.session)))
 			status = EXIT_USAGE;
 		else
-			set_files(&ls);
+			set_details(&ls);
 	}
 	if (!status)
 		status = session_run(ls.session);

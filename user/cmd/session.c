@@ -273,6 +273,7 @@ static int open_live(struct session *s)
 		.cells = o->cells,
 		.files = o->max_files,
 		.want_files = o->files || s->cfg.files,
+		.want_dns = o->dns || s->cfg.dns,
 	};
 	int status;
 

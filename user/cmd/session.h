@@ -22,6 +22,7 @@ struct session_opts {
 	unsigned int slots, cells, max_files;
 	const char *debuginfod; /* NULL: not asked for, "": the environment's servers */
 	uint64_t fetch_ns, fetch_bytes;
+	bool dns;           /* look at DNS messages */
 	bool files;         /* count file by file what is done to files */
 	const char *beside; /* a recording of what another command shows */
 };
@@ -61,6 +62,10 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	{ .type = OPT_FLAG, .long_name = "files", \
 	  .help = "count file by file what is done to files; in the live view it is on while Files shows", \
 	  .offset = offsetof(where, m.files) }, \
+	{ .type = OPT_FLAG, .long_name = "dns", \
+	  .help = "look at DNS messages: who asks what, and how long that takes; of a target always, in the live view " \
+		  "while DNS shows", \
+	  .offset = offsetof(where, m.dns) }, \
 	{ .type = OPT_DURATION, .long_name = "fetch-time", .arg = "DUR", .help = "of a file", .hidden = true, \
 	  .offset = offsetof(where, m.fetch_ns) }, \
 	{ .type = OPT_SIZE, .long_name = "fetch-size", .arg = "SIZE", .help = "of a file", .hidden = true, \
@@ -86,7 +91,7 @@ struct session_cfg {
 	uint64_t duration_ns; /* 0: until told otherwise */
 	unsigned int count;   /* intervals, 0: no bound */
 	bool model;
-	bool files;            /* as the option of that name */
+	bool files, dns;       /* as the options of these names */
 	const char *recording; /* path, NULL: none */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other

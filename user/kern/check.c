@@ -239,6 +239,7 @@ static void collectors(struct checks *c)
 				.memory_bytes = 64 << 20,
 				.ustack_bytes = 16 << 10,
 				.want_files = true,
+				.want_dns = true,
 				.calls = CALLS_OFF };
 	struct live *l;
 	int status, err = -1, calls = -1;

@@ -340,6 +340,20 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 		  l->ustacks.delivered, lost);
 }
 
+static void account_dns(struct live *l, const struct hl_cpu *before)
+{
+	struct hl_cpu now = sum_cpus(l), c = l->stopped ? now : *before;
+	uint64_t lost[NR_HL_LOSSES] = {}, delivered;
+
+	lost[HL_LOSS_RING_FULL] = c.dns_lost;
+	lost[HL_LOSS_UNREADABLE] = c.dns_unreadable;
+	lost[HL_LOSS_MAP_FULL] = c.dns_full;
+	delivered = kdns_counts(l, lost);
+	lost[HL_LOSS_RECURSION] = skipped(&l->parts[PART_DNS].obj, "sock_send_length") +
+				  skipped(&l->parts[PART_DNS].obj, "sock_recv_length");
+	send_acct(l, HL_CLASS_DNS, c.dns_seen + lost[HL_LOSS_RECURSION], delivered, lost);
+}
+
 static void account_cgroups(struct live *l)
 {
 	uint64_t lost[NR_HL_LOSSES] = {
@@ -364,6 +378,7 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	self(l);
 	accounting(l, before);
 	account_cgroups(l);
+	account_dns(l, before);
 	r = LIVE_BEGIN(l, TICK, tick);
 	r->h.ts = boot;
 	r->real_ns = clock_real_ns();

@@ -36,7 +36,7 @@ void live_set_files(struct live *l, bool on)
 	l->files.on = on;
 	l->files.ever |= on;
 	if (l->nr_links) /* else live_start does it */
-		parts_of_files(l, on);
+		parts_switch(l, FOR_FILES, on);
 	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
 		__atomic_store_n(&l->sh.cpus[i].files, on, __ATOMIC_RELAXED);
 }

@@ -19,6 +19,7 @@
  *   parts.c    collectors beside the core, each an object of its own that may not load
  *   disks.c    the disks' own figures -> DISK
  *   cgroups.c  CPU quotas, and how they bit -> CGROUP
+ *   dns.c      DNS messages -> DNS
  *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
@@ -32,6 +33,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "bpf/dns.h"
 #include "bpf/lock.h"
 #include "bpf/slot.h"
 #include "bpf/stack.h"
@@ -278,6 +280,8 @@ struct slow_refs {
 void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, struct slow_refs refs);
 /* One that user space made itself, of a socket; it is not among those that the kernel side counts. */
 void slow_send_made(struct live *l, const struct hl_rec_slow *r);
+/* … of something that has a name, and of which there is more to say. */
+void slow_send_named(struct live *l, const struct hl_rec_slow *r, const char *name, const char *more);
 void slow_now(struct live *l, const void *item); /* a struct hl_now_raw from hl_blocked */
 void slow_send_now(struct live *l, const struct hl_now_raw *raw);
 
@@ -428,11 +432,14 @@ struct part {
 	char reason[96]; /* why it is not on, or what is less */
 };
 
-enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, NR_PARTS };
+enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, PART_DNS, NR_PARTS };
+
+/* When it is attached: always, or while something is asked for. */
+enum part_switch { ALWAYS, FOR_FILES, FOR_DNS };
 
 void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
 void parts_attach(struct live *l); /* in the order of their lists */
-void parts_of_files(struct live *l, bool on); /* those that only counting of files needs */
+void parts_switch(struct live *l, enum part_switch what, bool on); /* those that only this needs */
 void parts_detach(struct live *l);
 void parts_close(struct live *l);
 
@@ -497,6 +504,25 @@ void conns_refresh(struct live *l, bool final); /* at each tick: CONN, LISTEN of
 /* Why a reset was sent, in words; NULL: not known. */
 const char *conns_reason(struct live *l, uint64_t reason);
 
+/* ---- dns.c ------------------------------------------------------------------------- */
+
+struct dns {
+	struct dns_state *state;
+	bool on, ever; /* now, and since the start */
+	bool always;   /* it was asked for, by an option or by a target */
+};
+
+void kdns_init(struct live *l);
+void kdns_fini(struct live *l);
+void dns_record(struct live *l, const struct hl_rec *rec, size_t n); /* a struct hl_dns_raw, from the ring */
+void dns_drain(
+	struct live *l); /* DNS of those whose socket is gone, where something has been open for long */
+void dns_refresh(struct live *l,
+		 bool final); /* at each tick: DNS of what nobody answers, NOW of what is slow */
+/* How many calls of DNS sockets were taken; by cause, those that were not, beside what the kernel side
+ * counts. */
+uint64_t kdns_counts(const struct live *l, uint64_t *lost);
+
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
 struct btf;
@@ -530,6 +556,7 @@ struct live {
 	struct kcgroups cgroups;
 	struct hash *disks; /* number -> struct disk of disks.c */
 	struct conns conns;
+	struct dns dns;
 	struct recbuf buf;
 	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */
 	uint64_t early_at;                     /* when that was drained last, CLOCK_BOOTTIME */

@@ -280,6 +280,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	kstacks_init(&l->stacks);
 	disks_init(l);
 	kconns_init(l);
+	kdns_init(l);
 	err = check_host(l, status);
 	if (!err) { /* now, while there is nothing of the kernel's for a child to hold */
 		l->asker = asker_new(ask);
@@ -298,6 +299,8 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 		set_ctl(l);
 		err = set_targets(l);
 		live_set_files(l, l->cfg.want_files);
+		l->dns.always = l->cfg.want_dns || l->cfg.has_target;
+		live_set_dns(l, false);
 	}
 	malloc_trim(0); /* the kernel's BTF was large, and is not needed any more */
 	if (!err)
@@ -341,6 +344,7 @@ void live_close(struct live *l)
 	koccupants_fini(l);
 	disks_fini(l);
 	kconns_fini(l);
+	kdns_fini(l);
 	recbuf_free(&l->buf);
 	free(l);
 }
@@ -420,6 +424,7 @@ int live_drain(struct live *l)
 
 	ustacks_drain(l);
 	kcgroups_drain(l);
+	dns_drain(l);
 	if (!n && !live_hurry(l))
 		read_names(l);
 
@@ -449,6 +454,7 @@ int live_tick(struct live *l, bool final)
 	life_recover(l);
 	live_asked(l, 0);
 	conns_refresh(l, final);
+	dns_refresh(l, final);
 	life_send(l);
 	cells_drain(l);
 	files_retire(l);

@@ -25,6 +25,7 @@ struct live_cfg {
 	size_t nr_pids;
 	const char *const *comms, *const *cgroups; /* NULL-ended, or NULL; cgroup: path below the hierarchy */
 	bool want_files;                           /* from the start: see live_set_files */
+	bool want_dns;                             /* always: see live_set_dns */
 	bool has_target;         /* any of the above, or a command will be started (live_add_target) */
 	const char *const *argv; /* for META, NULL-ended */
 	const char *const *filters;
@@ -65,5 +66,8 @@ bool live_calls_on(const struct live *l);
 int live_set_slow(struct live *l, uint64_t slow_ns);
 /* Count file by file what is done to files, from now on, or do not. */
 void live_set_files(struct live *l, bool on);
+/* Look at DNS messages from now on, or do not; where it was asked for, or there is a target, it is always
+ * done. */
+void live_set_dns(struct live *l, bool on);
 
 #endif

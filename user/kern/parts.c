@@ -15,7 +15,7 @@ static const struct part_desc {
 	const char *name; /* of the object, and of the collector */
 	const char *gives;
 	uint32_t needs; /* HL_CFG_* of the kernel */
-	bool files;     /* attached only while files are counted */
+	enum part_switch when;
 	const char *progs[PART_PROGS + 1];
 	struct {
 		uint32_t have,
@@ -30,7 +30,7 @@ static const struct part_desc {
 	[PART_BLOCK] = {
 		"block",
 		"every request of every disk: in the queue and in the device, and whose it is",
-		0, false,
+		0, ALWAYS,
 		{ "block_rq_complete", "block_rq_issue", "block_rq_insert", "block_rq_requeue", "block_io_start",
 		  "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
@@ -43,7 +43,7 @@ static const struct part_desc {
 	[PART_URING] = {
 		"uring",
 		"every request of io_uring: from its submission to its completion, whose, on which file",
-		HL_CFG_URING, false,
+		HL_CFG_URING, ALWAYS,
 		{ "io_uring_complete", "io_uring_queue_async_work", "io_uring_submit_req", "io_uring_submit_sqe" },
 		{},
 		{},
@@ -51,7 +51,7 @@ static const struct part_desc {
 	[PART_TCP] = {
 		"tcp",
 		"every TCP connection: its handshake, its figures, what was sent again and reset, and whose it is",
-		0, false,
+		0, ALWAYS,
 		{ "tcp_destroy_sock", "tcp_packet_step", "tcp_process_step", "tcp_retransmit_skb", "tcp_send_reset",
 		  "tcp_receive_reset" },
 		{},
@@ -61,8 +61,16 @@ static const struct part_desc {
 	[PART_FAULT] = {
 		"fault",
 		"the mapped file that a page fault waits for, while files are counted",
-		0, true,
+		0, FOR_FILES,
 		{ "page_fault_user", "sched_switch" },
+		{},
+		{},
+	},
+	[PART_DNS] = {
+		"dns",
+		"every DNS query over port 53: by whom, of which server, with what result, and how long it took",
+		0, FOR_DNS,
+		{ "sock_recv_length", "sock_send_length" },
 		{},
 		{},
 	},
@@ -113,7 +121,7 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	int err;
 
 	p->gives = d->gives;
-	p->state = d->files ? HL_COLLECTOR_OFF : HL_COLLECTOR_ON;
+	p->state = d->when == ALWAYS ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF;
 	if ((l->kcfg.flags & d->needs) != d->needs) {
 		refuse(p, d->progs[0], "this kernel does not tell of which request");
 		return;
@@ -140,12 +148,12 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	l->sh.bytes += object_map_bytes(&p->obj);
 }
 
-/* What only files need is loaded when they are asked for first. */
+/* What is not always on is loaded when it is asked for first. */
 void parts_open(struct live *l)
 {
 	for (unsigned int i = 0; i < NR_PARTS; i++) {
 		l->parts[i].name = descs[i].name;
-		if (!descs[i].files)
+		if (descs[i].when == ALWAYS)
 			open_one(l, &l->parts[i], &descs[i]);
 		else
 			l->parts[i].state = HL_COLLECTOR_OFF;
@@ -174,12 +182,12 @@ static void attach_one(struct part *p, const struct part_desc *d)
 	}
 }
 
-void parts_of_files(struct live *l, bool on)
+void parts_switch(struct live *l, enum part_switch what, bool on)
 {
 	for (unsigned int i = 0; i < NR_PARTS; i++) {
 		struct part *p = &l->parts[i];
 
-		if (!descs[i].files || p->state == HL_COLLECTOR_UNAVAILABLE)
+		if (descs[i].when != what || p->state == HL_COLLECTOR_UNAVAILABLE)
 			continue;
 		if (on && !p->obj.bpf)
 			open_one(l, p, &descs[i]);
@@ -195,9 +203,10 @@ void parts_of_files(struct live *l, bool on)
 void parts_attach(struct live *l)
 {
 	for (unsigned int i = 0; i < NR_PARTS; i++)
-		if (!descs[i].files)
+		if (descs[i].when == ALWAYS)
 			attach_one(&l->parts[i], &descs[i]);
-	parts_of_files(l, l->files.on);
+	parts_switch(l, FOR_FILES, l->files.on);
+	parts_switch(l, FOR_DNS, l->dns.on);
 }
 
 void parts_detach(struct live *l)

@@ -30,7 +30,8 @@ static int on_record(void *arg, void *data, size_t n)
 		l->damaged++;
 		return 0;
 	}
-	is_life = rec->kind != HL_KIND_SLOW && rec->kind != HL_KIND_CONN && rec->kind != HL_KIND_LISTEN;
+	is_life = rec->kind != HL_KIND_SLOW && rec->kind != HL_KIND_CONN && rec->kind != HL_KIND_LISTEN &&
+		  rec->kind != HL_KIND_DNS;
 	/* Going through the others may have taken a while, in which its thread may have got another name,
 	 * or was made at all; or it was waked. */
 	if (!is_life && rec->ts >= l->early_at)
@@ -40,6 +41,8 @@ static int on_record(void *arg, void *data, size_t n)
 		life_record(l, rec, n);
 	else if (rec->kind == HL_KIND_SLOW)
 		slow_record(l, data, n);
+	else if (rec->kind == HL_KIND_DNS)
+		dns_record(l, rec, n);
 	else
 		conns_record(l, rec, n);
 	return 0;

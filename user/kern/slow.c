@@ -65,6 +65,13 @@ static void name_reason(struct live *l, struct hl_rec_slow *r, uint64_t reason)
 	rec_add_bytes(&l->buf, name, r->path_len);
 }
 
+/* What was asked for, and with a NUL between what became of it. */
+static void name_asked(struct live *l, struct hl_rec_slow *r, const char *text, size_t n)
+{
+	r->path_len = (uint16_t)n;
+	rec_add_bytes(&l->buf, text, n);
+}
+
 /* room: where its path is as path_of left it; NULL: nowhere. */
 static void send(struct live *l, const struct hl_rec_slow *raw, const char *room, struct slow_refs refs)
 {
@@ -93,6 +100,8 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 		name_disk(l, r);
 	else if (r->op == HL_OP_TCP && raw->detail_addr)
 		name_reason(l, r, raw->detail_addr);
+	else if (r->detail == HL_DETAIL_NAME && room)
+		name_asked(l, r, room, raw->path_len);
 	live_emit(l);
 }
 
@@ -113,7 +122,8 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 /* Where the thread of a request or a connect slept meanwhile is not where that came from. */
 static bool of_thread(const struct hl_rec_slow *r)
 {
-	return r->op != HL_OP_BLOCK && r->op != HL_OP_CONNECT && r->op != HL_OP_TCP && r->op != HL_OP_ACCEPT;
+	return r->op != HL_OP_BLOCK && r->op != HL_OP_CONNECT && r->op != HL_OP_TCP &&
+	       r->op != HL_OP_ACCEPT && r->op != HL_OP_DNS;
 }
 
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
@@ -147,6 +157,19 @@ void slow_send(struct live *l, const struct hl_slow_raw *raw, size_t n, struct s
 void slow_send_made(struct live *l, const struct hl_rec_slow *r)
 {
 	send(l, r, NULL, (struct slow_refs){});
+}
+
+void slow_send_named(struct live *l, const struct hl_rec_slow *r, const char *name, const char *more)
+{
+	struct hl_rec_slow named = *r;
+	struct str text = {};
+
+	str_add(&text, name);
+	str_addc(&text, '\0');
+	str_add(&text, more);
+	named.path_len = (uint16_t)text.len;
+	send(l, &named, text.s, (struct slow_refs){});
+	str_free(&text);
 }
 
 void slow_now(struct live *l, const void *item)

@@ -382,6 +382,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 		.local = intern_copy(c->local, a, stamp),
 		.remote = intern_copy(c->remote, a, stamp),
 		.peer = intern_copy(peer_address(c->peer), a, stamp),
+		.name = intern_copy(addr_name(m, c->proc, l->family, l->remote_addr), a, stamp),
 		.port = conn_port(l),
 		.role = l->role,
 		.state = l->state,

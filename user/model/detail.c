@@ -121,6 +121,26 @@ static void detail_peer(struct model *m, struct slow *s, const struct hl_rec_slo
 		str_addf(text, " on %s", local);
 }
 
+/* Where there is little room the end is seen. */
+static void detail_name(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	char remote[ADDR_LEN];
+	size_t len, n;
+	const char *name = rec_slow_path(r, &len);
+
+	n = strnlen(name, len);
+	intern_set(m->interns, &s->asked, name, n);
+	if (n < len)
+		intern_set(m->interns, &s->reason, name + n + 1, strnlen(name + n + 1, len - n - 1));
+	set(m, &s->remote, addr_text(remote, r->family, r->remote_addr, r->remote_port));
+	s->row.protocol = protocol_name(r->protocol);
+	if (s->reason)
+		str_addf(text, "%s: ", s->reason->s);
+	if (*remote)
+		str_addf(text, "%s ", remote);
+	str_addn(text, name, n);
+}
+
 static void detail_lock(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
 {
 	s->row.lock_addr = r->detail_addr;
@@ -165,6 +185,7 @@ static void (*const details[NR_HL_DETAILS])(struct model *m, struct slow *s, con
 					    struct str *text) = {
 	[HL_DETAIL_NONE] = NULL,        [HL_DETAIL_FILE] = detail_file,   [HL_DETAIL_PEER] = detail_peer,
 	[HL_DETAIL_LOCK] = detail_lock, [HL_DETAIL_COUNT] = detail_count, [HL_DETAIL_DISK] = detail_disk,
+	[HL_DETAIL_NAME] = detail_name,
 };
 
 void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec)

@@ -177,6 +177,7 @@ static void roll(struct model *m)
 	waited_roll(m);
 	cgroups_roll(m);
 	conns_roll(m);
+	dns_roll(m);
 	for (size_t i = 0; m->cols[i]; i++)
 		if (m->cols[i]->own)
 			m->cols[i]->own->roll(m->own[i]);
@@ -264,6 +265,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_CONN] = conn_apply,
 	[HL_KIND_CONN_OP] = conn_op_apply,
 	[HL_KIND_LISTEN] = listen_apply,
+	[HL_KIND_DNS] = dns_apply,
 };
 
 int model_apply(struct model *m, const struct hl_rec *rec)
@@ -327,6 +329,9 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_cgroups = or_default(l->max_cgroups, 1024);
 	m->limits.max_conns = or_default(l->max_conns, 32768);
 	m->limits.max_peers = or_default(l->max_peers, 8192);
+	m->limits.max_dns = or_default(l->max_dns, 8192);
+	m->limits.max_names = or_default(l->max_names, 16384);
+	m->limits.max_queries = or_default(l->max_queries, 2048);
 	m->interns = interns_new();
 	m->names = hash_new(sizeof(uint64_t));
 	m->op_by_key = hash_new(sizeof(struct op_key));
@@ -342,6 +347,8 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	cgroups_init(m);
 	procs_init(m);
 	conns_init(m);
+	addr_names_init(m);
+	dns_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
 }
@@ -368,6 +375,8 @@ void model_free(struct model *m)
 	slow_fini(m);
 	occupants_fini(m);
 	conns_fini(m);
+	dns_fini(m);
+	addr_names_fini(m);
 	ops_fini(m);
 	file_names_fini(m);
 	threads_fini(m);

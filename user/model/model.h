@@ -22,6 +22,9 @@ struct model_limits {         /* 0: the default */
 	size_t max_cgroups; /* 1024 with a CPU quota, removed ones too; of these the oldest go first */
 	size_t max_conns;   /* 32768 TCP connections, and as many listeners; of those that ended some 2048 */
 	size_t max_peers;   /* 8192 of them; what others do goes to "(other)" */
+	size_t max_dns;     /* 8192 of them, by process, name, type and server; the rest goes to "(other)" */
+	size_t max_names;   /* 16384 addresses whose names are known, of a process and in all */
+	size_t max_queries; /* 2048 DNS queries, the newest */
 	size_t max_slow;    /* 4096, the newest are kept; the document says how many were seen */
 };
 

@@ -23,6 +23,7 @@ struct peer {
 	struct peer_key key;
 	struct proc *proc; /* NULL: not known */
 	struct istr *remote;
+	uint8_t family;
 	uint32_t refs;               /* connections that have rows */
 	uint64_t tick;               /* in which it was used last */
 	struct peer_half total, ivl; /* of those that have none any more */
@@ -154,6 +155,7 @@ static struct peer *peer_get(struct model *m, const struct conn *c)
 	if (k->peers.n >= m->limits.max_peers)
 		return k->others[key.role];
 	e = peer_new(m, &key, c->proc, host_text(host, c->last.family, c->last.remote_addr, &is_v6));
+	e->family = c->last.family;
 	hash_put(k->peer_by_key, &key, e);
 	*vec_add(&k->peers) = e;
 	return e;
@@ -331,12 +333,13 @@ static void row_who(struct peer_row *r, const struct proc *p, struct arena *a, u
 	r->cgroup = intern_copy(p->cgroup, a, stamp);
 }
 
-static void row_begin(struct peer *e, struct arena *a, uint64_t stamp)
+static void row_begin(struct model *m, struct peer *e, struct arena *a, uint64_t stamp)
 {
 	struct peer_row *r = &e->row;
 
 	*r = (struct peer_row){
 		.remote = intern_copy(e->remote, a, stamp),
+		.name = intern_copy(addr_name(m, e->proc, e->family, e->key.addr), a, stamp),
 		.port = e->key.port,
 		.role = e->key.role,
 		.total = e->total,
@@ -424,9 +427,9 @@ static void rows_begin(struct model *m, struct arena *a, uint64_t stamp)
 	struct conns *k = m->conns;
 
 	for (size_t i = 0; i < k->peers.n; i++)
-		row_begin(k->peers.v[i], a, stamp);
+		row_begin(m, k->peers.v[i], a, stamp);
 	for (int i = 0; i < NR_HL_ROLES; i++)
-		row_begin(k->others[i], a, stamp);
+		row_begin(m, k->others[i], a, stamp);
 	for (size_t i = 0; i < k->list.n; i++)
 		if (k->list.v[i]->peer)
 			row_add(&k->list.v[i]->peer->row, k->list.v[i]);

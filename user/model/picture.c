@@ -264,6 +264,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	if (!r->pid) /* of a connection of nobody who is known */
 		r->comm = r->proc_comm = NULL;
 	r->reason = copy(p, s->reason);
+	r->asked = copy(p, s->asked);
 	r->waker_comm = copy(p, s->waker_comm);
 	r->waker_call = copy(p, s->waker_call);
 	r->waker_stack = stack_copy(p->m, s->waker_stack, p->a, p->stamp);
@@ -438,6 +439,16 @@ static void *all_listen_rows(struct picture *p, struct snap_table *made, size_t 
 	return listen_rows(p->m, p->a, p->stamp, n);
 }
 
+static void *all_dns_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return dns_rows(p->m, p->a, p->stamp, n);
+}
+
+static void *all_dns_query_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return dns_query_rows(p->m, p->a, p->stamp, n);
+}
+
 static void *all_file_rows(struct picture *p, struct snap_table *made, size_t *n);
 static void *all_tree_rows(struct picture *p, struct snap_table *made, size_t *n);
 
@@ -457,6 +468,8 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_CONNECTIONS] = all_conn_rows,
 	[ROWS_PEERS] = all_peer_rows,
 	[ROWS_LISTENERS] = all_listen_rows,
+	[ROWS_DNS] = all_dns_rows,
+	[ROWS_DNS_QUERIES] = all_dns_query_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

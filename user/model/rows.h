@@ -154,6 +154,7 @@ struct slow_row {
 	const struct snap_stack *user_stack;
 	uint64_t times;        /* of what happens to a connection: how often; 0: it is none of these */
 	const char *reason;    /* why a connection was reset; NULL: not known */
+	const char *asked;     /* name that a DNS query was for */
 	const char *lock_name; /* of the variable that the lock is; NULL: not known */
 	uint8_t holder;        /* of a lock: enum hl_holder */
 	uint32_t holder_pid, holder_tid;
@@ -213,6 +214,7 @@ struct conn_row {
 	uint64_t cookie, opened_ns; /* its identity */
 	const char *local, *remote; /* with their ports; NULL: not known */
 	const char *peer;           /* its row's address; NULL: it has none yet */
+	const char *name;           /* of the remote address, as an answer had it; NULL: not known */
 	uint64_t port;              /* of the service: on the side that did not begin it */
 	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
 	bool existed;               /* was there before the capture: opened_ns is when it was found */
@@ -239,6 +241,7 @@ struct peer_row {
 	uint64_t proc_start_ns;
 	const char *comm, *container, *cgroup;
 	const char *remote; /* its address; "(other)": of several that had no row */
+	const char *name;   /* as an answer had it; NULL: not known */
 	uint64_t port;
 	uint8_t role;
 	uint64_t open; /* now */
@@ -248,6 +251,43 @@ struct peer_row {
 	uint64_t srtt_ns, min_rtt_ns; /* of those that are open: their mean, and the least; 0: not known */
 	uint64_t srtts;               /* … and how many that is of */
 	uint64_t members;
+};
+
+/* Half of a name's row: since start, or of the interval. */
+struct dns_half {
+	uint64_t count, answered, errors;
+	uint64_t nxdomain, servfail, refused, other; /* answers that say so; other: another error */
+	uint64_t unanswered, truncated, retries, tcp;
+	uint64_t total_ns; /* of those that were answered */
+};
+
+/* What a process asked one server about one name, of one type. */
+struct dns_row {
+	uint32_t pid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	const char *name;   /* as it was spelt first; "(other)": of several that had no row */
+	const char *plain;  /* … without capitals */
+	const char *server; /* with its port; NULL: of several */
+	uint16_t type;      /* of a group 0 where they differ */
+	char type_text[12]; /* "TYPE65280", where that has no name */
+	struct dns_half total, ivl;
+	struct hist hist, ivl_hist; /* how long the answers took */
+	uint64_t max_ns;
+	uint64_t members;
+};
+
+/* One query. */
+struct dns_query_row {
+	uint32_t pid, tid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	const char *name, *plain, *server;
+	const char *addresses; /* of the answer; NULL: none */
+	uint64_t real_ns, begin_ns, duration_ns, retries;
+	uint16_t type, rcode;
+	uint8_t end, flags, protocol;       /* enum hl_dns_end, HL_DNS_*, IPPROTO_* */
+	char type_text[12], rcode_text[12]; /* where those have no names */
 };
 
 /* A listening TCP socket. */

@@ -365,6 +365,7 @@ static void merge_conn(void *to, const void *const *rows, size_t n, struct arena
 		share_str(&r->container, c->container);
 		share_str(&r->local, c->local);
 		share_str(&r->remote, c->remote);
+		share_str(&r->name, c->name);
 		share_u64(&r->port, c->port);
 		share_u8(&r->role, c->role);
 		share_u8(&r->state, c->state);
@@ -443,6 +444,7 @@ static void merge_peer(void *to, const void *const *rows, size_t n, struct arena
 		share_str(&r->cgroup, p->cgroup);
 		share_str(&r->container, p->container);
 		share_str(&r->remote, p->remote);
+		share_str(&r->name, p->name);
 		r->proc_flags &= p->proc_flags;
 		r->open += p->open;
 		add_half(&r->total, &p->total);
@@ -459,6 +461,79 @@ static void merge_peer(void *to, const void *const *rows, size_t n, struct arena
 static void label_peer(void *row, const char *name)
 {
 	((struct peer_row *)row)->comm = name;
+}
+
+static int cmp_dns_proc(const void *a, const void *b)
+{
+	const struct dns_row *x = a, *y = b;
+	int order = cmp_u64(x->pid, y->pid);
+
+	return order ? order : cmp_u64(x->proc_start_ns, y->proc_start_ns);
+}
+
+static int cmp_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+static int cmp_dns(const void *a, const void *b)
+{
+	const struct dns_row *x = a, *y = b;
+	int order = cmp_dns_proc(a, b);
+
+	order = order ? order : cmp_text(x->name, y->name);
+	order = order ? order : cmp_u64(x->type, y->type);
+	return order ? order : cmp_text(x->server, y->server);
+}
+
+static void add_queries(struct dns_half *to, const struct dns_half *from)
+{
+	const uint64_t *b = (const void *)from;
+	uint64_t *a = (void *)to;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*a); i++)
+		a[i] += b[i];
+}
+
+static void merge_dns(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct dns_row *r = to;
+
+	merge_hists(&r->hist, rows, n, offsetof(struct dns_row, hist), a);
+	merge_hists(&r->ivl_hist, rows, n, offsetof(struct dns_row, ivl_hist), a);
+	for (size_t i = 1; i < n; i++) {
+		const struct dns_row *d = rows[i];
+
+		share_u32(&r->pid, d->pid);
+		share_u64(&r->proc_start_ns, d->proc_start_ns);
+		share_str(&r->comm, d->comm);
+		share_str(&r->cgroup, d->cgroup);
+		share_str(&r->container, d->container);
+		share_str(&r->name, d->name);
+		share_str(&r->server, d->server);
+		if (r->type != d->type)
+			r->type = 0;
+		r->proc_flags &= d->proc_flags;
+		add_queries(&r->total, &d->total);
+		add_queries(&r->ivl, &d->ivl);
+		r->max_ns = MAX(r->max_ns, d->max_ns);
+		r->members += d->members;
+	}
+}
+
+static void label_dns(void *row, const char *name)
+{
+	((struct dns_row *)row)->comm = name;
+}
+
+static int cmp_query(const void *a, const void *b)
+{
+	const struct dns_query_row *x = a, *y = b;
+	int order = cmp_u64(x->begin_ns, y->begin_ns);
+
+	order = order ? order : cmp_u64(x->tid, y->tid);
+	order = order ? order : cmp_text(x->name, y->name);
+	return order ? order : cmp_u64(x->type, y->type);
 }
 
 static int cmp_listen(const void *a, const void *b)
@@ -520,6 +595,12 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_LISTENERS] = { sizeof(struct listen_row), AT(listen_row, proc_flags), AT(listen_row, comm),
 			     AT(listen_row, cgroup), AT(listen_row, container), cmp_listen, NULL, NULL, NULL,
 			     NULL, false },
+	[ROWS_DNS] = { sizeof(struct dns_row), AT(dns_row, proc_flags), AT(dns_row, comm),
+		       AT(dns_row, cgroup), AT(dns_row, container), cmp_dns, NULL, cmp_dns_proc, merge_dns,
+		       label_dns, true },
+	[ROWS_DNS_QUERIES] = { sizeof(struct dns_query_row), AT(dns_query_row, proc_flags),
+			       AT(dns_query_row, comm), AT(dns_query_row, cgroup),
+			       AT(dns_query_row, container), cmp_query, NULL, NULL, NULL, NULL, false },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

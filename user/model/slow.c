@@ -12,9 +12,9 @@
 
 static void slow_drop(struct model *m, struct slow *s)
 {
-	struct istr *strings[] = { s->comm, s->waker_comm, s->waker_call, s->holder_comm,
-				   s->text, s->path,       s->local,      s->remote,
-				   s->disk, s->name,       s->quota_path, s->reason };
+	struct istr *strings[] = { s->comm,       s->waker_comm, s->waker_call, s->holder_comm, s->text,
+				   s->path,       s->local,      s->remote,     s->disk,        s->name,
+				   s->quota_path, s->reason,     s->asked };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		intern_put(m->interns, strings[i]);

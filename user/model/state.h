@@ -15,6 +15,7 @@
  *   locks.c    locks that are waited for
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
  *   conns.c    TCP connections, their peers, listeners
+ *   dns.c      DNS queries; names.c what addresses are called, by their answers
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
  *
@@ -142,7 +143,7 @@ struct slow {
 	bool chained;                /* that was looked for */
 	bool added;                  /* to what was waited by stack */
 	struct istr *comm, *waker_comm, *waker_call, *holder_comm, *text, *path, *local, *remote, *disk,
-		*name, *reason;
+		*name, *reason, *asked;
 };
 
 struct waited_key { /* no padding that is not zeroed */
@@ -236,6 +237,8 @@ struct model {
 	VEC(struct waited *) waited;
 
 	struct conns *conns;
+	struct dns_table *dns;
+	struct addr_names *addr_names;
 
 	uint64_t slice_ns[HEAT_SLICES]; /* by tick modulo HEAT_SLICES */
 	bool calls_off[HEAT_SLICES];    /* … at whose end no calls were counted */
@@ -390,6 +393,23 @@ int listen_apply(struct model *m, const struct hl_rec *rec);
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct peer_row *peer_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+
+/* dns.c */
+void dns_init(struct model *m);
+void dns_fini(struct model *m);
+void dns_roll(struct model *m);
+int dns_apply(struct model *m, const struct hl_rec *rec);
+struct dns_row *dns_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+struct dns_query_row *dns_query_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+
+/* names.c */
+void addr_names_init(struct model *m);
+void addr_names_fini(struct model *m);
+/* An answer to a process had that address under this name. */
+void addr_name_note(struct model *m, const struct proc *p, uint8_t family, const uint8_t *addr,
+		    struct istr *name);
+/* What a process's newest answer with that address was about, or else anybody's; NULL: there was none. */
+struct istr *addr_name(const struct model *m, const struct proc *p, uint8_t family, const uint8_t *addr);
 
 /* waited.c */
 void waited_add(struct model *m, struct slow *s); /* once for each, when its interval ends */

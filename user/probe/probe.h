@@ -35,6 +35,9 @@ extern const struct collector cgroups_collector;
 /* TCP connections, their peers, and listeners. */
 extern const struct collector tcp_collector;
 
+/* DNS: who asked what, and how long that took. */
+extern const struct collector dns_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

@@ -395,7 +395,8 @@ static const struct field slow_fields[] = {
 	{ "name", "CALL", "what was called; (user): a wait outside any call", field_str, AT(name),
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's "
-	  "request; connect: a TCP connect; tcp: something that happened to a connection", get_slow_kind,
+	  "request; connect: a TCP connect; tcp: something that happened to a connection; dns: a query, from its sending until the "
+	  "program had the answer", get_slow_kind,
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 7, .type = VAL_STR },
 	{ "main_state", "STATE", "the state that most of the time went to", get_slow_main_state,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
@@ -409,14 +410,14 @@ static const struct field slow_fields[] = {
 	{ "tid", "TID", "thread id", field_u32, AT(tid), .flags = FIELD_KEY | FIELD_NARROW, .width = 7 },
 	{ "start_ns", "START", "when the process started, ns since boot", field_u64, AT(proc_start_ns),
 	  .unit = UNIT_BOOT, .width = 6 },
-	{ "detail.text", "ON", "file, peer, lock, descriptors or disk", field_str, AT(detail_text),
+	{ "detail.text", "ON", "file, peer, lock, descriptors, disk or name", field_str, AT(detail_text),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 14 },
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that it slept in, innermost first: a "
 	  "wait that was not for work, a call's longest one; of a block request those of its submitter, where the disk "
 	  "was slow just before", field_stack, AT(stack), .width = 24 },
 	{ "user_stack", "USER STACK", "functions of the program that a slow call was made from, innermost first",
 	  field_stack, AT(user_stack), .width = 24 },
-	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds, disk", get_detail_kind, .flags = FIELD_ASC,
+	{ "detail.kind", "OBJECT", "what it was on: file, peer, lock, fds, disk, name", get_detail_kind, .flags = FIELD_ASC,
 	  .width = 6,
 	  .type = VAL_STR },
 	{ "detail.path", "PATH", "path of the file", field_str, AT(path), .flags = FIELD_TAIL | FIELD_ASC,
@@ -436,7 +437,8 @@ static const struct field slow_fields[] = {
 	  .type = VAL_BOOL },
 	{ "times", "TIMES", "of what happens to a connection or a listener: how often it did, since it was told of last",
 	  field_u64_opt, AT(times), .unit = UNIT_COUNT, .width = 5 },
-	{ "detail.reason", "REASON", "why a connection was reset, as far as the kernel says", field_str,
+	{ "detail.name", "ASKED", "name that a DNS query was for", field_str, AT(asked), .flags = FIELD_ASC, .width = 20 },
+	{ "detail.reason", "REASON", "why a connection was reset, as far as the kernel says; what became of a DNS query", field_str,
 	  AT(reason), .flags = FIELD_ASC, .width = 20 },
 	{ "detail.lock_addr", "LOCK", "address of the lock in its process", field_u64_opt, AT(lock_addr),
 	  .width = 14 },

@@ -203,6 +203,8 @@ static const struct field connection_fields[] = {
 	{ "remote", "PEER", "the peer's address and port", field_str, AT(remote),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 16 },
 	{ "peer", "PEER", "its address alone", field_str, AT(peer), .flags = FIELD_SAID | FIELD_SCREEN, .width = 16 },
+	{ "name", "NAME", "what the peer's address is called, by the last DNS answer with it that this process got, or "
+	  "else anybody", field_str, AT(name), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
 	  .flags = FIELD_WIDE | FIELD_ASC, .width = 8, .type = VAL_STR },
 	SERVICE(conn_row)
@@ -335,6 +337,8 @@ static const struct field peer_fields[] = {
 	WHO(peer_row)
 	{ "remote", "PEER", "the peer's address; (other): of several that had no row", field_str, AT(remote),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 16 },
+	{ "name", "NAME", "what that address is called, by the last DNS answer with it that this process got, or "
+	  "else anybody", field_str, AT(name), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 8, .type = VAL_STR },
 	SERVICE(peer_row)

@@ -127,6 +127,7 @@ static const struct field conn_fields[] = {
 };
 static const struct field conn_op_fields[] = { BELOW(conn_op, role, NR_HL_ROLES), PAD(conn_op, pad), END };
 static const struct field listen_fields[] = { PAD(listen, pad), END };
+static const struct field dns_fields[] = { BELOW(dns, end, NR_HL_DNS_ENDS), PAD(dns, pad), END };
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
 };
@@ -234,6 +235,19 @@ static long occupants_tail(const struct hl_rec *rec, const unsigned char *tail, 
 	return (long)(o->nr * sizeof(struct hl_occupant));
 }
 
+/* Addresses, then the name. */
+static long dns_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_dns *d = (const void *)rec;
+	size_t addrs = d->nr_addrs * sizeof(struct hl_dns_addr);
+	long name;
+
+	if (d->nr_addrs > HL_DNS_ADDRS || addrs > n)
+		return -EINVAL;
+	name = strings_used(tail + addrs, n - addrs, 1);
+	return name < 0 ? name : (long)addrs + name;
+}
+
 static long life_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	const struct hl_rec_life *l = (const void *)rec;
@@ -274,6 +288,7 @@ static const struct rule {
 	[HL_KIND_CONN] = { conn_fields, NULL, false },
 	[HL_KIND_CONN_OP] = { conn_op_fields, NULL, false },
 	[HL_KIND_LISTEN] = { listen_fields, NULL, false },
+	[HL_KIND_DNS] = { dns_fields, dns_tail, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -387,6 +402,15 @@ const struct hl_uframe *rec_ustack_frames(const struct hl_rec_ustack *s, const c
 const struct hl_occupant *rec_occupants(const struct hl_rec_occupants *o)
 {
 	return (const struct hl_occupant *)(o + 1);
+}
+
+const struct hl_dns_addr *rec_dns_addrs(const struct hl_rec_dns *d, const char **name)
+{
+	const struct hl_dns_addr *a = (const void *)(d + 1);
+	const char *text = (const char *)(a + d->nr_addrs), *end = (const char *)d + d->h.size;
+
+	*name = text < end ? text : "";
+	return a;
 }
 
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op)

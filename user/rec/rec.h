@@ -51,6 +51,8 @@ const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
 const struct hl_frame *rec_stack_frames(const struct hl_rec_stack *s, const char **text);
 const struct hl_occupant *rec_occupants(const struct hl_rec_occupants *o);
 const struct hl_uframe *rec_ustack_frames(const struct hl_rec_ustack *s, const char **text);
+/* The nr_addrs addresses of a DNS, and the name, never NULL. */
+const struct hl_dns_addr *rec_dns_addrs(const struct hl_rec_dns *d, const char **name);
 /* Bytes of a comm field before its NUL; HL_COMM_LEN when it has none. */
 size_t comm_len(const char comm[HL_COMM_LEN]);
 

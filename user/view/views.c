@@ -78,6 +78,10 @@ static const struct page page_connection = {
 static const struct page page_peer = {
 	.parts = { PART(FACTS), PART(HIST), PART(RECENT), TABLE_BY("connections", "Connections with it", "peer", "remote") },
 };
+static const struct page page_dns = {
+	.parts = { PART(FACTS), PART(HIST), PART(RECENT),
+		   TABLE_BY("dns_queries", "Latest queries for this name", "plain", "plain") },
+};
 static const struct page page_listener = {
 	.parts = { PART(FACTS), TABLE_BY("operations", "How long connections waited to be accepted", "name", "accept_op"),
 		   TABLE_TITLED("connections", "Connections of its process") },
@@ -98,11 +102,13 @@ const struct view views[] = {
 	{ "TCP", "connections", 'C', "comm remote", &page_connection, &page_group, NULL },
 	{ "Peers", "peers", 'p', "comm remote", &page_peer, &page_group, NULL },
 	{ "Listeners", "listeners", 'l', "comm local", &page_listener, NULL, "Listen" },
+	{ "DNS", "dns", 'd', "name type comm", &page_dns, &page_group, NULL },
 	{}
 };
 
 /* Tables that are parts of pages only. */
 static const struct view parts[] = {
+	{ "DNS queries", "dns_queries", 0, "name type comm", NULL, NULL, NULL },
 	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations, NULL },
 	{}
 };
