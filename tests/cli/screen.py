@@ -66,7 +66,7 @@ class Terminal:
 def it_shows_and_quits():
     with tap.Clean(), Terminal("-i 0.3") as t:
         t.see("hostlat +live")
-        t.see("1 Processes +2 Threads +3 Operations +4 Slow")
+        t.see("1 Procs +2 Threads +3 Ops +4 Slow")
         t.see("PID +COMMAND")
         t.keys("2")
         t.see("TID")
@@ -159,7 +159,7 @@ def saving():
         names = sorted(f for f in os.listdir(t.cwd) if f.startswith("hostlat-"))
         same([n.rsplit(".")[1] for n in names], ["json", "txt"], "files")
         same([os.stat(os.path.join(t.cwd, n)).st_mode & 0o777 for n in names], [0o600] * 2, "modes")
-        check("Processes" in t.read(names[1]), "text")
+        check("Procs" in t.read(names[1]), "text")
         check(len(json.loads(t.read(names[0]))["processes"]) > 3, "document")
         t.keys("w", "w", "w")  # some within one second
         tap.wait_for("four of each", lambda: len([f for f in os.listdir(t.cwd) if f.startswith("hostlat-")]) == 8)
