@@ -59,13 +59,14 @@ enum hl_state {
 	X(4, CONNECT, "connect")                                                                             \
 	X(5, TCP, "tcp")             /* something that happened to a connection: of SLOW only */             \
 	X(6, ACCEPT, "accept queue") /* from when a connection is established until it is accepted */        \
-	X(7, DNS, "dns")             /* a query, until the program had the answer: of SLOW only */
+	X(7, DNS, "dns")             /* a query, until the program had the answer: of SLOW only */ \
+	X(8, EXCHANGE, "exchange")
 
 enum hl_op {
 #define X(id, NAME, key) HL_OP_##NAME = id,
 	HL_OPS(X)
 #undef X
-		NR_HL_OPS = 8,
+		NR_HL_OPS = 9,
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
@@ -224,13 +225,15 @@ enum hl_end {
 	X(12, CONNECTIONS, "connections",                                                                    \
 	  "a TCP connection came, was accepted, ended, or a connect was over")                               \
 	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")               \
-	X(14, DNS, "dns", "one send to, or receive from, a DNS server")
+	X(14, DNS, "dns", "one send to, or receive from, a DNS server") \
+	X(15, EXCHANGES, "exchanges", "a request on a TCP connection was answered, or never will be")        \
+	X(16, READS, "reads", "data that had come to a TCP connection was read")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 15,
+		NR_HL_CLASSES = 17,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -366,13 +369,16 @@ struct hl_rec {
 	X(26, CONN, conn, 264)                                                                               \
 	X(27, CONN_OP, conn_op, 64)                                                                          \
 	X(28, LISTEN, listen, 112)                                                                           \
-	X(29, DNS, dns, 80)
+	X(29, DNS, dns, 80) \
+	X(30, EXCHANGE_OP, exchange_op, 232)                                                                 \
+	X(31, CONN_EXCHANGES, conn_exchanges, 72)                                                            \
+	X(32, PEERS, peers, 32)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 30,
+		HL_KIND_MAX = 33,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -612,7 +618,7 @@ struct hl_rec_slow {
 	__u8 waker_abi;
 	__u8 pad3;
 	__u32 times; /* of kind TCP: how often it happened to that socket since it was told of last */
-	__u32 pad4;
+	__u32 peers; /* of an exchange: id of a PEERS that came before; 0: there is none */
 };
 
 /* Who was on a CPU while a thread, h.tid, waited for it. Tail: nr of struct hl_occupant, who had
@@ -881,6 +887,8 @@ struct hl_rec_life {
 	__u32 pad;
 	__u64 pad2;
 };
+
+#include "exchange.h" /* beside this one, wherever it is included from */
 
 #define X(id, NAME, body, bytes)                                                                             \
 	_Static_assert(sizeof(struct hl_rec_##body) == bytes, #body " changed its size");

@@ -93,7 +93,8 @@ __hot void restart_forget(struct hl_slot *s)
 }
 
 /* An entry while a call is interrupted: that call again, or a signal handler's. */
-static __noinline bool call_again(struct hl_slot *s, struct pt_regs *regs, __u16 nr, bool compat)
+static __noinline __attribute__((unused)) bool call_again(struct hl_slot *s, struct pt_regs *regs, __u16 nr,
+							  bool compat)
 {
 	if (!call_resumes(s, regs, nr, compat)) {
 		if (!(s->call_flags & HL_CALL_AWAY))
@@ -108,8 +109,8 @@ static __noinline bool call_again(struct hl_slot *s, struct pt_regs *regs, __u16
 }
 
 /* One part of a call that is to be restarted: its times are kept, nothing is counted yet. */
-static __noinline int call_restarts(struct hl_slot *s, struct hl_cpu *cpu, __u64 begin, __u64 now,
-				    struct pt_regs *regs)
+static __noinline __attribute__((unused)) int call_restarts(struct hl_slot *s, struct hl_cpu *cpu,
+							    __u64 begin, __u64 now, struct pt_regs *regs)
 {
 	if (s->restart_begin) /* inside a signal handler: it is not known that the outer one comes back */
 		restart_forget(s);

@@ -167,8 +167,8 @@ struct hl_cell {
 	__u64 phase_ns[NR_HL_BLOCK_PHASES];
 	__u64 bytes, sequential;
 	__u64 requeues;
-	__u64 proc_start; /* of a lock's */
-	__u64 pad2[2];
+	__u64 proc_start; /* of a lock's, or of exchanges */
+	__u64 addr[2];    /* of exchanges that were asked from here: the peer's address */
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
@@ -183,8 +183,11 @@ struct hl_cell {
  * of which the key's call number has some bits. */
 #define HL_CELL_LOCK (HL_CELL_FILE + NR_HL_FILE_OPS)
 /* … or a process's TCP connections in one role, its call number: `sequential` came, `requeues` ended. */
-#define HL_CELL_CONN     (HL_CELL_LOCK + 1)
-#define NR_HL_CELL_KINDS (HL_CELL_CONN + 1)
+#define HL_CELL_CONN (HL_CELL_LOCK + 1)
+/* … or its exchanges in one role at one port, its call number: the state is the role, the table 1 where the
+ * address is IPv6's; `start` is what process and peer hash to, `errors` were never answered. */
+#define HL_CELL_EXCHANGE (HL_CELL_CONN + 1) /* + enum hl_exchange_part */
+#define NR_HL_CELL_KINDS (HL_CELL_EXCHANGE + NR_HL_EXCHANGE_PARTS)
 #define HL_LOCK_KEY(pid, proc_start, abi)                                                                    \
 	HL_KEY(pid, (proc_start) >> 10 ^ (proc_start) >> 26, HL_STATE_LOCK, abi, HL_CELL_LOCK)
 
@@ -261,6 +264,8 @@ struct hl_cpu {
 	__u16 conn_hint[HL_CONN_HINTS]; /* where the cells of the last ones are, by role */
 	__u16 connect_hint, accept_hint;
 	__u64 dns_seen, dns_lost, dns_unreadable, dns_full;
+	__u64 exchanges_seen, exchanges_full, exchanges_clock;
+	__u64 reads_seen;
 	__u64 pad[5];
 };
 
@@ -334,7 +339,7 @@ struct hl_cfg {
 	__u32 slice_bits;   /* each CPU's ring in hl_slices has 1 << that entries; 0: there is none */
 	__u32 max_socks;    /* TCP sockets of which anything is kept */
 	__u32 jiffy_ns;
-	__u32 pad;
+	__u32 max_exchanges; /* TCP sockets whose exchanges are looked at */
 };
 
 #define HL_FILTER_ON     (1u << 0) /* the calls tier looks at targets only */
@@ -377,21 +382,24 @@ struct hl_ctl {
 	 * how many there were */
 	__u64 ustack_ns[HL_USTACK_KINDS], ustack_at[HL_USTACK_KINDS];
 	__u32 ustack_next, pad;
-	__u64 exec_woke; /* when an exec waked user space last */
-	__u32 socks;     /* TCP sockets of which something is kept */
-	__u32 settled;   /* whoever holds a connection now is whose it is, however young it is */
-	__u32 ownerless; /* connections of nobody who is known, as far as the last look saw them */
-	__u32 pad2;
+	__u64 exec_woke;       /* when an exec waked user space last */
+	__u32 socks;           /* TCP sockets of which something is kept */
+	__u32 settled;         /* whoever holds a connection now is whose it is, however young it is */
+	__u32 ownerless;       /* connections of nobody who is known, as far as the last look saw them */
+	__u32 exchange_gen;    /* grows with each attachment of the hooks of exchanges */
+	__u32 exchanges;       /* sockets whose exchanges are looked at … */
+	__u32 exchanges_found; /* … and those that the iterator has come by */
 };
 
 /* ---- TCP sockets --------------------------------------------------------------- */
 
-#define HL_SOCK_EXISTED (1u << 0) /* found, its begin was not seen */
-#define HL_SOCK_COUNTED (1u << 1) /* that it came was counted */
-#define HL_SOCK_FOUND   (1u << 2) /* its process is who was found to hold it */
-#define HL_SOCK_ENDED   (1u << 3) /* it is closed, but whose it was is not known yet */
-#define HL_SOCK_DONE    (1u << 4) /* all that there is to say of it was said */
-#define HL_SOCK_BYTES   192       /* what the kernel needs for one; more or less */
+#define HL_SOCK_EXISTED   (1u << 0) /* found, its begin was not seen */
+#define HL_SOCK_COUNTED   (1u << 1) /* that it came was counted */
+#define HL_SOCK_FOUND     (1u << 2) /* its process is who was found to hold it */
+#define HL_SOCK_ENDED     (1u << 3) /* it is closed, but whose it was is not known yet */
+#define HL_SOCK_DONE      (1u << 4) /* all that there is to say of it was said */
+#define HL_SOCK_BYTES     192       /* what the kernel needs for one; more or less */
+#define HL_EXCHANGE_BYTES 512       /* the same of a socket whose exchanges are looked at */
 
 /* What is kept of a TCP socket, with the socket. Its hooks write it with the socket locked, and while it
  * is read the iterators what is theirs. */

@@ -80,8 +80,8 @@ __hot int gate_first(struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu)
 }
 
 /* Do the thread's calls count? */
-static __noinline int gate_ask(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl,
-			       struct hl_cpu *cpu)
+static __noinline __attribute__((unused)) int gate_ask(struct task_struct *p, struct hl_slot *s,
+						       struct hl_ctl *ctl, struct hl_cpu *cpu)
 {
 	__u32 gate = ctl->gate;
 

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exchanges: on each TCP connection the time from a request to the first byte of its answer, whatever the
+ * protocol is, and also where it is encrypted. Attached only while somebody wants to know: each socket call
+ * pays for it.
+ *
+ *   sock_recv_length   a call has read from a socket
+ *   sock_send_length   … or written
+ *   sk_data_ready      data has come
+ *   inet_sock_set_state, tcp_destroy_sock   the connection ends
+ *
+ *   hl_exchanges       at each refresh, the sums of connections that had any
+ *
+ * Of a connection that was accepted a request is what is read before something is written, of one that was
+ * opened from here what is written before something is read. It ends with its last byte: each further part
+ * is the request's, until it is answered. Several requests without an answer between them are one.
+ *
+ * A byte counts as read, or written, when the call has ended that does it; the first byte of an answer,
+ * where calls are counted, when the call begins that writes it, for a long one may be over late. But not
+ * where that call reads the answer first (sendfile).
+ *
+ * A connection that ends while an answer is due: it never came, unless nobody waited for one. The last
+ * word that many protocols have (TLS's close_notify) is sent and not waited for.
+ */
+#include "bpf/compat.bpf.h"
+#include <bpf/bpf_tracing.h>
+#include "bpf/exchange.bpf.h"
+
+#define HL_MSG_PEEK     2
+#define HL_MSG_ERRQUEUE 0x2000
+#define HL_EAGAIN       11
+#define HL_ERESTARTSYS  512
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- counting --------------------------------------------------------------------------- */
+
+/* For whom the thread waited meanwhile. */
+__hot void slow_peers(struct hl_exchange_raw *raw, const struct exchange *e)
+{
+	const struct waiter *w = bpf_task_storage_get(&waiters, bpf_get_current_task_btf(), NULL, 0);
+
+	if (!w)
+		return;
+	raw->nr = HL_PEERS;
+	for (int i = 0; i < HL_PEERS; i++) {
+		const struct peer *p = &w->v[i];
+		struct hl_peer_ns *to = &raw->peers[i];
+
+		to->ns = p->ns - (p->gen == e->peer_gen[i] ? e->peer_ns[i] : 0);
+		__builtin_memcpy(to->addr, p->addr, sizeof(to->addr));
+		to->port = p->port;
+		to->family = p->is_v6 ? HL_AF_INET6 : HL_AF_INET;
+		to->protocol = p->protocol;
+	}
+}
+
+static __noinline int exchange_slow(const struct sock *sk, const struct exchange *e, const struct answer *a,
+				    const struct hl_slot *s)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_exchange_raw *raw;
+	struct sock_ends ends = {};
+	struct hl_rec_slow *r;
+
+	if (!tp || !cpu || !s)
+		return 0;
+	__sync_fetch_and_add(&cpu->slow_requests, 1);
+	raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
+	if (!raw) {
+		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+		return 0;
+	}
+	__builtin_memset(raw, 0, sizeof(*raw));
+	r = &raw->r;
+	slow_begin(r, bpf_ktime_get_boot_ns() - a->ago, a->duration);
+	r->h.size = sizeof(*raw);
+	r->h.pid = s->pid;
+	r->h.tid = s->tid;
+	r->start = s->start;
+	r->proc_start = s->proc_start;
+	r->op = HL_OP_EXCHANGE;
+	r->nr = e->role;
+	r->state = a->known ? a->most : HL_STATE_OTHER;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		r->state_ns[i] = a->ns[i];
+	r->flags = HL_SLOW_NO_RESULT;
+	r->detail = HL_DETAIL_PEER;
+	r->protocol = HL_IPPROTO_TCP;
+	r->accepted = e->role == HL_ROLE_ACCEPTED;
+	ends.local = r->local_addr;
+	ends.remote = r->remote_addr;
+	sock_ends(sk, tp, &ends);
+	r->family = ends.family;
+	r->local_port = ends.local_port;
+	r->remote_port = ends.remote_port;
+	if (a->known && e->role == HL_ROLE_ACCEPTED) /* who asks waits for whom it asked */
+		slow_peers(raw, e);
+	bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
+	return 0;
+}
+
+__global int exchange_count(struct exchange *e, const struct answer *a, const struct exchange_of *of)
+{
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_cell *c = cpu && e && of ? exchange_cell(e, of, cpu) : NULL;
+
+	if (!c || !a)
+		return 0;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		if (a->ns[i])
+			__sync_fetch_and_add(&c->state_ns[i], a->ns[i]);
+	cell_add_shared(c, a->duration);
+	__sync_fetch_and_add(&cpu->exchanges_seen, 1);
+	return 0;
+}
+
+/* One whose answer never came. */
+static __noinline int exchange_lost(struct exchange *e)
+{
+	struct exchange_of of = { .pid = e->pid, .proc_start = e->proc_start };
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_cell *c = cpu ? exchange_cell(e, &of, cpu) : NULL;
+
+	if (!c)
+		return 0;
+	e->unanswered++;
+	__sync_fetch_and_add(&c->errors, 1);
+	__sync_fetch_and_add(&c->count, 1);
+	__sync_fetch_and_add(&cpu->exchanges_seen, 1);
+	return 0;
+}
+
+/* ---- a request and its answer ------------------------------------------------------------- */
+
+__hot void asks(const struct sock *sk, struct exchange *e, struct task_struct *p, const struct hl_slot *s,
+		__u64 now)
+{
+	/* what is said to a peer that has closed is answered by nobody */
+	if (e->role == HL_ROLE_OPENED && sk->sk_shutdown & HL_RCV_SHUTDOWN)
+		return;
+	exchange_mark(e, p, s);
+	e->flags &= ~EXCHANGE_TRIED;
+	barrier_compiler();
+	e->asked = now;
+}
+
+/* When the answer began. */
+__hot __u64 answer_ends(struct answer *a, const struct exchange *e, const struct hl_slot *s, __u64 asked,
+			__u64 now)
+{
+	if (e->role != HL_ROLE_ACCEPTED || !s || s->call_begin <= asked || !writes_at_once(s))
+		return now;
+	a->at_begin = true;
+	a->ago = now - s->call_begin;
+	return s->call_begin;
+}
+
+static __noinline int answers(const struct sock *sk, struct exchange *e, const struct hl_slot *s, __u64 now)
+{
+	struct exchange_of of = { .part = HL_EXCHANGE_ANSWERED };
+	__u64 asked = e->asked, end;
+	struct hl_cpu *cpu = this_cpu();
+	struct answer a = {};
+
+	/* who of two that answer at once takes it has it */
+	if (!cpu || !asked || __sync_val_compare_and_swap(&e->asked, asked, 0) != asked)
+		return 0;
+	end = answer_ends(&a, e, s, asked, now);
+	if (end < asked) {
+		__sync_fetch_and_add(&cpu->exchanges_clock, 1);
+		return 0;
+	}
+	a.duration = end - asked;
+	if (s && s->tid == e->tid && s->start == e->start)
+		answer_states(&a, e, s);
+	of.pid = s ? s->pid : e->pid;
+	of.proc_start = s ? s->proc_start : e->proc_start;
+	exchange_count(e, &a, &of);
+	e->count++;
+	e->total += a.duration;
+	if (a.duration > e->max)
+		e->max = a.duration;
+	return a.duration >= cpu->slow_ns ? exchange_slow(sk, e, &a, s) : 0;
+}
+
+/* Data is read that had come a while ago. What is left of it is to be read from now on. */
+static __noinline int reads(const struct sock *sk, struct exchange *e, struct task_struct *p, __u64 now)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct exchange_of of = { .part = HL_EXCHANGE_READ };
+	struct hl_cpu *cpu = this_cpu();
+	__u64 ready = e->ready;
+	struct hl_cell *c;
+
+	if (!tp || !cpu || __sync_val_compare_and_swap(&e->ready, ready, 0) != ready)
+		return 0;
+	if (tp->rcv_nxt != tp->copied_seq)
+		__sync_val_compare_and_swap(&e->ready, 0, now);
+	if (!ready || now < ready)
+		return 0;
+	of.pid = p->tgid;
+	of.proc_start = TASK_PTR(p, group_leader)->start_boottime;
+	c = exchange_cell(e, &of, cpu);
+	if (!c)
+		return 0;
+	cell_add_shared(c, now - ready);
+	__sync_fetch_and_add(&cpu->reads_seen, 1);
+	return 0;
+}
+
+/* A call has sent or read something. */
+static __noinline int moved(const struct sock *sk, bool sent)
+{
+	struct task_struct *p = bpf_get_current_task_btf();
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_slot *s;
+	struct exchange *e;
+	__u64 now;
+
+	if (!ctl || !cpu)
+		return 0;
+	e = exchange_take(sk, ctl);
+	if (!e) {
+		if (sent == (sk->sk_max_ack_backlog > 0))
+			__sync_fetch_and_add(&cpu->exchanges_full, 1);
+		return 0;
+	}
+	if (!exchange_counts(e, p, ctl))
+		return 0;
+	s = slot_find(p);
+	now = bpf_ktime_get_ns();
+	if (s && e->role == HL_ROLE_OPENED)
+		peer_note(p, s, e, ctl);
+	if (!sent)
+		reads(sk, e, p, now);
+	if (sent == (e->role == HL_ROLE_ACCEPTED))
+		return answers(sk, e, s, now);
+	asks(sk, e, p, s, now);
+	return 0;
+}
+
+/* ---- hooks -------------------------------------------------------------------------------- */
+
+/* Not TCP, but a peer. */
+static __noinline int moved_other(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+	struct hl_ctl *ctl = ctl_get();
+
+	if (!ctl || sk->sk_protocol != HL_IPPROTO_UDP || (family != HL_AF_INET && family != HL_AF_INET6))
+		return 0;
+	return peer_note_other(sk, ctl);
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
+{
+	if (!is_tcp(sk))
+		return moved_other(sk);
+	return ret > 0 ? moved(sk, true) : 0;
+}
+
+/* There was nothing to read, and not only not yet. */
+static __noinline int tried(const struct sock *sk, int ret)
+{
+	struct exchange *e = ret == -HL_EAGAIN || ret == -HL_ERESTARTSYS ? NULL : exchange_find(sk);
+
+	if (e && e->role == HL_ROLE_OPENED && e->asked)
+		e->flags |= EXCHANGE_TRIED;
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
+{
+	if (flags & (HL_MSG_PEEK | HL_MSG_ERRQUEUE))
+		return 0;
+	if (!is_tcp(sk))
+		return moved_other(sk);
+	return ret > 0 ? moved(sk, false) : tried(sk, ret);
+}
+
+/* Also of a listener, to whom a connection has come. */
+SEC("?tp_btf/sk_data_ready")
+int BPF_PROG(sk_data_ready, const struct sock *sk)
+{
+	struct hl_ctl *ctl = ctl_get();
+	struct exchange *e;
+
+	if (!ctl || !is_tcp(sk) || sk->__sk_common.skc_state == HL_TCP_STATE_LISTEN)
+		return 0;
+	e = exchange_take(sk, ctl);
+	if (e && !e->ready)
+		e->ready = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Who closes it first. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
+{
+	struct exchange *e;
+
+	if (to != HL_TCP_STATE_FIN_WAIT1 && to != HL_TCP_STATE_LAST_ACK && to != HL_TCP_STATE_CLOSE)
+		return 0;
+	e = is_tcp(sk) ? exchange_find(sk) : NULL;
+	if (!e || e->closed)
+		return 0;
+	e->closed = bpf_ktime_get_ns();
+	e->flags |= to == HL_TCP_STATE_FIN_WAIT1  ? EXCHANGE_HERE
+		    : to == HL_TCP_STATE_LAST_ACK ? EXCHANGE_THERE
+						  : 0;
+	return 0;
+}
+
+/* The connection is over, and an answer was due: did anybody wait for it? */
+__hot bool was_waited_for(const struct exchange *e, const struct hl_cpu *cpu)
+{
+	__u64 closed = e->closed ?: bpf_ktime_get_ns();
+	bool long_since = closed - e->asked >= cpu->slow_ns && closed > e->asked;
+
+	if (e->role == HL_ROLE_ACCEPTED)
+		return !(e->flags & EXCHANGE_THERE) || long_since;
+	return !(e->flags & EXCHANGE_HERE) || e->flags & EXCHANGE_TRIED || long_since;
+}
+
+__hot void sums_fill(struct hl_rec_conn_exchanges *r, const struct sock *sk, const struct exchange *e,
+		     const struct hl_sock *s)
+{
+	r->h.kind = HL_KIND_CONN_EXCHANGES;
+	r->h.cpu = 0;
+	r->h.size = sizeof(*r);
+	r->h.ts = bpf_ktime_get_boot_ns();
+	r->h.pid = r->h.tid = 0;
+	r->cookie = bpf_get_socket_cookie((void *)sk);
+	r->opened = s->begin;
+	r->count = e->count;
+	r->unanswered = e->unanswered;
+	r->total_ns = e->total;
+	r->max_ns = e->max;
+}
+
+static __noinline int sums_send(const struct sock *sk, const struct exchange *e, const struct hl_sock *s)
+{
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_rec_conn_exchanges *r;
+
+	if (!cpu || !s)
+		return 0;
+	__sync_fetch_and_add(&cpu->conn_records, 1);
+	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
+	if (!r) {
+		__sync_fetch_and_add(&cpu->conn_records_lost, 1);
+		return 0;
+	}
+	sums_fill(r, sk, e, s);
+	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(exchange_over, const struct sock *sk)
+{
+	struct exchange *e = exchange_find(sk);
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
+
+	if (!e || !ctl || !cpu)
+		return 0;
+	if (e->asked && e->gen == ctl->exchange_gen && was_waited_for(e, cpu))
+		exchange_lost(e);
+	e->asked = 0;
+	__sync_fetch_and_add(&ctl->exchanges, -1);
+	return e->count + e->unanswered != e->told ? sums_send(sk, e, sock_find(sk)) : 0;
+}
+
+/* Counts those that there are, too: of some nobody saw the end. */
+SEC("iter/bpf_sk_storage_map")
+int hl_exchanges(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct exchange *e = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_rec_conn_exchanges r = {};
+	struct hl_sock *s;
+
+	if (!e || !sk || !ctl)
+		return 0;
+	ctl->exchanges_found++;
+	if (e->count + e->unanswered == e->told)
+		return 0;
+	s = sock_find(sk);
+	if (!s)
+		return 0;
+	sums_fill(&r, sk, e, s);
+	if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
+		e->told = r.count + r.unanswered;
+	return 0;
+}
