@@ -57,6 +57,7 @@ int top_batch(const struct invocation *in)
 		.model = true,
 		.files = select_needs(v->view, "files"),
 		.dns = select_needs(v->view, "dns"),
+		.exchanges = select_needs(v->view, "exchanges"),
 		.on_snap = on_snap,
 		.arg = &b,
 	};

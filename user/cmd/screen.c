@@ -51,13 +51,15 @@ static void set_calls(struct live_screen *ls)
 	str_free(&text);
 }
 
-/* Files and DNS are looked at while their views show, or when they were asked for. */
+/* Files, DNS and exchanges are looked at while their views show, or when they were asked for. */
 static void set_details(struct live_screen *ls)
 {
 	const char *table = app_view(viewer_app(ls->viewer));
 
 	live_set_files(session_live(ls->session), ls->v->live.files || select_needs(table, "files"));
 	live_set_dns(session_live(ls->session), select_needs(table, "dns"));
+	live_set_exchanges(session_live(ls->session),
+			   ls->v->live.exchanges || select_needs(table, "exchanges"));
 }
 
 static void live_act(void *arg, unsigned int actions)

@@ -274,6 +274,7 @@ static int open_live(struct session *s)
 		.files = o->max_files,
 		.want_files = o->files || s->cfg.files,
 		.want_dns = o->dns || s->cfg.dns,
+		.want_exchanges = o->exchanges || s->cfg.exchanges,
 	};
 	int status;
 

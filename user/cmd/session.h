@@ -24,6 +24,7 @@ struct session_opts {
 	uint64_t fetch_ns, fetch_bytes;
 	bool dns;           /* look at DNS messages */
 	bool files;         /* count file by file what is done to files */
+	bool exchanges;     /* time requests on TCP connections */
 	const char *beside; /* a recording of what another command shows */
 };
 
@@ -66,6 +67,10 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	  .help = "look at DNS messages: who asks what, and how long that takes; of a target always, in the live view " \
 		  "while DNS shows", \
 	  .offset = offsetof(where, m.dns) }, \
+	{ .type = OPT_FLAG, .long_name = "exchanges", \
+	  .help = "time requests on TCP connections, until the first byte of their answers; in the live view it is " \
+		  "on while Exchanges shows", \
+	  .offset = offsetof(where, m.exchanges) }, \
 	{ .type = OPT_DURATION, .long_name = "fetch-time", .arg = "DUR", .help = "of a file", .hidden = true, \
 	  .offset = offsetof(where, m.fetch_ns) }, \
 	{ .type = OPT_SIZE, .long_name = "fetch-size", .arg = "SIZE", .help = "of a file", .hidden = true, \
@@ -91,7 +96,7 @@ struct session_cfg {
 	uint64_t duration_ns; /* 0: until told otherwise */
 	unsigned int count;   /* intervals, 0: no bound */
 	bool model;
-	bool files, dns;       /* as the options of these names */
+	bool files, dns, exchanges; /* as the options of these names */
 	const char *recording; /* path, NULL: none */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other

@@ -92,9 +92,13 @@ static const struct csv_type {
 	void (*head)(struct str *out, const struct field *f);
 	void (*cell)(struct str *out, const struct field *f, const struct val *v);
 } csv_types[] = {
-	[VAL_NONE] = { csv_head_one, csv_cell_one },         [VAL_HIST] = { csv_head_hist, csv_cell_hist },
-	[VAL_STATES] = { csv_head_states, csv_cell_states }, [VAL_STACK] = { csv_head_one, csv_cell_text },
+	[VAL_NONE] = { csv_head_one, csv_cell_one },
+	[VAL_HIST] = { csv_head_hist, csv_cell_hist },
+	[VAL_STATES] = { csv_head_states, csv_cell_states },
+	[VAL_STACK] = { csv_head_one, csv_cell_text },
 	[VAL_CHAIN] = { csv_head_one, csv_cell_text },
+	[VAL_OCCUPANTS] = { csv_head_one, csv_cell_text },
+	[VAL_PEERS] = { csv_head_one, csv_cell_text },
 };
 
 static const struct csv_type *csv_type(const struct field *f)

@@ -183,6 +183,20 @@ static cJSON *occupants_item(struct doc *d, const struct snap_occupants *s)
 	return array;
 }
 
+static cJSON *peers_item(struct doc *d, const struct snap_peers *s)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		cJSON *o = cJSON_CreateObject();
+
+		put_str(d, o, "remote", s->v[i].remote);
+		put_u64(d, o, "ns", s->v[i].ns);
+		put_last(d, array, o);
+	}
+	return array;
+}
+
 /* NULL without failure: nothing was measured. */
 static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v)
 {
@@ -200,6 +214,8 @@ static cJSON *val_item(struct doc *d, const struct field *f, const struct val *v
 		return chain_item(d, v->chain);
 	if (v->type == VAL_OCCUPANTS)
 		return occupants_item(d, v->occupants);
+	if (v->type == VAL_PEERS)
+		return peers_item(d, v->peers);
 	str_add(&d->raw, quoted ? "\"" : "");
 	if (!part_number(&d->raw, f, v))
 		return NULL;

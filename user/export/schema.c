@@ -75,11 +75,17 @@ static void put_defs(bool *failed, cJSON *defs)
 static const struct {
 	const char *ref, *type;
 } kinds[] = {
-	[VAL_BOOL] = { .type = "boolean" },         [VAL_U64] = { .ref = "#/$defs/u64" },
-	[VAL_I64] = { .type = "integer" },          [VAL_F64] = { .type = "number" },
-	[VAL_STR] = { .type = "string" },           [VAL_HIST] = { .ref = "#/$defs/histogram" },
-	[VAL_STATES] = { .ref = "#/$defs/states" }, [VAL_STACK] = { .ref = "#/$defs/stack_id" },
-	[VAL_CHAIN] = { .ref = "#/$defs/chain" },   [VAL_OCCUPANTS] = { .ref = "#/$defs/occupants" },
+	[VAL_BOOL] = { .type = "boolean" },
+	[VAL_U64] = { .ref = "#/$defs/u64" },
+	[VAL_I64] = { .type = "integer" },
+	[VAL_F64] = { .type = "number" },
+	[VAL_STR] = { .type = "string" },
+	[VAL_HIST] = { .ref = "#/$defs/histogram" },
+	[VAL_STATES] = { .ref = "#/$defs/states" },
+	[VAL_STACK] = { .ref = "#/$defs/stack_id" },
+	[VAL_CHAIN] = { .ref = "#/$defs/chain" },
+	[VAL_OCCUPANTS] = { .ref = "#/$defs/occupants" },
+	[VAL_PEERS] = { .ref = "#/$defs/waited_for" },
 };
 
 static void put_kind(bool *failed, cJSON *o, const struct field *f)

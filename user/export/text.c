@@ -56,7 +56,7 @@ static void add_col(struct sheet *sh, const struct field *f)
 
 	*c = (struct col){ .f = f, .type = type, .width = MAX(f->width, title_width(f)) };
 	c->left = f->flags & FIELD_LEFT || type == VAL_STR || type == VAL_STATES || type == VAL_STACK ||
-		  type == VAL_CHAIN || type == VAL_OCCUPANTS;
+		  type == VAL_CHAIN || type == VAL_OCCUPANTS || type == VAL_PEERS;
 }
 
 /* Does the field say anything about the rows that are shown? */

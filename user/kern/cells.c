@@ -183,6 +183,7 @@ static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct 
 	[HL_CELL_FILE... HL_CELL_LOCK - 1] = files_send_op,
 	[HL_CELL_LOCK] = locks_send_op,
 	[HL_CELL_CONN] = conns_send_op,
+	[HL_CELL_EXCHANGE... NR_HL_CELL_KINDS - 1] = exchanges_send_op,
 };
 
 static void drain_one(struct live *l, uint32_t at)
@@ -270,8 +271,10 @@ static bool owner_gone(struct live *l, const struct hl_cell *c)
 	uint32_t pid = HL_KEY_PID(c->key);
 	struct kproc *p;
 
+	if (HL_KEY_OP(c->key) >= HL_CELL_EXCHANGE)
+		return conns_owner_gone(l, pid, c->proc_start);
 	if (HL_KEY_OP(c->key) == HL_CELL_CONN)
-		return conns_owner_gone(l, c);
+		return conns_owner_gone(l, pid, c->start);
 	if (HL_KEY_OP(c->key) == HL_CELL_LOCK)
 		return locks_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) >= HL_CELL_FILE)

@@ -240,6 +240,7 @@ static void collectors(struct checks *c)
 				.ustack_bytes = 16 << 10,
 				.want_files = true,
 				.want_dns = true,
+				.want_exchanges = true,
 				.calls = CALLS_OFF };
 	struct live *l;
 	int status, err = -1, calls = -1;

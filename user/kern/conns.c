@@ -246,11 +246,11 @@ uint64_t conns_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 }
 
 /* A connection may last longer than its process: then nobody knows that one any more. */
-bool conns_owner_gone(struct live *l, const struct hl_cell *c)
+bool conns_owner_gone(struct live *l, uint32_t pid, uint64_t start)
 {
-	struct kproc *p = life_proc(l, HL_KEY_PID(c->key), c->start);
+	struct kproc *p = life_proc(l, pid, start);
 
-	return HL_KEY_PID(c->key) && (!p || p->gone);
+	return pid && (!p || p->gone);
 }
 
 /* ---- looking ------------------------------------------------------------------------------ */

@@ -354,6 +354,31 @@ static void account_dns(struct live *l, const struct hl_cpu *before)
 	send_acct(l, HL_CLASS_DNS, c.dns_seen + lost[HL_LOSS_RECURSION], delivered, lost);
 }
 
+/* No fewer than are missing for that reason: most calls on sockets are no answer. */
+static uint64_t skipped_exchanges(struct live *l)
+{
+	const struct object *o = &l->parts[PART_EXCHANGES].obj;
+
+	return skipped(o, "sock_send_length") + skipped(o, "sock_recv_length") + skipped(o, "exchange_over");
+}
+
+static void account_exchanges(struct live *l, const struct hl_cpu *before)
+{
+	struct hl_cpu now = sum_cpus(l), c = l->stopped ? now : *before;
+	uint64_t lost[NR_HL_LOSSES] = {
+		[HL_LOSS_MAP_FULL] = c.exchanges_full,
+		[HL_LOSS_CLOCK] = c.exchanges_clock,
+		[HL_LOSS_RECURSION] = skipped_exchanges(l),
+	};
+	const uint64_t *counted = &l->cells.counted[HL_CELL_EXCHANGE];
+
+	send_acct(l, HL_CLASS_EXCHANGES,
+		  c.exchanges_seen + c.exchanges_full + c.exchanges_clock + lost[HL_LOSS_RECURSION],
+		  counted[HL_EXCHANGE_ANSWERED], lost);
+	memset(lost, 0, sizeof(lost));
+	send_acct(l, HL_CLASS_READS, c.reads_seen, counted[HL_EXCHANGE_READ], lost);
+}
+
 static void account_cgroups(struct live *l)
 {
 	uint64_t lost[NR_HL_LOSSES] = {
@@ -379,6 +404,8 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	accounting(l, before);
 	account_cgroups(l);
 	account_dns(l, before);
+	if (l->parts[PART_EXCHANGES].obj.bpf)
+		account_exchanges(l, before);
 	r = LIVE_BEGIN(l, TICK, tick);
 	r->h.ts = boot;
 	r->real_ns = clock_real_ns();

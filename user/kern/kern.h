@@ -21,6 +21,7 @@
  *   cgroups.c  CPU quotas, and how they bit -> CGROUP
  *   dns.c      DNS messages -> DNS
  *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
+ *   exchanges.c  requests on them and their answers -> EXCHANGE_OP, CONN_EXCHANGES, PEERS
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
  */
@@ -267,7 +268,7 @@ void slots_drain(struct live *l);
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n);
 /* Ids of the records that belong to a slow one; 0: there is none. */
 struct slow_refs {
-	uint32_t kernel_stack, user_stack, occupants;
+	uint32_t kernel_stack, user_stack, occupants, peers;
 	struct waker_refs { /* of who ended it */
 		uint32_t kernel_stack, user_stack;
 		uint16_t nr;
@@ -432,10 +433,10 @@ struct part {
 	char reason[96]; /* why it is not on, or what is less */
 };
 
-enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, PART_DNS, NR_PARTS };
+enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, PART_DNS, PART_EXCHANGES, NR_PARTS };
 
 /* When it is attached: always, or while something is asked for. */
-enum part_switch { ALWAYS, FOR_FILES, FOR_DNS };
+enum part_switch { ALWAYS, FOR_FILES, FOR_DNS, FOR_EXCHANGES };
 
 void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
 void parts_attach(struct live *l); /* in the order of their lists */
@@ -498,7 +499,7 @@ void kconns_init(struct live *l);
 void kconns_fini(struct live *l);
 void conns_record(struct live *l, const struct hl_rec *rec, size_t n); /* CONN or LISTEN, from the ring */
 uint64_t conns_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
-bool conns_owner_gone(struct live *l, const struct hl_cell *c);
+bool conns_owner_gone(struct live *l, uint32_t pid, uint64_t start);
 void conns_find(struct live *l);                /* at start: all that are there */
 void conns_refresh(struct live *l, bool final); /* at each tick: CONN, LISTEN of what moved */
 /* Why a reset was sent, in words; NULL: not known. */
@@ -522,6 +523,19 @@ void dns_refresh(struct live *l,
 /* How many calls of DNS sockets were taken; by cause, those that were not, beside what the kernel side
  * counts. */
 uint64_t kdns_counts(const struct live *l, uint64_t *lost);
+
+/* ---- exchanges.c --------------------------------------------------------------------- */
+
+struct exchanges {
+	bool on;
+	uint32_t last_peers; /* number of the last PEERS */
+	uint64_t look_due;   /* CLOCK_MONOTONIC: not before that are connections looked at again */
+};
+
+void exchanges_record(struct live *l, const struct hl_rec *rec, size_t n); /* CONN_EXCHANGES, from the ring */
+void exchanges_slow(struct live *l, const struct hl_exchange_raw *raw, size_t n);
+uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
+void exchanges_refresh(struct live *l, bool final); /* at each tick: CONN_EXCHANGES of what moved */
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
@@ -557,6 +571,7 @@ struct live {
 	struct hash *disks; /* number -> struct disk of disks.c */
 	struct conns conns;
 	struct dns dns;
+	struct exchanges exchanges;
 	struct recbuf buf;
 	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */
 	uint64_t early_at;                     /* when that was drained last, CLOCK_BOOTTIME */

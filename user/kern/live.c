@@ -301,6 +301,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 		live_set_files(l, l->cfg.want_files);
 		l->dns.always = l->cfg.want_dns || l->cfg.has_target;
 		live_set_dns(l, false);
+		live_set_exchanges(l, l->cfg.want_exchanges);
 	}
 	malloc_trim(0); /* the kernel's BTF was large, and is not needed any more */
 	if (!err)
@@ -455,6 +456,7 @@ int live_tick(struct live *l, bool final)
 	live_asked(l, 0);
 	conns_refresh(l, final);
 	dns_refresh(l, final);
+	exchanges_refresh(l, final);
 	life_send(l);
 	cells_drain(l);
 	files_retire(l);

@@ -26,6 +26,7 @@ struct live_cfg {
 	const char *const *comms, *const *cgroups; /* NULL-ended, or NULL; cgroup: path below the hierarchy */
 	bool want_files;                           /* from the start: see live_set_files */
 	bool want_dns;                             /* always: see live_set_dns */
+	bool want_exchanges;                       /* the same */
 	bool has_target;         /* any of the above, or a command will be started (live_add_target) */
 	const char *const *argv; /* for META, NULL-ended */
 	const char *const *filters;
@@ -69,5 +70,7 @@ void live_set_files(struct live *l, bool on);
 /* Look at DNS messages from now on, or do not; where it was asked for, or there is a target, it is always
  * done. */
 void live_set_dns(struct live *l, bool on);
+/* The same of exchanges on TCP connections. */
+void live_set_exchanges(struct live *l, bool on);
 
 #endif

@@ -5,6 +5,7 @@
  * named after its tracepoint, or the kernel's function that it hangs on, where there are not two on one;
  * one in a section with `?` is left out where the kernel lacks that. Called by live.c.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -26,6 +27,8 @@ static const struct part_desc {
 		bool if_known;    /* … in a kernel that has such a function, where none may hang on it */
 		const char *less; /* what is missing then */
 	} less[2];
+	const char *takes; /* a map of the collector tcp */
+	const char *lacks; /* what it needs, where the kernel has not all of that */
 } descs[NR_PARTS] = {
 	[PART_BLOCK] = {
 		"block",
@@ -74,6 +77,16 @@ static const struct part_desc {
 		{},
 		{},
 	},
+	[PART_EXCHANGES] = {
+		"exchanges",
+		"requests on TCP connections, until the first byte of their answers, while they are asked for",
+		0, FOR_EXCHANGES,
+		{ "exchange_over", "exchange_step", "sock_send_length", "sock_recv_length", "sk_data_ready" },
+		{},
+		{ { 1u << 4, false, "no sk_data_ready: how long data waits to be read is not seen" } },
+		.takes = "socks",
+		.lacks = "not measured: a kernel before 6.3",
+	},
 };
 
 static void refuse(struct part *p, const char *what, const char *why)
@@ -95,7 +108,7 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 			continue;
 		}
 		if (!prog || (!is_there && bpf_program__autoload(prog))) {
-			refuse(p, d->progs[i], "this kernel has no such tracepoint");
+			refuse(p, d->progs[i], d->lacks ? d->lacks : "this kernel has no such tracepoint");
 			return false;
 		}
 		bpf_program__set_autoload(prog, is_there);
@@ -112,6 +125,15 @@ static void hooks_of(const struct part *p, const struct part_desc *d, const char
 
 		hooks[i] = at ? at + 1 : d->progs[i];
 	}
+}
+
+/* What another collector keeps of each socket. */
+static int take_map(struct live *l, struct part *p, const char *name)
+{
+	struct object *from = &l->parts[PART_TCP].obj;
+
+	return from->bpf ? bpf_map__reuse_fd(object_map(&p->obj, name), bpf_map__fd(object_map(from, name)))
+			 : -ENOENT;
 }
 
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
@@ -133,6 +155,10 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	}
 	if (!err && !choose(p, d, have))
 		return;
+	if (!err && d->takes && take_map(l, p, d->takes)) {
+		refuse(p, "without the collector tcp", "not known");
+		return;
+	}
 	if (!err)
 		err = object_load(&p->obj);
 	if (err) {
@@ -153,6 +179,7 @@ void parts_open(struct live *l)
 {
 	for (unsigned int i = 0; i < NR_PARTS; i++) {
 		l->parts[i].name = descs[i].name;
+		l->parts[i].gives = descs[i].gives;
 		if (descs[i].when == ALWAYS)
 			open_one(l, &l->parts[i], &descs[i]);
 		else
@@ -196,7 +223,9 @@ void parts_switch(struct live *l, enum part_switch what, bool on)
 		else if (!p->nr_links)
 			attach_one(p, &descs[i]);
 		if (p->state != HL_COLLECTOR_UNAVAILABLE)
-			p->state = p->nr_links ? HL_COLLECTOR_ON : HL_COLLECTOR_OFF;
+			p->state = !p->nr_links ? HL_COLLECTOR_OFF
+				   : *p->reason ? HL_COLLECTOR_LESS
+						: HL_COLLECTOR_ON;
 	}
 }
 
@@ -207,6 +236,7 @@ void parts_attach(struct live *l)
 			attach_one(&l->parts[i], &descs[i]);
 	parts_switch(l, FOR_FILES, l->files.on);
 	parts_switch(l, FOR_DNS, l->dns.on);
+	parts_switch(l, FOR_EXCHANGES, l->exchanges.on);
 }
 
 void parts_detach(struct live *l)

@@ -31,7 +31,7 @@ static int on_record(void *arg, void *data, size_t n)
 		return 0;
 	}
 	is_life = rec->kind != HL_KIND_SLOW && rec->kind != HL_KIND_CONN && rec->kind != HL_KIND_LISTEN &&
-		  rec->kind != HL_KIND_DNS;
+		  rec->kind != HL_KIND_DNS && rec->kind != HL_KIND_CONN_EXCHANGES;
 	/* Going through the others may have taken a while, in which its thread may have got another name,
 	 * or was made at all; or it was waked. */
 	if (!is_life && rec->ts >= l->early_at)
@@ -43,6 +43,8 @@ static int on_record(void *arg, void *data, size_t n)
 		slow_record(l, data, n);
 	else if (rec->kind == HL_KIND_DNS)
 		dns_record(l, rec, n);
+	else if (rec->kind == HL_KIND_CONN_EXCHANGES)
+		exchanges_record(l, rec, n);
 	else
 		conns_record(l, rec, n);
 	return 0;

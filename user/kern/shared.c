@@ -18,6 +18,7 @@
 #define PARTS      (4u << 20) /* for the maps that only one object has: requests in flight and the like */
 #define MAX_FILES  4096u      /* that processes have to do with; the rest is "(other)" */
 #define MAX_SOCKS  65536u     /* TCP sockets of which something is kept; the kernel takes it as they come */
+#define MAX_EXCH   8192u      /* of which the exchanges are looked at, when they are */
 #define SLICE_BITS 12u        /* of each CPU: who ran there in its last 4096 switches */
 #define MIN_SLICES 8u         /* fewer tell nothing of a wait that is slow: then there are none */
 #define RING_BYTES (4u << 20)
@@ -34,7 +35,7 @@ static uint32_t pow2_at_least(uint64_t n)
 }
 
 struct sizes {
-	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, ustacks, files, slice_bits, socks;
+	uint32_t slots, cells, keys_per_cpu, cpus, ring, life, ustacks, files, slice_bits, socks, exchanges;
 };
 
 /* How many entries of hl_slices there are; a map has at least one. */
@@ -49,8 +50,9 @@ static uint64_t sizes_bytes(const struct sizes *z)
 	       (uint64_t)z->cells * (sizeof(struct hl_cell) + 8) +
 	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) +
 	       (uint64_t)z->files * sizeof(struct hl_file_entry) + slices_of(z) * sizeof(struct hl_slice) +
-	       (uint64_t)z->socks * HL_SOCK_BYTES + z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) +
-	       z->ring + z->life + z->ustacks + sizeof(struct hl_ctl);
+	       (uint64_t)z->socks * HL_SOCK_BYTES + (uint64_t)z->exchanges * HL_EXCHANGE_BYTES +
+	       z->cpus * (sizeof(struct hl_cpu) + HL_ROOM_BYTES) + z->ring + z->life + z->ustacks +
+	       sizeof(struct hl_ctl);
 }
 
 /* Slots first, for exactness hangs on them; cells take what remains. */
@@ -74,6 +76,9 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	z->socks = MAX_SOCKS;
 	while (z->socks > 256 && (uint64_t)z->socks * HL_SOCK_BYTES > budget / 16)
 		z->socks /= 2;
+	z->exchanges = MAX_EXCH;
+	while (z->exchanges > 64 && (uint64_t)z->exchanges * HL_EXCHANGE_BYTES > budget / 16)
+		z->exchanges /= 2;
 	z->slice_bits = SLICE_BITS;
 	while (z->slice_bits && slices_of(z) * sizeof(struct hl_slice) > budget / 40)
 		z->slice_bits = z->slice_bits > MIN_SLICES ? z->slice_bits - 1 : 0;
@@ -131,6 +136,7 @@ int shared_size(struct object *core, const struct live_cfg *cfg, struct hl_cfg *
 	out->file_mask = z.files - 1;
 	out->slice_bits = z.slice_bits;
 	out->max_socks = z.socks;
+	out->max_exchanges = z.exchanges;
 	out->nr_cells = z.cells;
 	out->nr_cpus = z.cpus;
 	for (size_t i = 0; core && i < ARRAY_SIZE(want); i++) {

@@ -85,6 +85,7 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 	r->kernel_stack = refs.kernel_stack;
 	r->user_stack = refs.user_stack;
 	r->occupants = refs.occupants;
+	r->peers = refs.peers;
 	r->waker_kernel_stack = refs.waker.kernel_stack;
 	r->waker_user_stack = refs.waker.user_stack;
 	r->waker_nr = refs.waker.nr;
@@ -133,6 +134,10 @@ void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)
 
 	if (n < sizeof(raw->r))
 		return;
+	if (raw->r.op == HL_OP_EXCHANGE) {
+		exchanges_slow(l, (const void *)raw, n);
+		return;
+	}
 	stack = own_stack(l, raw, n);
 	if (raw->r.op == HL_OP_WAIT && n >= HL_SLOW_RAW_HEAD && raw->stack.since)
 		stack_note(l, &raw->r, stack, !raw->stack.nr);

@@ -346,7 +346,8 @@ uint32_t stack_user_of_slow(struct live *l, const struct hl_rec_slow *r)
 
 uint32_t stack_of_slow(struct live *l, const struct hl_rec_slow *r)
 {
-	uint32_t id = r->op == HL_OP_SYSCALL ? stack_within(&l->stacks, r) : 0;
+	bool may_hold = r->op == HL_OP_SYSCALL || r->op == HL_OP_EXCHANGE;
+	uint32_t id = may_hold ? stack_within(&l->stacks, r) : 0;
 	struct wait *w = hash_get(l->stacks.waits, &r->h.tid);
 	uint64_t since = w ? live_boot(l, w->wait.since) : 0;
 

@@ -145,7 +145,7 @@ void chain_of_slow(struct model *m, struct slow *s)
 	if (s->chained)
 		return;
 	s->chained = true;
-	if (s->row.op == HL_OP_SYSCALL && s->row.time[HL_STATE_LOCK])
+	if ((s->row.op == HL_OP_SYSCALL || s->row.op == HL_OP_EXCHANGE) && s->row.time[HL_STATE_LOCK])
 		s->chain = of_wait_within(m, s);
 	else if (s->row.holder)
 		s->chain = behind(m, s, s->holder_comm);

@@ -195,6 +195,17 @@ int conn_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+int conn_exchanges_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_conn_exchanges *r = (const void *)rec;
+	struct conn_key key = { r->cookie, r->opened };
+	struct conn *c = hash_get(m->conns->by_key, &key);
+
+	if (c)
+		c->exchanges = *r;
+	return 0;
+}
+
 /* Where somebody may listen: a port of a network namespace. */
 static uint64_t place_of(uint32_t netns, uint16_t port)
 {
@@ -368,6 +379,10 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->buffer_limited_ns = l->buffer_limited_ns;
 	r->zero_window_ns = l->zero_window_ns;
 	r->queued_ns = l->ended ? 0 : l->queued_ns;
+	r->exchanges = c->exchanges.count;
+	r->exchange_ns = c->exchanges.total_ns;
+	r->exchange_max_ns = c->exchanges.max_ns;
+	r->unanswered = c->exchanges.unanswered;
 }
 
 static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struct arena *a, uint64_t stamp)

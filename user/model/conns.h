@@ -17,6 +17,7 @@ struct conn {
 	struct peer *peer;           /* NULL: as long as its process is not known, and it is open */
 	struct istr *local, *remote; /* made when they are shown first; NULL: not yet */
 	struct hl_rec_conn last;
+	struct hl_rec_conn_exchanges exchanges;
 	struct conn_sums first;      /* what it had when it was seen first, if that was before the capture */
 	struct conn_sums before;     /* … at the interval's begin */
 	bool came, ended, connected; /* in the interval that is open */

@@ -99,6 +99,14 @@ void field_occupants(const struct field *f, const void *row, struct val *out)
 	*out = (struct val){ .type = o && o->n ? VAL_OCCUPANTS : VAL_NONE, .occupants = o };
 }
 
+void field_peers(const struct field *f, const void *row, struct val *out)
+{
+	const struct snap_peers *p;
+
+	memcpy(&p, member(f, row), sizeof(p));
+	*out = (struct val){ .type = p && p->n ? VAL_PEERS : VAL_NONE, .peers = p };
+}
+
 enum val_type field_getter_type(const struct field *f)
 {
 	static const struct {
@@ -110,6 +118,7 @@ enum val_type field_getter_type(const struct field *f)
 		{ field_states, VAL_STATES },  { field_hist, VAL_HIST },
 		{ field_state_name, VAL_STR }, { field_stack, VAL_STACK },
 		{ field_chain, VAL_CHAIN },    { field_occupants, VAL_OCCUPANTS },
+		{ field_peers, VAL_PEERS },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(getters); i++)
@@ -256,11 +265,16 @@ static int cmp_occupants(const struct val *a, const struct val *b)
 	return cmp_u64(a->occupants->v[0].ns, b->occupants->v[0].ns);
 }
 
+static int cmp_peers(const struct val *a, const struct val *b)
+{
+	return cmp_u64(a->peers->v[0].ns, b->peers->v[0].ns);
+}
+
 static int (*const cmps[])(const struct val *a, const struct val *b) = {
 	[VAL_BOOL] = cmp_bool,           [VAL_U64] = cmp_unsigned, [VAL_I64] = cmp_signed,
 	[VAL_F64] = cmp_float,           [VAL_STR] = cmp_str,      [VAL_HIST] = cmp_hist,
 	[VAL_STATES] = cmp_states,       [VAL_STACK] = cmp_stack,  [VAL_CHAIN] = cmp_chain,
-	[VAL_OCCUPANTS] = cmp_occupants,
+	[VAL_OCCUPANTS] = cmp_occupants, [VAL_PEERS] = cmp_peers,
 };
 
 bool val_is_none(const struct val *v)
@@ -615,12 +629,22 @@ static void text_occupants(struct str *out, const struct field *f, const struct 
 	add_part(out, s, ", not known", s->of_ns - s->known_ns);
 }
 
+static void text_peers(struct str *out, const struct field *f, const struct val *v, bool ascii)
+{
+	for (uint32_t i = 0; i < v->peers->n; i++) {
+		str_add(out, i ? ", " : "");
+		str_addf(out, "%s ", v->peers->v[i].remote);
+		add_ns(out, v->peers->v[i].ns);
+	}
+}
+
 static void (*const texts[])(struct str *out, const struct field *f, const struct val *v, bool ascii) = {
 	[VAL_BOOL] = text_bool,   [VAL_U64] = text_u64,
 	[VAL_I64] = text_i64,     [VAL_F64] = text_f64,
 	[VAL_STR] = text_str,     [VAL_HIST] = NULL,
 	[VAL_STATES] = NULL,      [VAL_STACK] = text_stack,
 	[VAL_CHAIN] = text_chain, [VAL_OCCUPANTS] = text_occupants,
+	[VAL_PEERS] = text_peers,
 };
 
 void val_text(struct str *out, const struct field *f, const struct val *v, bool ascii)

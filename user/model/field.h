@@ -22,6 +22,7 @@ enum val_type {
 	VAL_STATES,    /* ns by state, NR_HL_STATES of them: a coloured bar on screen, an object in JSON */
 	VAL_CHAIN,     /* who waits behind whom: "< comm state: call what" as text, an array in JSON */
 	VAL_OCCUPANTS, /* who had the CPU: "comm 48% [cgroup], comm …" as text, an array in JSON */
+	VAL_PEERS,     /* for whom it waited: "peer 48ms, …" as text, an array in JSON */
 	VAL_STACK,     /* frames: "func < func" as text, its number in JSON, where "stacks" has it */
 };
 
@@ -30,6 +31,7 @@ struct snap_chain;
 struct snap_hop;
 struct snap_occupants;
 struct snap_occupant;
+struct snap_peers;
 
 struct val {
 	enum val_type type;
@@ -44,6 +46,7 @@ struct val {
 		const struct snap_stack *stack;
 		const struct snap_chain *chain;
 		const struct snap_occupants *occupants;
+		const struct snap_peers *peers;
 	};
 	bool least; /* it is at least so much: ">3.00s" as text */
 };
@@ -109,7 +112,8 @@ void field_state_name(const struct field *f, const void *row, struct val *out); 
 void field_stack(const struct field *f, const void *row, struct val *out); /* const struct snap_stack * */
 void field_chain(const struct field *f, const void *row, struct val *out); /* const struct snap_chain * */
 void field_occupants(const struct field *f, const void *row,
-		     struct val *out); /* const struct snap_occupants * */
+		     struct val *out);                                     /* const struct snap_occupants * */
+void field_peers(const struct field *f, const void *row, struct val *out); /* const struct snap_peers * */
 /* The type that one of these getters gives; VAL_NONE: it is none of them. */
 enum val_type field_getter_type(const struct field *f);
 
@@ -132,6 +136,7 @@ enum rows {
 	ROWS_LISTENERS,
 	ROWS_DNS,
 	ROWS_DNS_QUERIES,
+	ROWS_EXCHANGES,
 	NR_ROWS
 };
 

@@ -83,6 +83,7 @@ void heat_log_free(struct model *m, struct op *o)
 bool model_heat(const struct model *m, const struct op_row *row, struct heat *out)
 {
 	struct op_key key = { .start = row->proc_start_ns,
+			      .lock = row->object,
 			      .pid = row->pid,
 			      .file = row->file.id,
 			      .nr = row->nr,

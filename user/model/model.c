@@ -266,6 +266,9 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_CONN_OP] = conn_op_apply,
 	[HL_KIND_LISTEN] = listen_apply,
 	[HL_KIND_DNS] = dns_apply,
+	[HL_KIND_EXCHANGE_OP] = exchange_op_apply,
+	[HL_KIND_CONN_EXCHANGES] = conn_exchanges_apply,
+	[HL_KIND_PEERS] = slow_peers_apply,
 };
 
 int model_apply(struct model *m, const struct hl_rec *rec)
@@ -341,6 +344,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	threads_init(m);
 	stacks_init(m);
 	occupants_init(m);
+	slow_peers_init(m);
 	waited_init(m);
 	disk_names_init(m);
 	lock_names_init(m);
@@ -374,6 +378,7 @@ void model_free(struct model *m)
 	own_close(m);
 	slow_fini(m);
 	occupants_fini(m);
+	slow_peers_fini(m);
 	conns_fini(m);
 	dns_fini(m);
 	addr_names_fini(m);

@@ -104,7 +104,7 @@ void occupants_of_slow(struct model *m, struct slow *s, uint32_t id)
 {
 	struct occupants *o;
 
-	if (s->row.op == HL_OP_SYSCALL && s->row.time[HL_STATE_RUNQUEUE]) {
+	if ((s->row.op == HL_OP_SYSCALL || s->row.op == HL_OP_EXCHANGE) && s->row.time[HL_STATE_RUNQUEUE]) {
 		s->occupants = worst_within(m, s);
 		if (s->occupants)
 			s->occupants->refs++;

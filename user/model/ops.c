@@ -44,6 +44,8 @@ static struct op *op_new(struct model *m, const struct op_key *key, struct proc 
 		f->refs++;
 	o->name = intern_hold(op_name(m, key->op, key->abi, key->nr));
 	o->members = 1;
+	if (key->op == HL_OP_EXCHANGE)
+		o->exchange = xcalloc(1, sizeof(*o->exchange));
 	hash_put(m->op_by_key, key, o);
 	*vec_add(&m->ops) = o;
 	return o;
@@ -54,6 +56,7 @@ static void op_free(struct model *m, struct op *o)
 	heat_log_free(m, o);
 	hist_free(&o->hist);
 	hist_free(&o->ivl_hist);
+	exchange_free(m, o->exchange);
 	intern_put(m->interns, o->name);
 	file_drop(m, o->file);
 	proc_put(m, o->proc);
@@ -110,6 +113,8 @@ static void op_add(struct op *to, const struct op *from)
 	io_add(&to->ivl_io, from->ivl_io.queue_ns, from->ivl_io.device_ns, from->ivl_io.bytes);
 	hist_merge(&to->hist, &from->hist);
 	hist_merge(&to->ivl_hist, &from->ivl_hist);
+	if (to->exchange && from->exchange)
+		exchange_add(to->exchange, from->exchange, to->key.lock == from->key.lock);
 	to->members += from->members;
 }
 
@@ -308,6 +313,22 @@ int lock_op_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+int exchange_op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_exchange_op *r = (const void *)rec;
+	struct op_key key = { .lock = rec->pid ? exchange_object(r) : LOCK_OTHER,
+			      .nr = rec->pid ? r->role : HL_NR_OTHER,
+			      .op = HL_OP_EXCHANGE };
+	struct op *o = op_of(m, rec->pid, r->o.proc_start, key, NULL);
+
+	exchange_is(m, o->exchange, r);
+	if (r->part == HL_EXCHANGE_READ)
+		exchange_take(o->exchange, r);
+	else
+		op_take(o, &r->o, rec_exchange_buckets(r));
+	return 0;
+}
+
 int op_io_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_op_io *r = (const void *)rec;
@@ -326,7 +347,9 @@ void ops_roll(struct model *m)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		struct op *o = m->ops.v[i];
 
-		if (!o->ivl_count && !o->ivl_hist.count && !o->ivl_io.device_ns)
+		if (o->exchange)
+			hist_reset(&o->exchange->ivl_reads);
+		if (!o->ivl_count && !o->ivl_hist.count && !o->ivl_io.device_ns && !o->ivl_errors)
 			continue;
 		o->ivl_count = o->ivl_errors = o->ivl_ns = 0;
 		o->ivl_io = (struct op_io){};

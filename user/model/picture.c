@@ -211,6 +211,7 @@ static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 		.ivl_ns = o->ivl_ns,
 		.io = o->io,
 		.ivl_io = o->ivl_io,
+		.object = o->key.lock,
 		.members = o->members,
 		.wall_ns = p->s->duration_ns,
 		.ivl_wall_ns = p->s->interval_ns,
@@ -283,6 +284,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 	r->holder_comm = copy(p, s->holder_comm);
 	r->chain = chain_copy(p->m, s, p->a, p->stamp);
 	r->occupants = occupants_copy(p->m, s->occupants, p->a, p->stamp);
+	r->peers = slow_peers_copy(s, p->a, p->stamp);
 	throttle_copy(&r->throttle, s, p->a, p->stamp);
 }
 
@@ -399,7 +401,7 @@ static void *lock_rows(struct picture *p, struct snap_table *made, size_t *n)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];
 
-		if (!o->key.lock || !o->proc->belongs)
+		if (!o->key.lock || o->exchange || !o->proc->belongs)
 			continue;
 		op_fill(p, &rows[*n].sum, o);
 		lock_address(p, &rows[*n], o->key.lock);
@@ -416,6 +418,31 @@ static void *lock_rows(struct picture *p, struct snap_table *made, size_t *n)
 		lock_fill_slow(f, p->m, &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n], p->a,
 			       p->stamp);
 	lock_fill_free(f);
+	return rows;
+}
+
+static void *exchange_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	const struct model *m = p->m;
+	struct exchange_row *rows = arena_zalloc(p->a, m->ops.n * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++) {
+		const struct op *o = m->ops.v[i];
+		struct exchange_row *r = &rows[*n];
+
+		if (!o->exchange || !o->proc->belongs || o->proc->flags & HL_PROC_SELF)
+			continue;
+		op_fill(p, &r->sum, o);
+		r->remote = copy(p, o->exchange->remote);
+		r->port = o->exchange->port;
+		r->role = o->exchange->role;
+		hist_fill(p, &r->reads, &o->exchange->reads);
+		hist_fill(p, &r->ivl_reads, &o->exchange->ivl_reads);
+		r->read_ns = o->exchange->read_ns;
+		r->read_max_ns = o->exchange->read_max_ns;
+		(*n)++;
+	}
 	return rows;
 }
 
@@ -470,6 +497,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_LISTENERS] = all_listen_rows,
 	[ROWS_DNS] = all_dns_rows,
 	[ROWS_DNS_QUERIES] = all_dns_query_rows,
+	[ROWS_EXCHANGES] = exchange_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

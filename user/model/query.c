@@ -85,6 +85,14 @@ static bool occupants_hold(const struct snap_occupants *o, const char *word)
 	return false;
 }
 
+static bool peers_hold(const struct snap_peers *p, const char *word)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (holds(p->v[i].remote, word))
+			return true;
+	return false;
+}
+
 static bool val_matches(const struct field *f, const struct val *v, const char *word)
 {
 	char number[24];
@@ -97,6 +105,8 @@ static bool val_matches(const struct field *f, const struct val *v, const char *
 		return chain_holds(v->chain, word);
 	if (v->type == VAL_OCCUPANTS)
 		return occupants_hold(v->occupants, word);
+	if (v->type == VAL_PEERS)
+		return peers_hold(v->peers, word);
 	if (v->type != VAL_U64 || !(f->flags & FIELD_KEY))
 		return false;
 	snprintf(number, sizeof(number), "%" PRIu64, v->u);

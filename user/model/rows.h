@@ -20,6 +20,7 @@
 struct snap_stack; /* see snap.h */
 struct snap_chain;
 struct snap_occupants;
+struct snap_peers;
 
 struct proc_row {
 	uint32_t pid, ppid, uid, flags; /* HL_PROC_*; of a group UID_SEVERAL where they differ */
@@ -101,6 +102,7 @@ struct op_row {
 	struct hist ivl_hist;
 	struct op_io io, ivl_io;
 	struct op_file file;
+	uint64_t object; /* of a lock or a peer: what its history is kept by */
 	uint64_t members;
 	const char *name;              /* of the call; NULL: nobody has a name for it */
 	uint64_t busy_ns, ivl_busy_ns; /* total_ns and ivl_ns without the waits for work */
@@ -161,6 +163,7 @@ struct slow_row {
 	const char *holder_comm;
 	const struct snap_chain *chain;         /* who it waited behind; NULL: not known, or nobody */
 	const struct snap_occupants *occupants; /* who had its CPU meanwhile; NULL: not known */
+	const struct snap_peers *peers; /* of an exchange: for whom it waited in `network`; NULL: not known */
 	struct throttle throttle;
 };
 
@@ -226,7 +229,21 @@ struct conn_row {
 	uint64_t send_queue, receive_queue, send_window, receive_window;
 	uint64_t busy_ns, buffer_limited_ns, zero_window_ns, queued_ns;
 	uint64_t figures_age_ns; /* for how long nobody has looked */
+	/* requests on it: how many were answered, how long that took, and how many never were */
+	uint64_t exchanges, exchange_ns, exchange_max_ns, unanswered;
 	uint64_t members;
+};
+
+/* Exchanges of a process in one role, at one port of the service and, of those that it asked, with one peer.
+ */
+struct exchange_row {
+	struct op_row sum;  /* errors: never answered */
+	const char *remote; /* the peer's address; NULL: of several */
+	uint64_t port;
+	uint8_t role;
+	/* how long data that had come was there before the program read it */
+	struct hist reads, ivl_reads;
+	uint64_t read_ns, read_max_ns;
 };
 
 /* Half of a peer's row: since start, or of the interval. */

@@ -384,6 +384,10 @@ static void merge_conn(void *to, const void *const *rows, size_t n, struct arena
 		r->buffer_limited_ns += c->buffer_limited_ns;
 		r->zero_window_ns = MAX(r->zero_window_ns, c->zero_window_ns);
 		r->queued_ns = MAX(r->queued_ns, c->queued_ns);
+		r->exchanges += c->exchanges;
+		r->exchange_ns += c->exchange_ns;
+		r->exchange_max_ns = MAX(r->exchange_max_ns, c->exchange_max_ns);
+		r->unanswered += c->unanswered;
 		r->members += c->members;
 	}
 }
@@ -544,6 +548,40 @@ static int cmp_listen(const void *a, const void *b)
 	return order ? order : cmp_u64(x->opened_ns, y->opened_ns);
 }
 
+/* A group keeps them apart by the role and the service's port. */
+static int cmp_exchange_service(const void *a, const void *b)
+{
+	const struct exchange_row *x = a, *y = b;
+	int order = cmp_u64(x->role, y->role);
+
+	return order ? order : cmp_u64(x->port, y->port);
+}
+
+static int cmp_exchange(const void *a, const void *b)
+{
+	const struct exchange_row *x = a, *y = b;
+	int order = cmp_op_proc(a, b);
+
+	order = order ? order : cmp_exchange_service(a, b);
+	return order ? order : strcmp(x->remote ? x->remote : "", y->remote ? y->remote : "");
+}
+
+static void merge_exchange(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct exchange_row *r = to;
+
+	merge_op(to, rows, n, a); /* it begins with one */
+	merge_hists(&r->reads, rows, n, offsetof(struct exchange_row, reads), a);
+	merge_hists(&r->ivl_reads, rows, n, offsetof(struct exchange_row, ivl_reads), a);
+	for (size_t i = 1; i < n; i++) {
+		const struct exchange_row *x = rows[i];
+
+		share_str(&r->remote, x->remote);
+		r->read_ns += x->read_ns;
+		r->read_max_ns = MAX(r->read_max_ns, x->read_max_ns);
+	}
+}
+
 static int cmp_node(const void *a, const void *b)
 {
 	return cmp_u64(((const struct tree_row *)a)->way, ((const struct tree_row *)b)->way);
@@ -601,6 +639,10 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_DNS_QUERIES] = { sizeof(struct dns_query_row), AT(dns_query_row, proc_flags),
 			       AT(dns_query_row, comm), AT(dns_query_row, cgroup),
 			       AT(dns_query_row, container), cmp_query, NULL, NULL, NULL, NULL, false },
+	[ROWS_EXCHANGES] = { sizeof(struct exchange_row), AT(exchange_row, sum.proc_flags),
+			     AT(exchange_row, sum.comm), AT(exchange_row, sum.cgroup),
+			     AT(exchange_row, sum.container), cmp_exchange, cmp_exchange_service, cmp_op_proc,
+			     merge_exchange, label_op, true },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

@@ -20,6 +20,7 @@ static void slow_drop(struct model *m, struct slow *s)
 		intern_put(m->interns, strings[i]);
 	chain_drop(m, s->chain);
 	occupants_drop(m, s->occupants);
+	slow_peers_drop(m, s->peers);
 	proc_put(m, s->proc);
 }
 
@@ -83,6 +84,7 @@ int slow_apply(struct model *m, const struct hl_rec *rec)
 	m->slow_fresh = MIN(m->slow_fresh + 1, m->slow.n);
 	slow_fill(m, s, (const void *)rec);
 	occupants_of_slow(m, s, ((const struct hl_rec_slow *)rec)->occupants);
+	slow_peers_of(m, s, ((const struct hl_rec_slow *)rec)->peers);
 	waited_adopt(m, s);
 	return 0;
 }
@@ -135,6 +137,7 @@ void slow_roll(struct model *m)
 {
 	chains_roll(m);
 	occupants_roll(m);
+	slow_peers_roll(m);
 	for (size_t i = 0; i < m->now.n; i++)
 		slow_drop(m, &m->now.v[i]);
 	m->now.n = 0;

@@ -79,6 +79,18 @@ struct snap_occupants {
 	bool tells_interrupts;         /* that is measured; else it is in the threads' time */
 };
 
+/* A peer that a thread waited for during an exchange. */
+struct snap_peer {
+	const char *remote; /* with its port */
+	uint64_t ns;
+};
+
+struct snap_peers {
+	uint32_t n;
+	const struct snap_peer *v; /* whom it waited for most first */
+	uint64_t of_ns;            /* how long it waited in `network` */
+};
+
 struct snap_table {
 	const struct table_desc *desc;
 	const void *rows; /* n of desc->row_size bytes each */

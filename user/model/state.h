@@ -13,6 +13,7 @@
  *   chain.c    who they waited behind
  *   occupants.c  who had the CPU that they waited for
  *   locks.c    locks that are waited for
+ *   exchanges.c  exchanges on TCP connections, and for whom slow ones waited
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
  *   conns.c    TCP connections, their peers, listeners
  *   dns.c      DNS queries; names.c what addresses are called, by their answers
@@ -90,7 +91,8 @@ struct file {
 
 struct op_key { /* no padding that is not zeroed */
 	uint64_t start;
-	uint64_t lock; /* address of the lock that was waited for; 0: of an operation as such */
+	uint64_t lock; /* address of the lock that was waited for, or what of an exchange says port and peer;
+			  0: of an operation as such */
 	uint32_t pid;
 	uint32_t file; /* id of the file that it was on; 0: of an operation as such */
 	uint16_t nr;
@@ -98,6 +100,15 @@ struct op_key { /* no padding that is not zeroed */
 	uint8_t pad[3];
 };
 _Static_assert(sizeof(struct op_key) == 32, "an operation's key is compared as bytes");
+
+/* What exchanges have beside the rest. */
+struct exchange {
+	struct istr *remote; /* the peer's address, of those that were asked from here */
+	uint16_t port;
+	uint8_t role;
+	struct hist reads, ivl_reads;
+	uint64_t read_ns, read_max_ns;
+};
 
 struct op {
 	struct op_key key;
@@ -110,6 +121,7 @@ struct op {
 	struct clocks clocks;
 	struct hist hist, ivl_hist;
 	struct heat_log heat;
+	struct exchange *exchange; /* NULL: it is none */
 	uint64_t members;
 };
 
@@ -131,6 +143,7 @@ struct chain {
 };
 
 struct occupants;
+struct slow_peers;
 
 struct slow {
 	struct slow_row row; /* its strings, its stack and its chain are set in the snapshot only */
@@ -139,6 +152,7 @@ struct slow {
 	struct proc *proc;
 	struct chain *chain;         /* of one that is over; NULL: none */
 	struct occupants *occupants; /* NULL: not known */
+	struct slow_peers *peers;    /* NULL: it waited for none, or not known */
 	struct istr *quota_path;     /* whose quota it was throttled by; the rest is in row.throttle */
 	bool chained;                /* that was looked for */
 	bool added;                  /* to what was waited by stack */
@@ -224,6 +238,7 @@ struct model {
 	uint64_t slow_seen;
 	VEC(struct slow) now;
 	struct hash *occupants;  /* by number: whose wait is not told of yet */
+	struct hash *slow_peers; /* by number: whose exchange is not told of yet */
 	struct hash *now_by_tid; /* while a picture is taken, if at all */
 
 	struct hash *cgroup_by_path; /* by what the path hashes to */
@@ -281,6 +296,7 @@ int op_apply(struct model *m, const struct hl_rec *rec);
 int op_io_apply(struct model *m, const struct hl_rec *rec);
 int file_op_apply(struct model *m, const struct hl_rec *rec);
 int lock_op_apply(struct model *m, const struct hl_rec *rec);
+int exchange_op_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
 		     unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
@@ -324,6 +340,21 @@ void occupants_roll(struct model *m);
 /* NULL: not known. */
 const struct snap_occupants *occupants_copy(struct model *m, const struct occupants *o, struct arena *a,
 					    uint64_t stamp);
+
+/* exchanges.c */
+uint64_t exchange_object(const struct hl_rec_exchange_op *r); /* its key.lock; not 0, nor LOCK_OTHER */
+void exchange_is(struct model *m, struct exchange *x, const struct hl_rec_exchange_op *r);
+void exchange_take(struct exchange *x, const struct hl_rec_exchange_op *r); /* data that was read */
+void exchange_add(struct exchange *to, const struct exchange *from, bool same);
+void exchange_free(struct model *m, struct exchange *x); /* NULL is fine */
+int slow_peers_apply(struct model *m, const struct hl_rec *rec);
+void slow_peers_of(struct model *m, struct slow *s, uint32_t id);
+void slow_peers_drop(struct model *m, struct slow_peers *p); /* NULL is fine */
+/* NULL: it waited for none, or not known. */
+const struct snap_peers *slow_peers_copy(const struct slow *s, struct arena *a, uint64_t stamp);
+void slow_peers_roll(struct model *m);
+void slow_peers_init(struct model *m);
+void slow_peers_fini(struct model *m); /* after the slow operations */
 
 /* locks.c */
 int lock_name_apply(struct model *m, const struct hl_rec *rec);
@@ -389,6 +420,7 @@ void conns_roll(struct model *m);
 int conn_apply(struct model *m, const struct hl_rec *rec);
 int conn_op_apply(struct model *m, const struct hl_rec *rec);
 int listen_apply(struct model *m, const struct hl_rec *rec);
+int conn_exchanges_apply(struct model *m, const struct hl_rec *rec);
 /* Rows in memory of the picture. */
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct peer_row *peer_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);

@@ -14,5 +14,6 @@ const struct collector *const all_collectors[] = {
 	&cgroups_collector,
 	&tcp_collector,
 	&dns_collector,
+	&exchanges_collector,
 	NULL,
 };

@@ -38,6 +38,9 @@ extern const struct collector tcp_collector;
 /* DNS: who asked what, and how long that took. */
 extern const struct collector dns_collector;
 
+/* Requests on them, and their answers. */
+extern const struct collector exchanges_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

@@ -209,7 +209,8 @@ static bool slow_hidden(const void *row)
 
 	if (r->op == HL_OP_WAIT)
 		return hl_state_is_work_wait[r->state];
-	return mostly_work_wait(r->duration_ns, r->time);
+	/* who waits for an answer does not wait for work, whatever its thread does */
+	return r->op != HL_OP_EXCHANGE && mostly_work_wait(r->duration_ns, r->time);
 }
 
 static void get_slow_kind(const struct field *f, const void *row, struct val *out)
@@ -233,7 +234,7 @@ static void get_slow_main_state(const struct field *f, const void *row, struct v
 	for (int i = 0; i < NR_HL_STATES && r->op != HL_OP_WAIT; i++)
 		if (r->time[i] > r->time[most])
 			most = i;
-	val_set_str(out, hl_state_names[most]);
+	val_set_str(out, r->op == HL_OP_EXCHANGE && !r->time[most] ? NULL : hl_state_names[most]);
 }
 
 static void get_slow_mark(const struct field *f, const void *row, struct val *out)
@@ -396,7 +397,7 @@ static const struct field slow_fields[] = {
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's "
 	  "request; connect: a TCP connect; tcp: something that happened to a connection; dns: a query, from its sending until the "
-	  "program had the answer", get_slow_kind,
+	  "program had the answer; exchange: a request on a connection, until the first byte of its answer", get_slow_kind,
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 7, .type = VAL_STR },
 	{ "main_state", "STATE", "the state that most of the time went to", get_slow_main_state,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },
@@ -503,6 +504,8 @@ static const struct field slow_fields[] = {
 	{ "occupants_interrupts_ns", "INTERRUPTS", "of the time of which that is known, what interrupts took; none where the "
 	  "kernel does not tell: it is in the threads' time then", get_occupants_interrupts, 0, .unit = UNIT_NS, .width = 10,
 	  .type = VAL_U64 },
+	{ "peers", "OF WHICH NETWORK", "of an exchange: for whom it waited in network, and how long; the last four", field_peers,
+	  AT(peers), .width = 16 },
 	{ "throttled_by", "THROTTLED", "whose CPU quota kept it from running, where it is known", field_str,
 	  AT(throttle.text), .flags = FIELD_SCREEN | FIELD_ASC, .width = 24 },
 	{ "throttled_by.cgroup", "QUOTA OF", "cgroup whose CPU quota kept it from running; of several above it the one "

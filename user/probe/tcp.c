@@ -184,6 +184,24 @@ static void get_now(const struct field *f, const void *row, struct val *out)
 		val_set_u64(out, u64_at(f, row));
 }
 
+static void get_exchanges(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	*out = (struct val){};
+	if (r->exchanges || r->unanswered)
+		val_set_u64(out, u64_at(f, row));
+}
+
+static void get_exchange_avg(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	*out = (struct val){};
+	if (r->exchanges)
+		val_set_u64(out, r->exchange_ns / r->exchanges);
+}
+
 static void get_netns(const struct field *f, const void *row, struct val *out)
 {
 	get_pid(f, row, out);
@@ -259,6 +277,15 @@ static const struct field connection_fields[] = {
 	{ "time", "SINCE", "when it began, or was found", field_u64, AT(real_ns), .unit = UNIT_WALL, .width = 12 },
 	{ "lower_bound", "AT LEAST", "it began before the capture", get_flag, AT(existed), .width = 8,
 	  .type = VAL_BOOL },
+	{ "exchanges", "EXCH", "requests on it that were answered, while exchanges were looked at", get_exchanges,
+	  AT(exchanges), .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5,
+	  .type = VAL_U64 },
+	{ "exchange_avg_ns", "TTFB", "how long the first byte of an answer took, in the mean", get_exchange_avg,
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 6, .type = VAL_U64 },
+	{ "exchange_max_ns", "TTFBMAX", "… and the longest", field_u64_opt, AT(exchange_max_ns), .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 7 },
+	{ "unanswered", "UNANS", "requests on it that never were", get_exchanges, AT(unanswered), .unit = UNIT_COUNT,
+	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
 	{ "figures_age_ns", "LOOKED", "for how long nothing has moved, or nobody has looked", field_u64,
 	  AT(figures_age_ns), .unit = UNIT_NS, .width = 6 },
 	{ "netns", "NETNS", "inode number of the network namespace", get_netns, AT(netns), .width = 10,

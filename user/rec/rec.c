@@ -68,7 +68,6 @@ static const struct field slow_fields[] = {
 	COMM(slow, holder_comm),
 	PAD(slow, pad2),
 	PAD(slow, pad3),
-	PAD(slow, pad4),
 	COMM(slow, waker_comm),
 	COMM(slow, comm),
 	PAD(slow, pad),
@@ -116,6 +115,16 @@ static const struct field lock_op_fields[] = {
 	BELOW(lock_op, o.state, NR_HL_STATES),
 	BELOW(lock_op, o.abi, NR_HL_ABIS),
 	PAD(lock_op, o.pad),
+	END,
+};
+static const struct field exchange_op_fields[] = {
+	BELOW(exchange_op, o.op, NR_HL_OPS),
+	BELOW(exchange_op, o.state, NR_HL_STATES),
+	BELOW(exchange_op, o.abi, NR_HL_ABIS),
+	BELOW(exchange_op, role, NR_HL_ROLES),
+	BELOW(exchange_op, part, NR_HL_EXCHANGE_PARTS),
+	PAD(exchange_op, o.pad),
+	PAD(exchange_op, pad),
 	END,
 };
 static const struct field cgroup_fields[] = { PAD(cgroup, pad), END };
@@ -248,6 +257,15 @@ static long dns_tail(const struct hl_rec *rec, const unsigned char *tail, size_t
 	return name < 0 ? name : (long)addrs + name;
 }
 
+static long peers_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	const struct hl_rec_peers *p = (const void *)rec;
+
+	if (!p->id || p->nr > HL_PEERS || p->nr * sizeof(struct hl_peer_ns) > n)
+		return -EINVAL;
+	return (long)(p->nr * sizeof(struct hl_peer_ns));
+}
+
 static long life_tail(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	const struct hl_rec_life *l = (const void *)rec;
@@ -289,6 +307,8 @@ static const struct rule {
 	[HL_KIND_CONN_OP] = { conn_op_fields, NULL, false },
 	[HL_KIND_LISTEN] = { listen_fields, NULL, false },
 	[HL_KIND_DNS] = { dns_fields, dns_tail, false },
+	[HL_KIND_EXCHANGE_OP] = { exchange_op_fields, op_tail, false },
+	[HL_KIND_PEERS] = { NULL, peers_tail, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -426,6 +446,16 @@ const __u32 *rec_file_buckets(const struct hl_rec_file_op *op)
 const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op)
 {
 	return (const __u32 *)(op + 1);
+}
+
+const __u32 *rec_exchange_buckets(const struct hl_rec_exchange_op *op)
+{
+	return (const __u32 *)(op + 1);
+}
+
+const struct hl_peer_ns *rec_peers(const struct hl_rec_peers *p)
+{
+	return (const struct hl_peer_ns *)(p + 1);
 }
 
 const __u32 *rec_op_buckets(const struct hl_rec_op *op)

@@ -42,14 +42,16 @@ const void *rec_tail(const struct hl_rec *rec, size_t *len);
 const char *rec_tail_str(const struct hl_rec *rec, unsigned int i);
 /* The path of a SLOW or NOW: *len bytes without a NUL, which need not be text. */
 const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len);
-/* The nr_buckets counts of an OP, a FILE_OP, a LOCK_OP and a DISK_OP. */
+/* The nr_buckets counts of an OP, a FILE_OP, a LOCK_OP, an EXCHANGE_OP and a DISK_OP. */
 const __u32 *rec_op_buckets(const struct hl_rec_op *op);
 const __u32 *rec_file_buckets(const struct hl_rec_file_op *op);
 const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op);
+const __u32 *rec_exchange_buckets(const struct hl_rec_exchange_op *op);
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
 /* The nr_frames frames of a STACK, and the text that their names begin in. */
 const struct hl_frame *rec_stack_frames(const struct hl_rec_stack *s, const char **text);
 const struct hl_occupant *rec_occupants(const struct hl_rec_occupants *o);
+const struct hl_peer_ns *rec_peers(const struct hl_rec_peers *p);
 const struct hl_uframe *rec_ustack_frames(const struct hl_rec_ustack *s, const char **text);
 /* The nr_addrs addresses of a DNS, and the name, never NULL. */
 const struct hl_dns_addr *rec_dns_addrs(const struct hl_rec_dns *d, const char **name);

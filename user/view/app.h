@@ -24,6 +24,7 @@ enum part_kind {
 	PART_HEAT,      /* history of an operation */
 	PART_CHAIN,     /* who it waits behind, a thread to a line */
 	PART_OCCUPANTS, /* who had the CPU that it waited for, a thread to a line */
+	PART_PEERS,     /* for whom it waited in `network`, a peer to a line */
 	PART_STACK,     /* every kernel stack, a frame to a line */
 	PART_TABLE,     /* another table, of the row's process and thread */
 };
@@ -38,7 +39,7 @@ struct part {
 	bool optional;     /* … left out while there is nothing in it at all */
 };
 
-#define PAGE_PARTS  6
+#define PAGE_PARTS  7
 #define PAGE_PANELS 3
 
 struct page {

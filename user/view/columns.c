@@ -21,7 +21,8 @@ enum val_type field_type(const struct field *f)
 bool field_left(const struct field *f)
 {
 	return f->flags & FIELD_LEFT || field_type(f) == VAL_STR || field_type(f) == VAL_STATES ||
-	       field_type(f) == VAL_STACK || field_type(f) == VAL_CHAIN || field_type(f) == VAL_OCCUPANTS;
+	       field_type(f) == VAL_STACK || field_type(f) == VAL_CHAIN || field_type(f) == VAL_OCCUPANTS ||
+	       field_type(f) == VAL_PEERS;
 }
 
 bool field_sortable(const struct field *f)

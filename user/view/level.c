@@ -198,12 +198,12 @@ static void level_refresh_subject(struct level *l, struct app *a)
 	l->res = res;
 }
 
-/* Only operations have a history. */
+/* Only operations have a history, and exchanges, whose rows begin with one. */
 static void level_refresh_heat(struct level *l, struct app *a)
 {
 	const struct table_desc *d = level_desc(l);
 
-	if (!d || d->rows != ROWS_OPERATIONS || !a->heat || l->gone)
+	if (!d || (d->rows != ROWS_OPERATIONS && d->rows != ROWS_EXCHANGES) || !a->heat || l->gone)
 		return;
 	if (!l->heat)
 		l->heat = xcalloc(1, sizeof(*l->heat));

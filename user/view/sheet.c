@@ -78,7 +78,7 @@ static bool said_after(const struct sheet *s, const struct field *f, const char 
 static bool fact_tells(const struct sheet *s, const struct field *f, const struct val *v)
 {
 	if (val_is_none(v) || f->flags & FIELD_SAID || v->type == VAL_STATES || v->type == VAL_HIST ||
-	    v->type == VAL_STACK || v->type == VAL_CHAIN || v->type == VAL_OCCUPANTS)
+	    v->type == VAL_STACK || v->type == VAL_CHAIN || v->type == VAL_OCCUPANTS || v->type == VAL_PEERS)
 		return false;
 	if (v->type == VAL_BOOL)
 		return v->b;
@@ -414,6 +414,40 @@ static void draw_occupants(struct sheet *s)
 	}
 }
 
+/* ---- for whom it waited: a peer to a line ------------------------------------------------ */
+
+static void peer_line(struct sheet *s, const char *remote, uint64_t ns, uint64_t of)
+{
+	double pct = of ? 100.0 * (double)ns / (double)of : 100;
+	char buf[FMT_LEN];
+
+	put_right(s->c, &s->a->theme, s->r.x + 2, s->y, 7, ATTR_BOLD, fmt_pct(buf, MIN(pct, 100.0)));
+	put_right(s->c, &s->a->theme, s->r.x + 10, s->y, 8, ATTR_NORMAL, fmt_ns(buf, ns));
+	canvas_fill(s->c, s->r.x + 20, s->y, (int)(MIN(pct, 100.0) * SHARE_BAR / 100 + 0.5), ATTR_BOLD,
+		    theme_glyph(&s->a->theme, GLYPH_FULL));
+	put_cut(s->c, &s->a->theme, s->r.x + 22 + SHARE_BAR, s->y++, s->r.w - 22 - SHARE_BAR, ATTR_NORMAL,
+		remote);
+}
+
+static void draw_peers(struct sheet *s)
+{
+	for (size_t i = 0; i < s->d->nr_fields; i++) {
+		const struct field *f = &s->d->fields[i];
+		struct val v = field_get(f, s->l->row);
+		uint64_t known = 0;
+
+		if (v.type != VAL_PEERS)
+			continue;
+		section(s, f->title);
+		for (uint32_t k = 0; k < v.peers->n; k++) {
+			peer_line(s, v.peers->v[k].remote, v.peers->v[k].ns, v.peers->of_ns);
+			known += v.peers->v[k].ns;
+		}
+		if (v.peers->of_ns > known && v.peers->of_ns - known > v.peers->of_ns / 100)
+			peer_line(s, "others", v.peers->of_ns - known, v.peers->of_ns);
+	}
+}
+
 /* ---- charts: beside each other where there is room ------------------------------ */
 
 /* Title of a chart, and of which span its field is. */
@@ -513,7 +547,7 @@ int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, str
 		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,   [PART_STATES] = draw_states,
 		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent, [PART_HEAT] = draw_heat,
 		[PART_STACK] = draw_stack, [PART_CHAIN] = draw_chain,   [PART_OCCUPANTS] = draw_occupants,
-		[PART_TABLE] = NULL,
+		[PART_PEERS] = draw_peers, [PART_TABLE] = NULL,
 	};
 	struct sheet s = { .a = a, .c = c, .l = l, .d = level_desc(l), .r = r, .y = r.y - scroll };
 

@@ -40,7 +40,7 @@ static const struct page page_operations = {
 	.parts = { PART(FACTS), PART(HIST), PART(RECENT), PART(STATES), TABLE_SAME(NULL, "Process by process") },
 };
 static const struct page page_slow = {
-	.parts = { PART(FACTS), PART(STATES), PART(CHAIN), PART(OCCUPANTS), PART(STACK),
+	.parts = { PART(FACTS), PART(STATES), PART(PEERS), PART(CHAIN), PART(OCCUPANTS), PART(STACK),
 		   TABLE_SAME("operations", "All of its kind in this process") },
 };
 static const struct page page_blocked = {
@@ -82,6 +82,13 @@ static const struct page page_dns = {
 	.parts = { PART(FACTS), PART(HIST), PART(RECENT),
 		   TABLE_BY("dns_queries", "Latest queries for this name", "plain", "plain") },
 };
+static const struct page page_exchange = {
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(STATES), TABLE_SAME("slow", "Slow ones"),
+		   TABLE_TITLED("connections", "Connections of its process") },
+};
+static const struct page page_exchanges = {
+	.parts = { PART(FACTS), PART(HIST), PART(STATES), TABLE_SAME(NULL, "Process by process") },
+};
 static const struct page page_listener = {
 	.parts = { PART(FACTS), TABLE_BY("operations", "How long connections waited to be accepted", "name", "accept_op"),
 		   TABLE_TITLED("connections", "Connections of its process") },
@@ -101,6 +108,7 @@ const struct view views[] = {
 	{ "Cgroups", "cgroups", 'u', "path", &page_cgroup, NULL, NULL },
 	{ "TCP", "connections", 'C', "comm remote", &page_connection, &page_group, NULL },
 	{ "Peers", "peers", 'p', "comm remote", &page_peer, &page_group, NULL },
+	{ "Exchanges", "exchanges", 'e', "name comm port remote", &page_exchange, &page_exchanges, "Exch" },
 	{ "Listeners", "listeners", 'l', "comm local", &page_listener, NULL, "Listen" },
 	{ "DNS", "dns", 'd', "name type comm", &page_dns, &page_group, NULL },
 	{}

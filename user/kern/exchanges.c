@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Exchanges on TCP connections out of the kernel: EXCHANGE_OP for what was added to the cells of a process,
+ * CONN_EXCHANGES for each connection that had any, PEERS for whom a slow one waited. Called by live.c,
+ * cells.c, ring.c and slow.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "kern/kern.h"
+
+#define SHARE 100 /* one part in so many of a CPU's time for looking at connections */
+
+void live_set_exchanges(struct live *l, bool on)
+{
+	if (on && !l->exchanges.on) /* what was due when nobody looked is void */
+		__atomic_fetch_add(&l->sh.ctl->exchange_gen, 1, __ATOMIC_ACQ_REL);
+	l->exchanges.on = on;
+	if (l->nr_links) /* else live_start does it */
+		parts_switch(l, FOR_EXCHANGES, on);
+}
+
+/* ---- cells -------------------------------------------------------------------------------- */
+
+uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	uint32_t pid = HL_KEY_PID(c->key);
+	struct hl_rec_exchange_op *r;
+	uint64_t n;
+
+	if (pid)
+		life_meet(l, pid, c->proc_start);
+	r = LIVE_BEGIN(l, EXCHANGE_OP, exchange_op);
+	n = cells_fill_op(l, c, was, &r->o);
+	r->o.h.ts = l->last_tick;
+	r->o.h.pid = r->o.h.tid = pid;
+	r->o.op = HL_OP_EXCHANGE;
+	r->part = HL_KEY_OP(c->key) - HL_CELL_EXCHANGE;
+	if (pid) {
+		r->o.proc_start = c->proc_start;
+		r->o.nr = r->role = HL_KEY_STATE(c->key) < NR_HL_ROLES ? HL_KEY_STATE(c->key) : 0;
+		r->port = HL_KEY_NR(c->key);
+		r->family = HL_KEY_ABI(c->key) ? AF_INET6 : AF_INET;
+		memcpy(r->addr, c->addr, sizeof(r->addr));
+	}
+	n += r->o.errors;
+	live_emit(l);
+	return n;
+}
+
+/* ---- slow ones ------------------------------------------------------------------------------ */
+
+static int cmp_peer(const void *a, const void *b)
+{
+	const struct hl_peer_ns *x = a, *y = b;
+
+	return x->ns == y->ns ? 0 : x->ns > y->ns ? -1 : 1;
+}
+
+/* Those that it waited for, most first: sends them. Their number; 0: there are none. */
+static uint32_t send_peers(struct live *l, const struct hl_exchange_raw *raw)
+{
+	struct hl_peer_ns peers[HL_PEERS];
+	struct hl_rec_peers *r;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < MIN(raw->nr, (uint64_t)HL_PEERS); i++)
+		if (raw->peers[i].ns)
+			peers[n++] = raw->peers[i];
+	if (!n)
+		return 0;
+	qsort(peers, n, sizeof(*peers), cmp_peer);
+	r = LIVE_BEGIN(l, PEERS, peers);
+	r->h.ts = raw->r.h.ts;
+	r->h.pid = raw->r.h.pid;
+	r->h.tid = raw->r.h.tid;
+	r->id = ++l->exchanges.last_peers;
+	r->nr = n;
+	rec_add_bytes(&l->buf, peers, n * sizeof(*peers));
+	live_emit(l);
+	return l->exchanges.last_peers;
+}
+
+/* Is it known where its time went? Then it is where the thread slept, too. */
+static bool has_states(const struct hl_rec_slow *r)
+{
+	for (int i = 0; i < NR_HL_STATES; i++)
+		if (r->state_ns[i])
+			return true;
+	return false;
+}
+
+void exchanges_slow(struct live *l, const struct hl_exchange_raw *raw, size_t n)
+{
+	struct slow_refs refs = {};
+
+	if (n < sizeof(*raw)) {
+		l->damaged++;
+		return;
+	}
+	if (has_states(&raw->r)) {
+		refs.kernel_stack = stack_of_slow(l, &raw->r);
+		refs.user_stack = stack_user_of_slow(l, &raw->r);
+	}
+	refs.peers = send_peers(l, raw);
+	slow_send(l, (const void *)raw, sizeof(raw->r), refs);
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+static void send_sums(struct live *l, const void *item)
+{
+	memcpy(rec_begin(&l->buf, HL_KIND_CONN_EXCHANGES, sizeof(struct hl_rec_conn_exchanges)), item,
+	       sizeof(struct hl_rec_conn_exchanges));
+	live_emit(l);
+}
+
+void exchanges_record(struct live *l, const struct hl_rec *rec, size_t n)
+{
+	if (n < sizeof(struct hl_rec_conn_exchanges)) {
+		l->damaged++;
+		return;
+	}
+	l->conns.delivered++;
+	send_sums(l, rec);
+}
+
+void exchanges_refresh(struct live *l, bool final)
+{
+	struct part *p = &l->parts[PART_EXCHANGES];
+	struct hl_ctl *ctl = l->sh.ctl;
+	uint64_t begin = clock_mono_ns();
+
+	if (!l->exchanges.on || !p->obj.bpf || (!final && begin < l->exchanges.look_due))
+		return;
+	ctl->exchanges_found = 0;
+	/* some have ended while nobody looked */
+	if (!object_iterate_map(&p->obj, "hl_exchanges", "exchanges", sizeof(struct hl_rec_conn_exchanges),
+				send_sums, l))
+		__atomic_store_n(&ctl->exchanges, ctl->exchanges_found, __ATOMIC_RELAXED);
+	l->exchanges.look_due = begin + (clock_mono_ns() - begin) * SHARE;
+}
