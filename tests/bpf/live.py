@@ -247,7 +247,7 @@ def valid(doc, may_lose=(), clocks=True):
             f.check(age <= j["capture"]["duration_ns"] + S, f"the ledger of {t['tid']} holds {age / S:.3f} s")
         # what a kernel has to have does not fail to load in silence
         for c in j["capture"]["collectors"]:
-            f.check(c["name"] in ("calls", "files", "fault", "dns") or c["state"] == "on" or c.get("reason") in (NO_FENTRY, NO_CGROUPS),
+            f.check(c["name"] in ("calls", "files", "fault", "dns", "exchanges") or c["state"] == "on" or c.get("reason") in (NO_FENTRY, NO_CGROUPS),
                     f"collector {c['name']}: {c['state']}: {c.get('reason')}")
     return doc
 

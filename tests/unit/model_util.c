@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -236,10 +238,11 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	r->proc_start = 100;
 	r->begin_ns = s.begin;
 	r->duration_ns = s.duration;
-	r->state_ns[s.state] = s.duration - s.queued - s.throttled;
+	r->state_ns[s.state] = s.unknown ? 0 : s.duration - s.queued - s.throttled;
 	r->state_ns[HL_STATE_RUNQUEUE] += s.queued;
 	r->state_ns[HL_STATE_THROTTLED] += s.throttled;
 	r->occupants = s.occupants;
+	r->peers = s.peers;
 	r->nr = s.nr;
 	r->op = s.op;
 	r->state = s.state;
@@ -259,7 +262,7 @@ static int slow(struct feed *f, unsigned int kind, struct feed_slow s)
 	}
 	if (s.holder_comm)
 		memcpy(r->holder_comm, s.holder_comm, MIN(strlen(s.holder_comm), sizeof(r->holder_comm)));
-	r->flags = s.op == HL_OP_WAIT ? HL_SLOW_NO_RESULT : 0;
+	r->flags = s.op == HL_OP_WAIT || s.op == HL_OP_EXCHANGE ? HL_SLOW_NO_RESULT : 0;
 	if (s.comm)
 		memcpy(r->comm, s.comm, MIN(strlen(s.comm), sizeof(r->comm)));
 	if (s.path) {
@@ -385,6 +388,41 @@ int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint6
 	r->o.nr_buckets = 1;
 	r->addr = addr;
 	rec_add_bytes(&f->b, &bucket, sizeof(bucket));
+	return finish(f);
+}
+
+int feed_exchange(struct feed *f, struct feed_exchange e)
+{
+	struct hl_rec_exchange_op *r = begin(f, HL_KIND_EXCHANGE_OP, e.pid, e.pid);
+	uint32_t bucket = (uint32_t)e.count;
+
+	r->o.proc_start = e.pid ? 100 : 0;
+	r->o.op = HL_OP_EXCHANGE;
+	r->o.nr = r->role = e.role;
+	r->o.count = e.count;
+	r->o.errors = e.unanswered;
+	r->o.total_ns = e.count * e.ns_each;
+	r->o.max_ns = e.ns_each;
+	if (e.part == HL_EXCHANGE_ANSWERED && !e.unknown)
+		r->o.state_ns[HL_STATE_CPU] = r->o.total_ns;
+	r->o.first = hl_hist_cell(e.ns_each);
+	r->o.nr_buckets = 1;
+	r->part = e.part;
+	r->port = e.port;
+	r->family = AF_INET;
+	if (e.role == HL_ROLE_OPENED)
+		memcpy(r->addr, (const uint8_t[]){ 10, 0, 0, e.host }, 4);
+	rec_add_bytes(&f->b, &bucket, sizeof(bucket));
+	return finish(f);
+}
+
+int feed_peers(struct feed *f, uint32_t id, const struct hl_peer_ns *v, size_t n)
+{
+	struct hl_rec_peers *r = begin(f, HL_KIND_PEERS, 10, 10);
+
+	r->id = id;
+	r->nr = (__u32)n;
+	rec_add_bytes(&f->b, v, n * sizeof(*v));
 	return finish(f);
 }
 

@@ -45,6 +45,17 @@ struct feed_slow {
 	uint64_t queued;    /* of its time, in `runqueue`; the rest is in `state` … */
 	uint64_t throttled; /* … but for this */
 	uint32_t occupants; /* their id */
+	uint32_t peers;     /* … of an exchange */
+	bool unknown;       /* where its time went */
+};
+
+struct feed_exchange {
+	uint32_t pid;
+	uint8_t role, part;
+	uint16_t port;
+	uint8_t host; /* the peer is 10.0.0.so much */
+	uint64_t count, ns_each, unanswered;
+	bool unknown; /* where the time went; else cpu */
 };
 
 struct feed_frame {
@@ -91,6 +102,9 @@ int feed_cgroup(struct feed *f, const char *path, struct hl_rec_cgroup figures);
 /* Waits of a process for a lock. */
 int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint64_t ns_each);
 int feed_lock_name(struct feed *f, uint32_t pid, uint64_t addr, const char *name);
+/* Exchanges, or reads of data that had come. */
+int feed_exchange(struct feed *f, struct feed_exchange e);
+int feed_peers(struct feed *f, uint32_t id, const struct hl_peer_ns *v, size_t n);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
 /* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the
  * next one or feed_free. */

@@ -105,6 +105,8 @@ void test_rec_check_numbers(void)
 		ROW(SLOW, slow, waker, NR_HL_WAKERS),
 		ROW(SLOW, slow, holder, NR_HL_HOLDERS),
 		ROW(LOCK_OP, lock_op, o.state, NR_HL_STATES),
+		ROW(EXCHANGE_OP, exchange_op, role, NR_HL_ROLES),
+		ROW(EXCHANGE_OP, exchange_op, part, NR_HL_EXCHANGE_PARTS),
 		ROW(NOW, slow, waker, NR_HL_WAKERS),
 		ROW(NOW, slow, state, NR_HL_STATES),
 		ROW(ACCT, acct, class_id, NR_HL_CLASSES),
@@ -215,6 +217,29 @@ void test_rec_check_occupants(void)
 	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
 	r->nr = 1;
 	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
+	r->id = 0;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	recbuf_free(&b);
+}
+
+void test_rec_check_peers(void)
+{
+	struct hl_peer_ns v[2] = { { .ns = 7, .port = 80 }, { .ns = 3 } };
+	struct recbuf b = { 0 };
+	struct hl_rec_peers *r = rec_begin(&b, HL_KIND_PEERS, sizeof(*r));
+	const struct hl_rec *rec;
+
+	r->id = 1;
+	r->nr = 2;
+	rec_add_bytes(&b, v, sizeof(v));
+	rec = rec_end(&b);
+	ASSERT_EQ(rec_check(rec, rec->size), rec->size);
+	ASSERT_EQ(rec_peers(r)[1].ns, 3);
+	r->nr = 3;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	r->nr = HL_PEERS + 1;
+	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
+	r->nr = 1;
 	r->id = 0;
 	ASSERT_EQ(rec_check(rec, rec->size), -EINVAL);
 	recbuf_free(&b);

@@ -181,6 +181,31 @@ static void sample_dns(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_exchange(struct recbuf *b, unsigned int i)
+{
+	static const __u32 buckets[3] = { 7, 0, 1 };
+	struct hl_rec_exchange_op *op = fill(b, HL_KIND_EXCHANGE_OP, i);
+	struct hl_peer_ns v[2] = { { .ns = 5, .addr = { 10, 0, 0, 5 }, .port = 5432, .family = 2 },
+				   { .ns = i } };
+	struct hl_rec_peers *p;
+
+	op->o.op = HL_OP_EXCHANGE;
+	op->o.state = op->o.abi = 0;
+	op->role = i % NR_HL_ROLES;
+	op->part = i % NR_HL_EXCHANGE_PARTS;
+	op->o.first = i % 50;
+	op->o.nr_buckets = i % 4;
+	rec_add_bytes(b, buckets, op->o.nr_buckets * sizeof(__u32));
+	rec_end(b);
+	fill(b, HL_KIND_CONN_EXCHANGES, i);
+	rec_end(b);
+	p = fill(b, HL_KIND_PEERS, i);
+	p->id = i + 1;
+	p->nr = i % 3;
+	rec_add_bytes(b, v, p->nr * sizeof(*v));
+	rec_end(b);
+}
+
 static void sample_ustack(struct recbuf *b, unsigned int i)
 {
 	struct hl_rec_ustack *s = fill(b, HL_KIND_USTACK, i);
@@ -257,6 +282,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_cgroup(b, i);
 	sample_conn(b, i);
 	sample_dns(b, i);
+	sample_exchange(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

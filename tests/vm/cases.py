@@ -57,7 +57,7 @@ def document(out, name):
     check(status == 0, f"status {status}: {out.read(name, 'stderr').strip()[-400:]!r}")
     doc = live.Doc(json.loads(out.read(name, "x.json")))
     # what such a kernel skips is for u.law and skips() to judge
-    return live.valid(doc, may_lose=("calls", "block", "lifecycle") if u.may_skip(doc) else (), clocks=False)
+    return live.valid(doc, may_lose=("calls", "block", "lifecycle", "connections", "exchanges") if u.may_skip(doc) else (), clocks=False)
 
 
 def modes(name, tier, title, rows, options=""):
@@ -253,6 +253,21 @@ def doctor(f, out):
     f.same(out.status("doctor"), 0, f"status, of: {text!r}")
     for name in ("waits", "calls", "uring", "blocked"):
         f.check(any(line.split()[:2] == [name, "works"] for line in text.splitlines()), f"{name}: {text!r}")
+
+
+@case("exchanges", "requests on TCP connections are timed where the kernel tells of them, and else that is said",
+      """ip link set lo up
+hostlat record --exchanges --calls=off -i 1000 -o x.json -- work accept --threads 3 --each 5 --hold 20""")
+def exchanges(f, out):
+    doc = document(out, "exchanges")
+    state = next(c for c in doc["capture"]["collectors"] if c["name"] == "exchanges")
+    rows = sorted((r["name"], r["count"], r["unanswered"], r["read_max_ns"] > 0) for r in doc["exchanges"] if r["comm"] == "work")
+    if state["state"] == "unavailable":
+        f.check("before 6.3" in state["reason"], f"why: {state}")
+        f.same(rows, [], "exchanges")
+        return
+    # each client says all that it has to say, and then its server, which has a port of its own
+    f.same((state["state"], rows), ("on", [("answer", 1, 0, True)] * 3 + [("request", 1, 0, True)] * 3), "exchanges")
 
 
 @case("blocked", "what was blocked before it came is in its first document",
