@@ -466,6 +466,29 @@ def target():
         f.same(h.doc.acct("exchanges")["seen"], 20, "seen")
 
 
+MANY = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (8000, 8000))
+s = listen(7919)
+cs = [(socket.create_connection(("127.0.0.1", 7919)), s.accept()[0]) for _ in range(1500)]
+for _ in range(2):
+    for c, d in cs:
+        c.sendall(b"q"); check(d.recv(9)); d.sendall(b"a"); check(c.recv(9))
+"""
+
+
+@test("connections that find no room: what they lack is lost, to the last answer")
+def no_room():
+    kernel()
+    r = live.record([sys.executable, "-c", COMMON + MANY], ("--exchanges", "--memory=20M"), may_lose=("exchanges",))
+    got = {x["name"]: x["count"] for x in rows(r.doc, port=7919)}
+    acct = r.doc.acct("exchanges")
+    with Facts() as f:
+        f.check(0 < got["answer"] < 3000 and 0 < got["request"] < 3000, f"exchanges: {got}")
+        f.same((acct["seen"], acct["delivered"]), (6000, sum(got.values())), "accounting")
+        f.same(acct["lost_by"], {"map_full": 6000 - sum(got.values())}, "lost")
+
+
 @test("without being asked for it is off: no hook hangs anywhere, and the table says so")
 def off():
     before = hooks()
