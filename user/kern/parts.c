@@ -42,6 +42,7 @@ static const struct part_desc {
 		{ { 3u << 5, false, "no writeback_dirty_folio: writeback is charged to the kernel" },
 		  { 1u << 13, true,
 		    "no fentry: what a limit of io.max on a whole disk holds back is not seen waiting" } },
+		NULL, NULL,
 	},
 	[PART_URING] = {
 		"uring",
@@ -50,6 +51,7 @@ static const struct part_desc {
 		{ "io_uring_complete", "io_uring_queue_async_work", "io_uring_submit_req", "io_uring_submit_sqe" },
 		{},
 		{},
+		NULL, NULL,
 	},
 	[PART_TCP] = {
 		"tcp",
@@ -60,6 +62,7 @@ static const struct part_desc {
 		{},
 		{ { 1u << 3, false, "no tcp_retransmit_skb: when something was sent again is not seen" },
 		  { 3u << 4, false, "no tcp_send_reset: when a connection was reset is not seen" } },
+		NULL, NULL,
 	},
 	[PART_FAULT] = {
 		"fault",
@@ -68,6 +71,7 @@ static const struct part_desc {
 		{ "page_fault_user", "sched_switch" },
 		{},
 		{},
+		NULL, NULL,
 	},
 	[PART_DNS] = {
 		"dns",
