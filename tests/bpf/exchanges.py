@@ -449,6 +449,8 @@ def unanswered():
         q, a = one(h.doc, pid=c.pid, name="request"), one(h.doc, pid=c.pid, name="answer")
         f.same((q["count"], q["unanswered"]), (6, 3), "requests")
         f.same((a["count"], a["unanswered"]), (6, 3), "answers")
+        if len(h.doc["connections"]) >= 2048:  # of those that ended so many keep rows, of the whole host
+            return
         f.same([(r["exchanges"], r["unanswered"]) for r in sorted(h.doc["connections"], key=lambda r: r["opened_ns"])
                 if r.get("pid") == c.pid and r["role"] == "opened"], [(1, 1), (1, 1), (1, 0), (1, 1), (2, 0)], "by connection")
 
