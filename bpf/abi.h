@@ -59,7 +59,7 @@ enum hl_state {
 	X(4, CONNECT, "connect")                                                                             \
 	X(5, TCP, "tcp")             /* something that happened to a connection: of SLOW only */             \
 	X(6, ACCEPT, "accept queue") /* from when a connection is established until it is accepted */        \
-	X(7, DNS, "dns")             /* a query, until the program had the answer: of SLOW only */ \
+	X(7, DNS, "dns")             /* a query, until the program had the answer: of SLOW only */           \
 	X(8, EXCHANGE, "exchange")
 
 enum hl_op {
@@ -225,7 +225,7 @@ enum hl_end {
 	X(12, CONNECTIONS, "connections",                                                                    \
 	  "a TCP connection came, was accepted, ended, or a connect was over")                               \
 	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")               \
-	X(14, DNS, "dns", "one send to, or receive from, a DNS server") \
+	X(14, DNS, "dns", "one send to, or receive from, a DNS server")                                      \
 	X(15, EXCHANGES, "exchanges", "a request on a TCP connection was answered, or never will be")        \
 	X(16, READS, "reads", "data that had come to a TCP connection was read")
 
@@ -369,7 +369,7 @@ struct hl_rec {
 	X(26, CONN, conn, 264)                                                                               \
 	X(27, CONN_OP, conn_op, 64)                                                                          \
 	X(28, LISTEN, listen, 112)                                                                           \
-	X(29, DNS, dns, 80) \
+	X(29, DNS, dns, 80)                                                                                  \
 	X(30, EXCHANGE_OP, exchange_op, 232)                                                                 \
 	X(31, CONN_EXCHANGES, conn_exchanges, 72)                                                            \
 	X(32, PEERS, peers, 32)

@@ -266,7 +266,7 @@ struct hl_cpu {
 	__u64 dns_seen, dns_lost, dns_unreadable, dns_full;
 	__u64 exchanges_seen, exchanges_full, exchanges_clock;
 	__u64 reads_seen;
-	__u64 pad[5];
+	__u64 pad[1];
 };
 
 /* ---- who ran ----------------------------------------------------------------- */

@@ -112,7 +112,7 @@ static void read_payload(const uint8_t *data, size_t n, bool bodies)
 	struct rec_file_header h = { .byte_order = REC_BYTE_ORDER, .version = HL_ABI_VERSION };
 	size_t table = bodies ? 32 : HL_KIND_MAX * sizeof(__u16), len;
 	struct rec_chunk c = { .magic = REC_CHUNK_MAGIC, .type = REC_CHUNK_RECORDS };
-	__u16 body[32] = { 0 };
+	__u16 body[64] = { 0 };
 	uint8_t *p;
 
 	if (bodies && n < table)

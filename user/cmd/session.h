@@ -97,7 +97,7 @@ struct session_cfg {
 	unsigned int count;   /* intervals, 0: no bound */
 	bool model;
 	bool files, dns, exchanges; /* as the options of these names */
-	const char *recording; /* path, NULL: none */
+	const char *recording;      /* path, NULL: none */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other
 	 * than 0 ends the session with it. May be NULL. */

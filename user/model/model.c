@@ -229,7 +229,7 @@ static int own_apply(struct model *m, const struct hl_rec *rec)
 			return m->cols[i]->own->apply(m->own[i], rec);
 	return -EINVAL;
 }
-_Static_assert(HL_KIND_MAX <= 32, "a bit per kind");
+_Static_assert(HL_KIND_MAX <= 64, "a bit per kind");
 
 /* The disks' collector keeps their rows; what they are called is also for files on them. */
 static int disk_apply(struct model *m, const struct hl_rec *rec)

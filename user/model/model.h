@@ -51,7 +51,7 @@ struct arena;
  * picture, and what belongs to the interval cleared when it is over.
  */
 struct collector_rows {
-	uint32_t kinds;                                   /* of records: a bit per enum hl_kind */
+	uint64_t kinds;                                   /* of records: a bit per enum hl_kind */
 	void *(*open)(const struct model_limits *limits); /* none of them 0; they outlive the state */
 	void (*close)(void *state);
 	int (*apply)(void *state, const struct hl_rec *rec); /* 0 or -errno */
