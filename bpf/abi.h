@@ -812,7 +812,7 @@ struct hl_rec_listen {
 	__u32 flags;         /* HL_CONN_* */
 	__u32 length, limit; /* of the queue of connections that nobody has accepted yet */
 	__u32 half_open;     /* handshakes that are not complete */
-	__u64 drops;         /* handshakes and connections that it turned away */
+	__u64 drops;         /* connections that it turned away, for that queue was full */
 };
 
 #include "abi_dns.h"

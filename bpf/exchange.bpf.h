@@ -75,7 +75,7 @@ static __noinline struct exchange *exchange_new(const struct sock *sk)
 	struct hl_ctl *ctl = ctl_get();
 	struct exchange *e;
 
-	if (!tp || !ctl || ctl->exchanges >= cfg.max_exchanges)
+	if (!tp || !ctl || (__s32)ctl->exchanges >= (__s32)cfg.max_exchanges)
 		return NULL;
 	e = bpf_sk_storage_get(&exchanges, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!e)

@@ -222,6 +222,9 @@ static __noinline int moved(const struct sock *sk, bool sent)
 
 	if (!ctl || !cpu)
 		return 0;
+	/* who is no target takes no room, and is not asked about more often than it must be */
+	if (ctl->filter & HL_FILTER_ON && !exchange_find(sk) && !target_matches(p, ctl))
+		return 0;
 	e = exchange_take(sk, ctl);
 	if (!e) {
 		if (sent == (sk->sk_max_ack_backlog > 0))
@@ -291,6 +294,9 @@ int BPF_PROG(sk_data_ready, const struct sock *sk)
 	struct exchange *e;
 
 	if (!ctl || !is_tcp(sk) || sk->__sk_common.skc_state == HL_TCP_STATE_LISTEN)
+		return 0;
+	/* whose it is cannot be told here: of a target's it is kept from its first call on */
+	if (ctl->filter & HL_FILTER_ON && !exchange_find(sk))
 		return 0;
 	e = exchange_take(sk, ctl);
 	if (e && !e->ready)

@@ -108,13 +108,19 @@ __hot __u64 chrono(const struct tcp_sock *tp, __u32 which, __u32 now)
 	return (__u64)jiffies * cfg.jiffy_ns;
 }
 
+__hot __u32 not_below(__s32 bytes)
+{
+	return bytes > 0 ? bytes : 0;
+}
+
 /* v5.15 to v7 call all of these the same. */
 __hot void sock_windows(struct hl_rec_conn *r, const struct tcp_sock *tp, __u32 now)
 {
 	bool unsent = tp->write_seq != tp->snd_nxt;
 
-	r->send_queue = tp->write_seq - tp->snd_una;
-	r->receive_queue = tp->rcv_nxt - tp->copied_seq;
+	/* nobody holds the socket still: what is read first may be passed by what is read next */
+	r->send_queue = not_below(tp->write_seq - tp->snd_una);
+	r->receive_queue = not_below(tp->rcv_nxt - tp->copied_seq);
 	r->send_window = tp->snd_wnd;
 	r->receive_window = tp->rcv_wnd;
 	/* whoever sends has the first of the clocks running, or one of the others */

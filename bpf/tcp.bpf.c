@@ -23,6 +23,7 @@
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/sock.bpf.h"
+#include "bpf/stack.h"
 
 /* Between two records of the same kind of event of one connection; those in between are counted. */
 #define HL_EVENT_AGAIN (1000ull * 1000 * 1000)
@@ -68,23 +69,14 @@ struct tcp_event {
 	__u8 op, nr;
 };
 
-static __noinline int event_send(const struct sock *sk, const struct hl_sock *s, const struct tcp_event *v)
+static __noinline int event_fill(struct hl_rec_slow *r, const struct sock *sk, const struct tcp_sock *tp,
+				 const struct hl_sock *s, const struct tcp_event *v)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-	struct hl_cpu *cpu = this_cpu();
 	struct sock_ends e = {};
-	struct hl_rec_slow *r;
 
-	if (!tp || !s || !v || !cpu)
+	if (!r || !sk || !tp || !s || !v)
 		return 0;
-	__sync_fetch_and_add(&cpu->slow_requests, 1);
-	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
-		return 0;
-	}
 	slow_begin(r, bpf_ktime_get_boot_ns(), v->duration);
-	r->h.size = sizeof(*r);
 	r->h.pid = s->pid;
 	r->h.tid = s->tid;
 	r->proc_start = s->start;
@@ -105,7 +97,52 @@ static __noinline int event_send(const struct sock *sk, const struct hl_sock *s,
 	r->family = e.family;
 	r->local_port = e.local_port;
 	r->remote_port = e.remote_port;
+	return 0;
+}
+
+static __noinline int event_send(const struct sock *sk, const struct hl_sock *s, const struct tcp_event *v)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_rec_slow *r;
+
+	if (!tp || !s || !v || !cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->slow_requests, 1);
+	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
+	if (!r) {
+		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+		return 0;
+	}
+	event_fill(r, sk, tp, s, v);
+	r->h.size = sizeof(*r);
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
+	return 0;
+}
+
+/* With the kernel stack: of a reset it says whether a program closed the connection, or which packet did. */
+static __noinline int event_send_stack(void *ctx, const struct sock *sk, const struct hl_sock *s,
+				       const struct tcp_event *v)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_slow_raw *raw;
+	long n;
+
+	if (!tp || !s || !v || !cpu)
+		return 0;
+	__sync_fetch_and_add(&cpu->slow_requests, 1);
+	raw = bpf_ringbuf_reserve(&hl_events, HL_SLOW_RAW_STACK, 0);
+	if (!raw) {
+		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+		return 0;
+	}
+	event_fill(&raw->r, sk, tp, s, v);
+	raw->r.h.size = HL_SLOW_RAW_STACK;
+	raw->stack.since = 0;
+	n = bpf_get_stack(ctx, raw->stack.ip, sizeof(raw->stack.ip), 0);
+	raw->stack.nr = n > 0 ? n / sizeof(raw->stack.ip[0]) : 0;
+	bpf_ringbuf_submit(raw, wake_flag(&hl_events, HL_SLOW_RAW_STACK));
 	return 0;
 }
 
@@ -426,7 +463,7 @@ int tcp_retransmit_skb(__u64 *ctx)
 	return retransmitted(sk);
 }
 
-static __noinline int reset(const struct sock *sk, __u8 nr, __u32 reason)
+static __noinline int reset(void *ctx, const struct sock *sk, __u8 nr, __u32 reason)
 {
 	struct tcp_event v = {
 		.op = HL_OP_TCP, .nr = nr, .times = 1, .flags = HL_SLOW_NO_RESULT, .reason = reason
@@ -444,7 +481,7 @@ static __noinline int reset(const struct sock *sk, __u8 nr, __u32 reason)
 		s->end = HL_END_RESET_SENT;
 		conn_send(sk, s, HL_CONN_ADDED);
 	}
-	return may_tell(cpu, bpf_ktime_get_boot_ns()) ? event_send(sk, s, &v) : 0;
+	return may_tell(cpu, bpf_ktime_get_boot_ns()) ? event_send_stack(ctx, sk, s, &v) : 0;
 }
 
 /* Newer kernels tell of resets without a socket too, and of those that are not whole (19822a980e19). */
@@ -461,7 +498,7 @@ int tcp_send_reset(__u64 *ctx)
 	if (!state || state == HL_TCP_STATE_TIME_WAIT || state == HL_TCP_STATE_NEW_SYN_RECV ||
 	    state == HL_TCP_STATE_LISTEN)
 		return 0;
-	return reset(sk, HL_TCP_RESET_SENT, cfg.flags & HL_CFG_RST_REASON ? (__u32)ctx[2] : 0);
+	return reset(ctx, sk, HL_TCP_RESET_SENT, cfg.flags & HL_CFG_RST_REASON ? (__u32)ctx[2] : 0);
 }
 
 SEC("?tp_btf/tcp_receive_reset")
@@ -471,7 +508,7 @@ int tcp_receive_reset(__u64 *ctx)
 
 	if (sk->__sk_common.skc_state == HL_TCP_STATE_SYN_SENT) /* a connect that is refused */
 		return 0;
-	return reset(sk, HL_TCP_RESET_RECEIVED, 0);
+	return reset(ctx, sk, HL_TCP_RESET_RECEIVED, 0);
 }
 
 SEC("tp_btf/tcp_destroy_sock")
@@ -482,7 +519,13 @@ int BPF_PROG(tcp_destroy_sock, const struct sock *sk)
 
 	if (!s || !ctl)
 		return 0;
-	if (s->flags & HL_SOCK_ENDED && !(s->flags & HL_SOCK_DONE)) {
+	/* a step may have been told of to nobody: the kernel does not run a hook inside of itself */
+	if (s->begin && s->role && !s->ended && !(s->flags & HL_SOCK_DONE)) {
+		s->ended = bpf_ktime_get_boot_ns();
+		s->end = why_ended(sk, s, HL_TCP_STATE_CLOSE);
+		s->flags |= HL_SOCK_ENDED;
+	}
+	if (s->ended && s->role && !(s->flags & HL_SOCK_DONE)) {
 		if (!s->pid)
 			sock_is_of(s, bpf_get_current_task_btf());
 		conn_over(sk, s);
@@ -618,6 +661,8 @@ int hl_conns(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	if (s->flags & HL_SOCK_FOUND)
 		count_came(s, cpu);
+	if (s->untold && bpf_ktime_get_boot_ns() - s->told >= HL_EVENT_AGAIN)
+		retransmits_send(sk, s, 0);
 	ctl->ownerless += !s->pid;
 	if (s->flags & HL_SOCK_ENDED)
 		return s->pid ? conn_over(sk, s) : 0;

@@ -607,6 +607,34 @@ def nginx():
         f.near(asked[0]["total_ns"], 20 * 30 * MS, "until its server answered", 10, 20 * MS)
 
 
+def wrk_ms(text, share):
+    n, unit = re.search(rf"^ +{share}% +([0-9.]+)(us|ms|s)$", text, re.M).groups()
+    return float(n) * {"us": 1000, "ms": MS, "s": S}[unit]
+
+
+@test("wrk's latencies are its requests', but for what it takes itself; nginx's answers are within them")
+def wrk():
+    path = live.folder()
+    with open(f"{path}/conf", "w", encoding="ascii") as f:
+        f.write(NGINX % {"dir": path})
+    with live.Load(program("nginx"), "-c", f"{path}/conf", "-p", path) as n:
+        listens(7915, n.p)
+        with recorded() as h:
+            p = live.start(program("wrk"), "-t1", "-c8", "-d3s", "--latency", "http://127.0.0.1:7915/own")
+            text = live._finish(p, 30)[0]
+            time.sleep(0.1)
+            h.stop()
+    with Facts() as f:
+        asked, answers = one(h.doc, pid=p.pid, name="request", port=7915), one(h.doc, comm="nginx", name="answer", port=7915)
+        done = int(re.search(r"(\d+) requests in", text)[1])
+        f.check(done <= asked["count"] <= done + 8 and done <= answers["count"] <= done + 8,
+                f"requests: {done}, of wrk's {asked['count']}, of nginx's {answers['count']}")
+        for share, what in ((50, "p50_ns"), (90, "p90_ns")):
+            # a bucket is 9 % wide; wrk's clock begins before it writes, and ends when it has parsed the answer
+            f.near(asked[what], wrk_ms(text, share), f"{share} % of wrk's requests", 9, 30000)
+            f.check(answers[what] < asked[what], f"{what}: {answers[what]} of nginx, {asked[what]} of wrk")
+
+
 class Postgres:
     """A server of its own on a port; gone with the block."""
 

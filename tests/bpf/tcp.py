@@ -427,6 +427,13 @@ def resets():
         told = [(s["name"], s["detail"]["accepted"]) for s in h.doc["slow"] if s["kind"] == "tcp" and s["pid"] == load.pid]
         f.check(set(told) <= {("reset sent", False), ("reset received", True), ("reset received", False), ("reset sent", True)} and told,
                 f"events: {told}")
+        # by whom: a program that closed it, or a packet of the peer's
+        stacks = {s["kernel_stack"]: s["name"] for s in h.doc["slow"] if s["kind"] == "tcp" and s["pid"] == load.pid and "kernel_stack" in s}
+        frames = {st["id"]: [fr.get("function", "") for fr in st["frames"]] for st in h.doc["stacks"]}
+        for at, name in stacks.items():
+            want = "tcp_close" if name == "reset sent" else "tcp_v4_rcv"
+            f.check(any(want in fn for fn in frames.get(at, [])), f"the stack of a {name}: {frames.get(at)}")
+        f.check(stacks, "no reset has a stack")
 
 
 FORKS = """

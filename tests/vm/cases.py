@@ -797,8 +797,8 @@ def memory_less(f, out):
 # Durations are judged here: they are the network's, which is no slower for being emulated.
 
 # The server is no child of hostlat's, so that it is not watched by running a command.
-def whole_host(script):
-    return f"""hostlat record -i 1000 --calls=off --slow=1ms -o x.json &
+def whole_host(script, options=""):
+    return f"""hostlat record {options} -i 1000 --calls=off --slow=1ms -o x.json &
 p=$!
 while [ $(ls -l /proc/$p/fd | grep -c 'bpf.link\\|bpf-raw') -lt 8 ]; do sleep 0.3; done
 sleep 2
@@ -883,3 +883,16 @@ def net_rate(f, out):
     f.near(r["busy_ns"], 1e9 * 1000000 * 8 * (1514 / 1448) / 4e6, "time with something to send", 20, 60e6)
     f.check(r["srtt_ns"] > 50e6, f"its queue is not in the round trip: {r['srtt_ns']}")
     ms(f, min(x["min_rtt_ns"] for x in opened + accepted), 100, "shortest round trip")
+
+
+@case("net-exchange", "the time to the first byte of an answer is the network's for who asked, and none of it the server's",
+      whole_host(f"for i in 1 2 3 4 5; do {FETCH}/small; done", "--exchanges"))
+def net_exchange(f, out):
+    doc = document(out, "net-exchange")
+    asked = [r for r in doc["exchanges"] if r["name"] == "request" and r["port"] == 8080 and r["comm"] == "wget"]
+    f.same((sum(r["count"] for r in asked), sum(r["unanswered"] for r in asked)), (5, 0), "requests")
+    ms(f, min(r["max_ns"] for r in asked), 100, "shortest time to first byte")
+    f.check(all(r["max_ns"] > 99e6 for r in asked), "one is shorter than the network's delay")
+    answers = [r for r in doc["exchanges"] if r["name"] == "answer" and r["port"] == 8080]
+    f.same(sum(r["count"] for r in answers), 5, "answers")
+    f.check(answers and min(r["max_ns"] for r in answers) < 50e6, f"the network's delay is in the server's time: {answers}")

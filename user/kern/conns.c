@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "host/netstat.h"
 #include "kern/kern.h"
 
 #define SHARE 100 /* one part in so many of a CPU's time */
@@ -29,8 +30,12 @@ struct conn_wait {
 	uint64_t limited; /* the kernel's clock of such waits, at that moment */
 };
 
+/* The kernel counts with a listener whatever it threw away there, also what harms nobody: the packet that ends
+ * a handshake where accepting is deferred, a reset. How many connections found no room it counts for a whole
+ * network namespace: no more than these are overflows. */
 struct listener {
-	uint64_t drops;
+	uint64_t drops, all; /* the listener's count; … the namespace's, when that moved last */
+	uint64_t overflows;
 };
 
 void kconns_init(struct live *l)
@@ -128,12 +133,13 @@ static void window_opens(struct live *l, struct conn_wait *w, const struct hl_re
 static void window_look(struct live *l, const struct hl_rec_conn *c)
 {
 	struct conn_wait *w = hash_get(l->conns.waiting, &c->cookie);
+	bool is_closed = c->zero_window_ns && !c->ended; /* one that is gone waits for nobody */
 
-	if (w && (!c->zero_window_ns || w->last.opened != c->opened)) {
+	if (w && (!is_closed || w->last.opened != c->opened)) {
 		window_opens(l, w, c);
 		w = NULL;
 	}
-	if (!c->zero_window_ns)
+	if (!is_closed)
 		return;
 	if (!w && hash_count(l->conns.waiting) < MAX_WAITING) {
 		w = xcalloc(1, sizeof(*w));
@@ -155,29 +161,55 @@ static void connect_look(struct live *l, const struct hl_rec_conn *c)
 		conn_event(l, HL_KIND_NOW, c, HL_OP_CONNECT, HL_CONNECT_DONE, c->opened, c->seen);
 }
 
-static void listen_look(struct live *l, const struct hl_rec_listen *r)
+static struct listener *listener_get(struct live *l, const struct hl_rec_listen *r)
 {
 	struct listener *k = hash_get(l->conns.listeners, &r->cookie);
-	struct hl_rec_slow e;
 
-	if (!k && hash_count(l->conns.listeners) >= MAX_LISTEN)
-		return;
-	if (!k) {
-		k = xcalloc(1, sizeof(*k));
-		hash_put(l->conns.listeners, &r->cookie, k);
-		k->drops = r->flags & HL_CONN_EXISTED ? r->drops : 0;
+	if (k || hash_count(l->conns.listeners) >= MAX_LISTEN)
+		return k;
+	k = xcalloc(1, sizeof(*k));
+	hash_put(l->conns.listeners, &r->cookie, k);
+	if (r->flags & HL_CONN_EXISTED) {
+		k->overflows = k->drops = r->drops;
+		netstat_read((int)r->h.pid, "ListenOverflows", &k->all);
 	}
-	if (r->drops > k->drops) {
+	return k;
+}
+
+/* How many of what was thrown away since the last look were connections without room. */
+static uint64_t overflowed(struct listener *k, const struct hl_rec_listen *r)
+{
+	uint64_t n = r->drops - k->drops, all;
+
+	if (netstat_read((int)r->h.pid, "ListenOverflows", &all))
+		return n; /* who listens is gone, or is not known */
+	n = MIN(n, all > k->all ? all - k->all : 0);
+	k->all = all;
+	return n;
+}
+
+static void listen_look(struct live *l, struct hl_rec_listen *r)
+{
+	struct listener *k = listener_get(l, r);
+	struct hl_rec_slow e;
+	uint64_t n;
+
+	if (!k)
+		return;
+	n = r->drops > k->drops ? overflowed(k, r) : 0;
+	k->overflows += n;
+	k->drops = r->drops;
+	r->drops = k->overflows;
+	if (n) {
 		event_begin(&e, HL_KIND_SLOW, &r->h, r->proc_start, r->h.ts, 0);
 		e.nr = HL_TCP_LISTEN_OVERFLOW;
-		e.times = (__u32)(r->drops - k->drops);
+		e.times = (__u32)n;
 		e.family = r->family;
 		e.accepted = 1;
 		e.local_port = r->local_port;
 		memcpy(e.local_addr, r->local_addr, sizeof(e.local_addr));
 		slow_send_made(l, &e);
 	}
-	k->drops = r->drops;
 	if (!r->ended)
 		return;
 	hash_del(l->conns.listeners, &r->cookie);
@@ -206,8 +238,10 @@ static void send_conn(struct live *l, const struct hl_rec_conn *c)
 
 static void send_listen(struct live *l, const struct hl_rec_listen *r)
 {
-	emit(l, &r->h, sizeof(*r), r->proc_start);
-	listen_look(l, r);
+	struct hl_rec_listen told = *r;
+
+	listen_look(l, &told);
+	emit(l, &told.h, sizeof(told), r->proc_start);
 }
 
 void conns_record(struct live *l, const struct hl_rec *rec, size_t n)

@@ -37,6 +37,7 @@ struct query {
 	uint64_t lost;       /* messages, before it was sent */
 	uint64_t alive_at;   /* when its socket was seen to be there last */
 	bool spare;          /* another server has answered */
+	bool missed;         /* its socket was not seen at the last look: one may be passed over */
 	char *name;
 };
 TAILQ_HEAD(queries, query);
@@ -49,6 +50,7 @@ struct stream_key {
 struct stream {
 	struct dns_stream s;
 	uint64_t transfer; /* number of the query whose answer is many messages, + 1; 0: none is */
+	uint64_t used;     /* when it was fed last */
 };
 
 struct asked_key {
@@ -242,7 +244,7 @@ static void forget_asked(struct dns_state *d, uint64_t now)
 	struct asked *a;
 
 	for (size_t i = 0; (a = hash_next(d->asked, &i, &key));)
-		if (now - a->last > PATIENCE)
+		if (now > a->last + PATIENCE)
 			*vec_add(&old) = *(const struct asked_key *)key;
 	for (size_t i = 0; i < old.n; i++)
 		free(hash_del(d->asked, &old.v[i]));
@@ -255,7 +257,7 @@ static uint16_t asks_again(struct dns_state *d, const struct hl_rec_dns *r, uint
 	struct asked_key key = asked_key(r, question);
 	struct asked *a = hash_get(d->asked, &key);
 
-	if (a && r->begin_ns - a->last <= PATIENCE) {
+	if (a && r->begin_ns <= a->last + PATIENCE) {
 		a->last = r->begin_ns;
 		return ++a->times;
 	}
@@ -424,6 +426,7 @@ static enum verdict stream_call(struct live *l, const struct hl_dns_raw *raw)
 
 	if (!of.s)
 		return OVER;
+	of.s->used = raw->h.ts;
 	return dns_stream_feed(&of.s->s, raw->data, raw->bytes, (size_t)raw->result, on_message, &of)
 		       ? of.worst
 		       : DAMAGED;
@@ -476,13 +479,14 @@ static bool look_alive(struct live *l)
 				   sizeof(struct hl_dns_alive), on_alive, l);
 }
 
-static void drop_streams(struct dns_state *d)
+static void drop_streams(struct dns_state *d, uint64_t looked)
 {
 	VEC(struct stream_key) old = {};
 	const void *key;
+	const struct stream *s;
 
-	for (size_t i = 0; hash_next(d->streams, &i, &key);)
-		if (!hash_get(d->alive, &((const struct stream_key *)key)->cookie))
+	for (size_t i = 0; (s = hash_next(d->streams, &i, &key));)
+		if (s->used + LOOK_EVERY < looked && !hash_get(d->alive, &((const struct stream_key *)key)->cookie))
 			*vec_add(&old) = *(const struct stream_key *)key;
 	for (size_t i = 0; i < old.n; i++)
 		free(hash_del(d->streams, &old.v[i]));
@@ -496,9 +500,11 @@ static void drop_closed(struct live *l, uint64_t looked)
 	for (struct query *q = TAILQ_FIRST(&d->open), *next; q; q = next) {
 		next = TAILQ_NEXT(q, order);
 		if (hash_get(d->alive, &q->key.cookie))
-			q->alive_at = MAX(looked, q->r.begin_ns);
-		else if (q->r.begin_ns < looked)
+			q->alive_at = MAX(looked, q->r.begin_ns), q->missed = false;
+		else if (q->r.begin_ns < looked && q->missed)
 			over(l, q, HL_DNS_CLOSED, looked, NULL);
+		else if (q->r.begin_ns < looked)
+			q->missed = true;
 	}
 }
 
@@ -512,7 +518,7 @@ static void look(struct live *l, uint64_t now)
 	if (look_alive(l)) {
 		ring_drain(l);
 		drop_closed(l, now);
-		drop_streams(d);
+		drop_streams(d, now);
 	}
 	while ((q = TAILQ_FIRST(&d->open)) && now > q->r.begin_ns + PATIENCE)
 		over(l, q, HL_DNS_TIMED_OUT, now, NULL);

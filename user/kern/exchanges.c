@@ -131,13 +131,15 @@ void exchanges_refresh(struct live *l, bool final)
 	struct part *p = &l->parts[PART_EXCHANGES];
 	struct hl_ctl *ctl = l->sh.ctl;
 	uint64_t begin = clock_mono_ns();
+	uint32_t were;
 
 	if (!l->exchanges.on || !p->obj.bpf || (!final && begin < l->exchanges.look_due))
 		return;
 	ctl->exchanges_found = 0;
+	were = __atomic_load_n(&ctl->exchanges, __ATOMIC_RELAXED);
 	/* some have ended while nobody looked */
 	if (!object_iterate_map(&p->obj, "hl_exchanges", "exchanges", sizeof(struct hl_rec_conn_exchanges),
 				send_sums, l))
-		__atomic_store_n(&ctl->exchanges, ctl->exchanges_found, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&ctl->exchanges, ctl->exchanges_found - were, __ATOMIC_RELAXED);
 	l->exchanges.look_due = begin + (clock_mono_ns() - begin) * SHARE;
 }

@@ -139,9 +139,12 @@ size_t object_map_bytes(const struct object *o)
 	return sum;
 }
 
+#define ITER_BYTES (64 << 10)
+
 static int read_items(int fd, size_t size, item_fn fn, struct live *l)
 {
-	size_t have = 0, cap = size * 64, used;
+	/* no less than the kernel gathers for one read: between two of them it may lose its place */
+	size_t have = 0, cap = MAX(size * 64, (size_t)ITER_BYTES), used;
 	__free char *buf = xmalloc(cap);
 	ssize_t n;
 

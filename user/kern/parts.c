@@ -80,6 +80,7 @@ static const struct part_desc {
 		{ "sock_recv_length", "sock_send_length" },
 		{},
 		{},
+		NULL, NULL,
 	},
 	[PART_EXCHANGES] = {
 		"exchanges",

@@ -115,7 +115,7 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 		return 0;
 	stack.nr = (uint32_t)MIN(raw->stack.nr, MIN((n - HL_SLOW_RAW_HEAD) / 8, (size_t)HL_STACK_FRAMES));
 	memcpy(stack.ip, raw->stack.ip, stack.nr * sizeof(*stack.ip));
-	if (raw->r.op == HL_OP_BLOCK)
+	if (raw->r.op == HL_OP_BLOCK || raw->r.op == HL_OP_TCP)
 		stack_skip_tracing(l, &stack);
 	return stack.nr ? stack_number(l, &stack) : 0;
 }

@@ -117,6 +117,8 @@ static void drop_closed(struct model *m, size_t keep)
 	struct conns *k = m->conns;
 	size_t drop = k->closed > keep ? k->closed - keep : 0, kept = 0;
 
+	if (!drop)
+		return;
 	for (size_t i = 0; i < k->list.n; i++) {
 		struct conn *c = k->list.v[i];
 
@@ -377,7 +379,7 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->receive_window = l->receive_window;
 	r->busy_ns = l->busy_ns;
 	r->buffer_limited_ns = l->buffer_limited_ns;
-	r->zero_window_ns = l->zero_window_ns;
+	r->zero_window_ns = l->ended ? 0 : l->zero_window_ns;
 	r->queued_ns = l->ended ? 0 : l->queued_ns;
 	r->exchanges = c->exchanges.count;
 	r->exchange_ns = c->exchanges.total_ns;

@@ -46,6 +46,7 @@ struct conns {
 	struct hash *counts;              /* struct conn_count of peers.c, by process and role */
 	VEC(struct conn_count *) count_list;
 	size_t closed; /* of the list */
+	uint64_t peers_full; /* the tick, + 1, in which no more of the peers could be folded */
 };
 
 struct conn_sums conn_sums_of(const struct hl_rec_conn *r);

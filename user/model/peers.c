@@ -130,6 +130,8 @@ static void make_room(struct model *m)
 		hash_del(k->peer_by_key, &e->key);
 		peer_free(m, e);
 	}
+	if (n < fold)
+		k->peers_full = m->seq + 1;
 	k->peers.n -= n;
 	memmove(k->peers.v, k->peers.v + n, k->peers.n * sizeof(*k->peers.v));
 }
@@ -150,7 +152,7 @@ static struct peer *peer_get(struct model *m, const struct conn *c)
 	e = hash_get(k->peer_by_key, &key);
 	if (e)
 		return e;
-	if (k->peers.n >= m->limits.max_peers)
+	if (k->peers.n >= m->limits.max_peers && k->peers_full != m->seq + 1)
 		make_room(m);
 	if (k->peers.n >= m->limits.max_peers)
 		return k->others[key.role];

@@ -463,11 +463,11 @@ static const struct field listener_fields[] = {
 	  .unit = UNIT_COUNT, .flags = FIELD_WIDE, .width = 7 },
 	{ "half_open", "SYNS", "handshakes that are not complete", field_u64, AT(half_open), .unit = UNIT_COUNT,
 	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE, .width = 5 },
-	{ "interval.overflows", "DROPS", "handshakes and connections that it turned away, by the kernel's count: "
-	  "most often for the queue was full; in the interval", field_u64, AT(ivl_drops), .unit = UNIT_COUNT,
+	{ "interval.overflows", "DROPS", "connections that it turned away, for the queue was full, by the kernel's "
+	  "count; in the interval", field_u64, AT(ivl_drops), .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_IVL, .width = 6 },
-	{ "overflows", "DROPS", "handshakes and connections that it turned away, by the kernel's count: most often "
-	  "for the queue was full; since start", field_u64, AT(total_drops), .unit = UNIT_COUNT,
+	{ "overflows", "DROPS", "connections that it turned away, for the queue was full, by the kernel's count; "
+	  "since start", field_u64, AT(total_drops), .unit = UNIT_COUNT,
 	  .metric = METRIC_COUNTER, .flags = FIELD_NARROW | FIELD_TOTAL, .width = 6 },
 	{ "drops", "EVER", "the same since it began to listen", field_u64, AT(drops), .unit = UNIT_COUNT,
 	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE, .width = 6 },

@@ -366,6 +366,7 @@ static void loop(struct fetcher *f)
 static int set_up(struct fetcher *f)
 {
 	struct rlimit files = { FILES, FILES };
+	bool made;
 	sigset_t ends;
 
 	sigemptyset(&ends);
@@ -377,9 +378,12 @@ static int set_up(struct fetcher *f)
 	umask(077);
 	f->signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
 	strcpy(f->dir, "/var/tmp/hostlat-XXXXXX");
-	if (!mkdtemp(f->dir))
+	made = mkdtemp(f->dir);
+	if (!made) {
 		strcpy(f->dir, "/tmp/hostlat-XXXXXX");
-	if (f->signals < 0 || (access(f->dir, W_OK) && !mkdtemp(f->dir)))
+		made = mkdtemp(f->dir);
+	}
+	if (f->signals < 0 || !made)
 		return -errno;
 	return fcntl(SOCK, F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
