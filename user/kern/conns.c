@@ -30,9 +30,9 @@ struct conn_wait {
 	uint64_t limited; /* the kernel's clock of such waits, at that moment */
 };
 
-/* The kernel counts with a listener whatever it threw away there, also what harms nobody: the packet that ends
- * a handshake where accepting is deferred, a reset. How many connections found no room it counts for a whole
- * network namespace: no more than these are overflows. */
+/* The kernel counts with a listener whatever it threw away there, also what harms nobody: the packet that
+ * ends a handshake where accepting is deferred, a reset. How many connections found no room it counts for a
+ * whole network namespace: no more than these are overflows. */
 struct listener {
 	uint64_t drops, all; /* the listener's count; … the namespace's, when that moved last */
 	uint64_t overflows;

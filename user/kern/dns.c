@@ -486,7 +486,8 @@ static void drop_streams(struct dns_state *d, uint64_t looked)
 	const struct stream *s;
 
 	for (size_t i = 0; (s = hash_next(d->streams, &i, &key));)
-		if (s->used + LOOK_EVERY < looked && !hash_get(d->alive, &((const struct stream_key *)key)->cookie))
+		if (s->used + LOOK_EVERY < looked &&
+		    !hash_get(d->alive, &((const struct stream_key *)key)->cookie))
 			*vec_add(&old) = *(const struct stream_key *)key;
 	for (size_t i = 0; i < old.n; i++)
 		free(hash_del(d->streams, &old.v[i]));

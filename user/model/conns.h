@@ -45,7 +45,7 @@ struct conns {
 	struct peer *others[NR_HL_ROLES]; /* what had no room, but how many those were; not in the table */
 	struct hash *counts;              /* struct conn_count of peers.c, by process and role */
 	VEC(struct conn_count *) count_list;
-	size_t closed; /* of the list */
+	size_t closed;       /* of the list */
 	uint64_t peers_full; /* the tick, + 1, in which no more of the peers could be folded */
 };
 

@@ -37,6 +37,7 @@ struct oproc {
 	uint64_t key[2]; /* pid and start, as asked */
 	struct oimage *image;
 	uint64_t program, read_ns, fresh_ns; /* read when, and for how long that holds */
+	uint64_t forced_ns;                  /* when it was read last for what is in no mapping */
 	uint64_t gone_ns; /* since when the image has mappings that are gone; 0: it has none */
 };
 

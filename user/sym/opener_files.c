@@ -24,7 +24,9 @@
 #define MAX_PROCS  8192
 #define FRESH_NS   (100 * NSEC_PER_MSEC) /* mappings are not read more often without a reason: */
 #define FRESH_COST 20                    /* … nor for more than one in so many ns */
-#define FORCED_NS  (50 * NSEC_PER_MSEC)  /* nor with one: what is in no mapping may never be in any */
+#define FORCED_NS  (50 * NSEC_PER_MSEC)  /* nor for such a reason: what is in no mapping may never be in any \
+					  */
+#define JUST_NS    NSEC_PER_MSEC         /* what was read just now is what there is */
 #define GONE_NS    (10 * NSEC_PER_SEC)   /* mappings that are gone are kept: a stack may be of before */
 #define CHECKED_NS (10 * NSEC_PER_SEC)   /* files of known mappings are not looked at more often */
 #define BAD_NS     (10 * NSEC_PER_SEC)   /* a file that killed once */
@@ -369,6 +371,17 @@ static struct oimage *with_gone(struct opener *o, struct oproc *p, struct oimage
 	return i;
 }
 
+/* Whether mappings need not be read again. lacks: what is asked for is in none of them. */
+static bool is_fresh(struct oproc *p, uint64_t now, bool lacks)
+{
+	if (!lacks)
+		return now - p->read_ns < p->fresh_ns;
+	if (now - p->read_ns < JUST_NS || now - p->forced_ns < FORCED_NS)
+		return true;
+	p->forced_ns = now;
+	return false;
+}
+
 struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t pc, bool force)
 {
 	const uint64_t key[2] = { ask->pid, ask->start_ns };
@@ -382,7 +395,7 @@ struct oproc *opener_proc(struct opener *o, const struct wire_ask *ask, uint64_t
 		hash_put(o->procs, p->key, p);
 	}
 	if (p->image && (!program || program == p->program) &&
-	    now - p->read_ns < (force || (pc && !covers(p->image, pc)) ? FORCED_NS : p->fresh_ns))
+	    is_fresh(p, now, force || (pc && !covers(p->image, pc))))
 		return p;
 	/* who ended is what it was; the number may be another's by now, before or after the reading */
 	if (!program || !is_there(ask) || space_read(&o->space, (pid_t)ask->pid, WIRE_VMAS) || !o->space.n)
