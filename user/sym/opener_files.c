@@ -24,12 +24,13 @@
 #define MAX_PROCS  8192
 #define FRESH_NS   (100 * NSEC_PER_MSEC) /* mappings are not read more often without a reason: */
 #define FRESH_COST 20                    /* … nor for more than one in so many ns */
-#define FORCED_NS  (50 * NSEC_PER_MSEC)  /* nor for such a reason: what is in no mapping may never be in any \
-					  */
-#define JUST_NS    NSEC_PER_MSEC         /* what was read just now is what there is */
-#define GONE_NS    (10 * NSEC_PER_SEC)   /* mappings that are gone are kept: a stack may be of before */
-#define CHECKED_NS (10 * NSEC_PER_SEC)   /* files of known mappings are not looked at more often */
-#define BAD_NS     (10 * NSEC_PER_SEC)   /* a file that killed once */
+#define FORCED_NS                                                                                            \
+	(50 * NSEC_PER_MSEC)           /* nor for such a reason: what is in no mapping may never be in any   \
+					*/
+#define JUST_NS    NSEC_PER_MSEC       /* what was read just now is what there is */
+#define GONE_NS    (10 * NSEC_PER_SEC) /* mappings that are gone are kept: a stack may be of before */
+#define CHECKED_NS (10 * NSEC_PER_SEC) /* files of known mappings are not looked at more often */
+#define BAD_NS     (10 * NSEC_PER_SEC) /* a file that killed once */
 #define KEY_VDSO   1
 #define VDSO_ROOM  (64 << 10) /* bytes of one that is not ours */
 #define UNUSED_NS  (300 * NSEC_PER_SEC)
