@@ -803,6 +803,7 @@ p=$!
 while [ $(ls -l /proc/$p/fd | grep -c 'bpf.link\\|bpf-raw') -lt 8 ]; do sleep 0.3; done
 sleep 2
 {script}
+sleep 1
 kill -INT $p
 wait $p"""
 
