@@ -196,14 +196,13 @@ enum hl_tcp_state {
 	X(5, REFUSED, "refused")                                                                             \
 	X(6, UNREACHABLE, "unreachable")                                                                     \
 	X(7, GIVEN_UP, "given up") /* closed from here before it was established */                          \
-	X(8, FAILED, "failed")                                                                               \
-	X(9, UNTOLD, "not told") /* it is gone, and the record that said why was lost */
+	X(8, FAILED, "failed")
 
 enum hl_end {
 #define X(id, NAME, key) HL_END_##NAME = id,
 	HL_ENDS(X)
 #undef X
-		NR_HL_ENDS = 10,
+		NR_HL_ENDS = 9,
 };
 
 /* ---- accounting: every class of event has one row ------------------------ */

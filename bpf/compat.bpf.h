@@ -56,9 +56,34 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
  */
 #define TASK_PTR(p, member) (cfg.flags & HL_CFG_CAST ? CAST(struct task_struct, p)->member : (p)->member)
 
-#define HL_AF_INET     2
-#define HL_AF_INET6    10
-#define HL_IPPROTO_TCP 6
+/* ---- sockets --------------------------------------------------------------------- */
+
+#define HL_AF_INET      2
+#define HL_AF_INET6     10
+#define HL_IPPROTO_TCP  6
+#define HL_IPPROTO_UDP  17
+#define HL_MSG_PEEK     0x2
+#define HL_MSG_ERRQUEUE 0x2000
+#define HL_ENETUNREACH  101
+#define HL_ETIMEDOUT    110
+#define HL_ECONNREFUSED 111
+#define HL_EHOSTUNREACH 113
+#define HL_SOCK_DEAD    1 /* of skc_flags: no descriptor leads to it any more */
+
+/* An address of a socket of the internet, into 16 bytes that are zero: its own, or its peer's. A kernel
+ * without IPv6 has no member for those. */
+__hot void sock_addr(__u64 sk, bool remote, void *to)
+{
+	const struct sock_common *c = (void *)sk; /* the first member of a sock */
+
+	if (LOAD(struct sock_common, sk, skc_family) == HL_AF_INET)
+		*(__u32 *)to = remote ? LOAD(struct sock_common, sk, skc_daddr)
+				      : LOAD(struct sock_common, sk, skc_rcv_saddr);
+	else if (bpf_core_field_exists(c->skc_v6_daddr) && remote)
+		BPF_CORE_READ_INTO((struct in6_addr *)to, c, skc_v6_daddr);
+	else if (bpf_core_field_exists(c->skc_v6_rcv_saddr))
+		BPF_CORE_READ_INTO((struct in6_addr *)to, c, skc_v6_rcv_saddr);
+}
 
 /* ---- scheduler ----------------------------------------------------------------- */
 

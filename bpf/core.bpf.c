@@ -258,12 +258,9 @@ int task_rename(__u64 *ctx)
 	if (!cpu)
 		return 0;
 	target_renamed(p);
-	__sync_fetch_and_add(&cpu->life_seen, 1);
-	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->life_lost, 1);
+	r = record_reserve(&hl_life, sizeof(*r), &cpu->life_seen, &cpu->life_lost);
+	if (!r)
 		return 0;
-	}
 	life_fill(r, p, HL_LIFE_RENAME, sizeof(*r));
 	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), (void *)ctx[1]);
 	bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));

@@ -20,14 +20,8 @@
 #include "bpf/maps.bpf.h"
 #include "bpf/dns.h"
 
-#define HL_AF_INET      2
-#define HL_AF_INET6     10
-#define HL_IPPROTO_UDP  17
-#define HL_MSG_PEEK     0x2
-#define HL_MSG_ERRQUEUE 0x2000
-#define HL_ECONNREFUSED 111
-#define HL_NR_CALLS     512
-#define HL_MAX_DNS      16384 /* sockets; each takes some 200 bytes */
+#define HL_NR_CALLS 512
+#define HL_MAX_DNS  16384 /* sockets; each takes some 200 bytes */
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -268,10 +262,7 @@ __hot void server_of(struct hl_dns_raw *r, const struct sock *sk)
 {
 	r->family = sk->__sk_common.skc_family;
 	r->port = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (r->family == HL_AF_INET)
-		*(__u32 *)r->server = sk->__sk_common.skc_daddr;
-	else if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) /* it has IPv6 */
-		BPF_CORE_READ_INTO((struct in6_addr *)r->server, sk, __sk_common.skc_v6_daddr);
+	sock_addr((__u64)sk, true, r->server);
 }
 
 /* The address that a call gives: a struct sockaddr_in or sockaddr_in6. */
@@ -455,8 +446,6 @@ int sock_recv_length(__u64 *ctx)
 }
 
 /* ---- which sockets are left -------------------------------------------------------------- */
-
-#define HL_SOCK_DEAD 1 /* of skc_flags: no descriptor leads to it any more */
 
 SEC("iter/bpf_sk_storage_map")
 int hl_dns_alive(struct bpf_iter__bpf_sk_storage_map *ctx)

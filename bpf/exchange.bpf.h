@@ -10,7 +10,6 @@
 #include "bpf/files.bpf.h"
 #include "bpf/target.bpf.h"
 
-#define HL_IPPROTO_UDP  17
 #define HL_RCV_SHUTDOWN 1
 
 #if defined(__TARGET_ARCH_x86)
@@ -87,19 +86,14 @@ static __noinline struct exchange *exchange_new(const struct sock *sk)
 	e->port = bpf_ntohs(e->role == HL_ROLE_ACCEPTED ? tp->inet_conn.icsk_inet.inet_sport
 							: sk->__sk_common.skc_dport);
 	e->is_v6 = sk->__sk_common.skc_family == HL_AF_INET6;
-	if (e->is_v6)
-		BPF_CORE_READ_INTO((struct in6_addr *)e->addr, sk, __sk_common.skc_v6_daddr);
-	else
-		e->addr[0] = sk->__sk_common.skc_daddr;
+	sock_addr((__u64)sk, true, e->addr);
 	exchange_again(e, ctl->exchange_gen);
 	return e;
 }
 
-/* What is kept of it. NULL: there are too many. */
-__hot struct exchange *exchange_take(const struct sock *sk, const struct hl_ctl *ctl)
+/* What is kept of it; e: what was found. NULL: there are too many. */
+__hot struct exchange *exchange_take(const struct sock *sk, struct exchange *e, const struct hl_ctl *ctl)
 {
-	struct exchange *e = exchange_find(sk);
-
 	if (!e)
 		return exchange_new(sk);
 	if (e->gen != ctl->exchange_gen)
@@ -263,10 +257,7 @@ static __noinline int peer_note_other(const struct sock *sk, const struct hl_ctl
 		return 0;
 	of.port = bpf_ntohs(sk->__sk_common.skc_dport);
 	of.is_v6 = sk->__sk_common.skc_family == HL_AF_INET6;
-	if (of.is_v6)
-		BPF_CORE_READ_INTO((struct in6_addr *)of.addr, sk, __sk_common.skc_v6_daddr);
-	else
-		of.addr[0] = sk->__sk_common.skc_daddr;
+	sock_addr((__u64)sk, true, of.addr);
 	return peer_add(w, &of, ns);
 }
 

@@ -26,10 +26,8 @@
 #include <bpf/bpf_tracing.h>
 #include "bpf/exchange.bpf.h"
 
-#define HL_MSG_PEEK     2
-#define HL_MSG_ERRQUEUE 0x2000
-#define HL_EAGAIN       11
-#define HL_ERESTARTSYS  512
+#define HL_EAGAIN      11
+#define HL_ERESTARTSYS 512
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -66,12 +64,9 @@ static __noinline int exchange_slow(const struct sock *sk, const struct exchange
 
 	if (!tp || !cpu || !s)
 		return 0;
-	__sync_fetch_and_add(&cpu->slow_requests, 1);
-	raw = bpf_ringbuf_reserve(&hl_events, sizeof(*raw), 0);
-	if (!raw) {
-		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+	raw = record_reserve(&hl_events, sizeof(*raw), &cpu->slow_requests, &cpu->slow_requests_lost);
+	if (!raw)
 		return 0;
-	}
 	__builtin_memset(raw, 0, sizeof(*raw));
 	r = &raw->r;
 	slow_begin(r, bpf_ktime_get_boot_ns() - a->ago, a->duration);
@@ -222,10 +217,10 @@ static __noinline int moved(const struct sock *sk, bool sent)
 
 	if (!ctl || !cpu)
 		return 0;
-	/* who is no target takes no room, and is not asked about more often than it must be */
-	if (ctl->filter & HL_FILTER_ON && !exchange_find(sk) && !target_matches(p, ctl))
+	e = exchange_find(sk);
+	if (!e && ctl->filter & HL_FILTER_ON && !target_matches(p, ctl)) /* it takes no room */
 		return 0;
-	e = exchange_take(sk, ctl);
+	e = exchange_take(sk, e, ctl);
 	if (!e) {
 		if (sent == (sk->sk_max_ack_backlog > 0))
 			__sync_fetch_and_add(&cpu->exchanges_full, 1);
@@ -295,10 +290,10 @@ int BPF_PROG(sk_data_ready, const struct sock *sk)
 
 	if (!ctl || !is_tcp(sk) || sk->__sk_common.skc_state == HL_TCP_STATE_LISTEN)
 		return 0;
-	/* whose it is cannot be told here: of a target's it is kept from its first call on */
-	if (ctl->filter & HL_FILTER_ON && !exchange_find(sk))
+	e = exchange_find(sk);
+	if (!e && ctl->filter & HL_FILTER_ON) /* whose it is cannot be told here: its first call does */
 		return 0;
-	e = exchange_take(sk, ctl);
+	e = exchange_take(sk, e, ctl);
 	if (e && !e->ready)
 		e->ready = bpf_ktime_get_ns();
 	return 0;
@@ -356,12 +351,9 @@ static __noinline int sums_send(const struct sock *sk, const struct exchange *e,
 
 	if (!cpu || !s)
 		return 0;
-	__sync_fetch_and_add(&cpu->conn_records, 1);
-	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->conn_records_lost, 1);
+	r = record_reserve(&hl_events, sizeof(*r), &cpu->conn_records, &cpu->conn_records_lost);
+	if (!r)
 		return 0;
-	}
 	sums_fill(r, sk, e, s);
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
 	return 0;

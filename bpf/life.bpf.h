@@ -55,12 +55,9 @@ __hot int life_send(struct task_struct *p, __u32 what)
 
 	if (!cpu)
 		return 0;
-	__sync_fetch_and_add(&cpu->life_seen, 1);
-	r = bpf_ringbuf_reserve(&hl_life, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->life_lost, 1);
+	r = record_reserve(&hl_life, sizeof(*r), &cpu->life_seen, &cpu->life_lost);
+	if (!r)
 		return 0;
-	}
 	life_fill(r, p, what, sizeof(*r));
 	bpf_ringbuf_submit(r, wake_flag(&hl_life, sizeof(*r)));
 	return 0;
@@ -91,12 +88,9 @@ __hot int life_exec(struct task_struct *p, __u32 old_tid)
 
 	if (!cpu)
 		return 0;
-	__sync_fetch_and_add(&cpu->life_seen, 1);
-	x = bpf_ringbuf_reserve(&hl_life, sizeof(*x), 0);
-	if (!x) {
-		__sync_fetch_and_add(&cpu->life_lost, 1);
+	x = record_reserve(&hl_life, sizeof(*x), &cpu->life_seen, &cpu->life_lost);
+	if (!x)
 		return 0;
-	}
 	life_fill(&x->r, p, HL_LIFE_EXEC, sizeof(*x));
 	x->r.old_tid = old_tid;
 	file = (__u64)BPF_CORE_READ(p, mm, exe_file);

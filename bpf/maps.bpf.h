@@ -82,6 +82,18 @@ static __always_inline __u64 wake_flag(void *ring, __u32 added)
 	return held >= mark && held < mark + 4 * added ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+/* Room for a record of something that is counted in *seen; in *lost, where there is none. size: constant. */
+__hot void *record_reserve(void *ring, __u64 size, __u64 *seen, __u64 *lost)
+{
+	void *r;
+
+	__sync_fetch_and_add(seen, 1);
+	r = bpf_ringbuf_reserve(ring, size, 0);
+	if (!r)
+		__sync_fetch_and_add(lost, 1);
+	return r;
+}
+
 /* The members that every slow operation has, whoever's it is; the others are zero. */
 __hot void slow_begin(struct hl_rec_slow *r, __u64 now_boot, __u64 duration)
 {

@@ -18,18 +18,12 @@ __hot void slow_peer(struct hl_rec_slow *r, __u64 sk)
 	r->family = family;
 	r->protocol = LOAD(struct sock, sk, sk_protocol);
 	r->accepted = LOAD(struct sock, sk, sk_max_ack_backlog) > 0;
-	if (family == HL_AF_INET) {
-		__builtin_memset(r->local_addr, 0, 16);
-		__builtin_memset(r->remote_addr, 0, 16);
-		*(__u32 *)r->local_addr = LOAD(struct sock_common, c, skc_rcv_saddr);
-		*(__u32 *)r->remote_addr = LOAD(struct sock_common, c, skc_daddr);
-	} else if (family == HL_AF_INET6 && bpf_core_field_exists(c->skc_v6_daddr)) {
-		BPF_CORE_READ_INTO((struct in6_addr *)r->local_addr, c, skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO((struct in6_addr *)r->remote_addr, c, skc_v6_daddr);
-	} else {
+	if (family != HL_AF_INET && family != HL_AF_INET6) {
 		r->detail = HL_DETAIL_NONE;
 		return;
 	}
+	sock_addr(sk, false, r->local_addr);
+	sock_addr(sk, true, r->remote_addr);
 	r->local_port = LOAD(struct sock_common, c, skc_num);
 	r->remote_port = bpf_ntohs(LOAD(struct sock_common, c, skc_dport));
 }

@@ -101,12 +101,9 @@ __global int request_slow(const struct hl_request *rq, const struct request_time
 	if (!rq || !t || !cpu)
 		return 0;
 	disk_was_slow(rq->dev, bpf_ktime_get_ns());
-	__sync_fetch_and_add(&cpu->slow_requests, 1);
-	raw = bpf_ringbuf_reserve(&hl_events, HL_SLOW_RAW_STACK, 0);
-	if (!raw) {
-		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+	raw = record_reserve(&hl_events, HL_SLOW_RAW_STACK, &cpu->slow_requests, &cpu->slow_requests_lost);
+	if (!raw)
 		return 0;
-	}
 	request_fill(&raw->r, rq, t);
 	raw->r.h.size = HL_SLOW_RAW_STACK;
 	raw->stack.nr = 0;

@@ -67,13 +67,8 @@ __hot void sock_ends(const struct sock *sk, const struct tcp_sock *tp, struct so
 	e->family = sk->__sk_common.skc_family;
 	e->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (e->family == HL_AF_INET) {
-		*(__u32 *)e->local = sk->__sk_common.skc_rcv_saddr;
-		*(__u32 *)e->remote = sk->__sk_common.skc_daddr;
-		return;
-	}
-	BPF_CORE_READ_INTO((struct in6_addr *)e->local, sk, __sk_common.skc_v6_rcv_saddr);
-	BPF_CORE_READ_INTO((struct in6_addr *)e->remote, sk, __sk_common.skc_v6_daddr);
+	sock_addr((__u64)sk, false, e->local);
+	sock_addr((__u64)sk, true, e->remote);
 }
 
 __hot __u32 netns_of(const struct sock *sk)
@@ -89,8 +84,6 @@ __hot __u64 sock_cgroup(const struct sock *sk)
 		return 0;
 	return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 }
-
-#define HL_SOCK_DEAD 1 /* of skc_flags: no descriptor leads to it any more */
 
 /* ---- figures ---------------------------------------------------------------------------- */
 

@@ -47,12 +47,9 @@ static __noinline int conn_send(const struct sock *sk, struct hl_sock *s, __u32 
 
 	if (!tp || !s || !cpu)
 		return 0;
-	__sync_fetch_and_add(&cpu->conn_records, 1);
-	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->conn_records_lost, 1);
+	r = record_reserve(&hl_events, sizeof(*r), &cpu->conn_records, &cpu->conn_records_lost);
+	if (!r)
 		return 0;
-	}
 	__builtin_memset(r, 0, sizeof(*r));
 	sock_fill(r, sk, tp, s);
 	r->flags |= flags;
@@ -108,12 +105,9 @@ static __noinline int event_send(const struct sock *sk, const struct hl_sock *s,
 
 	if (!tp || !s || !v || !cpu)
 		return 0;
-	__sync_fetch_and_add(&cpu->slow_requests, 1);
-	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+	r = record_reserve(&hl_events, sizeof(*r), &cpu->slow_requests, &cpu->slow_requests_lost);
+	if (!r)
 		return 0;
-	}
 	event_fill(r, sk, tp, s, v);
 	r->h.size = sizeof(*r);
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
@@ -131,12 +125,9 @@ static __noinline int event_send_stack(void *ctx, const struct sock *sk, const s
 
 	if (!tp || !s || !v || !cpu)
 		return 0;
-	__sync_fetch_and_add(&cpu->slow_requests, 1);
-	raw = bpf_ringbuf_reserve(&hl_events, HL_SLOW_RAW_STACK, 0);
-	if (!raw) {
-		__sync_fetch_and_add(&cpu->slow_requests_lost, 1);
+	raw = record_reserve(&hl_events, HL_SLOW_RAW_STACK, &cpu->slow_requests, &cpu->slow_requests_lost);
+	if (!raw)
 		return 0;
-	}
 	event_fill(&raw->r, sk, tp, s, v);
 	raw->r.h.size = HL_SLOW_RAW_STACK;
 	raw->stack.since = 0;
@@ -189,21 +180,18 @@ static __noinline int connect_begins(const struct sock *sk)
 	return 0;
 }
 
-/* Which way a connect failed, and what that makes of the connection. */
-__hot __u16 how_failed(const struct sock *sk, __u8 *end)
+/* Which way a connect failed, and in the upper byte what that makes of the connection. */
+__hot __u16 how_failed(const struct sock *sk)
 {
 	__s32 err = sk->sk_err;
 
-	*end = err == 111                 ? HL_END_REFUSED
-	       : err == 110               ? HL_END_TIMED_OUT
-	       : err == 113 || err == 101 ? HL_END_UNREACHABLE
-	       : !err && sk->sk_shutdown  ? HL_END_GIVEN_UP
-					  : HL_END_FAILED;
-	return err == 111                 ? HL_CONNECT_REFUSED
-	       : err == 110               ? HL_CONNECT_TIMED_OUT
-	       : err == 113 || err == 101 ? HL_CONNECT_UNREACHABLE
-	       : !err && sk->sk_shutdown  ? HL_CONNECT_GIVEN_UP
-					  : HL_CONNECT_FAILED;
+#define HOW(name) (HL_CONNECT_##name | HL_END_##name << 8)
+	return err == HL_ECONNREFUSED                            ? HOW(REFUSED)
+	       : err == HL_ETIMEDOUT                             ? HOW(TIMED_OUT)
+	       : err == HL_EHOSTUNREACH || err == HL_ENETUNREACH ? HOW(UNREACHABLE)
+	       : !err && sk->sk_shutdown                         ? HOW(GIVEN_UP)
+								 : HOW(FAILED);
+#undef HOW
 }
 
 static __noinline int connect_ends(const struct sock *sk, bool done)
@@ -212,12 +200,15 @@ static __noinline int connect_ends(const struct sock *sk, bool done)
 	struct tcp_event v = { .op = HL_OP_CONNECT };
 	struct hl_cpu *cpu = this_cpu();
 	__u64 now = bpf_ktime_get_boot_ns();
+	__u16 how;
 
 	if (!cpu || !s || !s->begin)
 		return done ? stranger(HL_ROLE_OPENED, true) : 0;
 	v.duration = now - s->begin;
 	if (!done) {
-		v.nr = how_failed(sk, &s->end);
+		how = how_failed(sk);
+		v.nr = how;
+		s->end = how >> 8;
 		v.result = -sk->sk_err;
 		s->ended = now;
 	}
@@ -257,11 +248,11 @@ static __noinline int conn_over(const struct sock *sk, struct hl_sock *s)
 /* In order; or by whom it was thrown away: from here, where nothing says otherwise. */
 __hot __u8 why_ended(const struct sock *sk, const struct hl_sock *s, __u32 from)
 {
-	if (sk->sk_err == 110)
+	if (sk->sk_err == HL_ETIMEDOUT)
 		return HL_END_TIMED_OUT;
 	if (s->resets_received)
 		return HL_END_RESET_RECEIVED;
-	if (sk->sk_err == 113 || sk->sk_err == 101)
+	if (sk->sk_err == HL_EHOSTUNREACH || sk->sk_err == HL_ENETUNREACH)
 		return HL_END_UNREACHABLE;
 	if (s->resets_sent || from == HL_TCP_STATE_ESTABLISHED || from == HL_TCP_STATE_CLOSE_WAIT ||
 	    from == HL_TCP_STATE_SYN_RECV)
@@ -366,12 +357,9 @@ static __noinline int listen_ends(const struct sock *sk)
 		return 0;
 	s->ended = bpf_ktime_get_boot_ns();
 	s->flags |= HL_SOCK_DONE;
-	__sync_fetch_and_add(&cpu->conn_records, 1);
-	r = bpf_ringbuf_reserve(&hl_events, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&cpu->conn_records_lost, 1);
+	r = record_reserve(&hl_events, sizeof(*r), &cpu->conn_records, &cpu->conn_records_lost);
+	if (!r)
 		return 0;
-	}
 	__builtin_memset(r, 0, sizeof(*r));
 	listen_fill(r, sk, tp, s);
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));

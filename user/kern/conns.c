@@ -16,7 +16,6 @@
 #include "host/netstat.h"
 #include "kern/kern.h"
 
-#define SHARE 100 /* one part in so many of a CPU's time */
 #define OWNERS_LATE                                                                                          \
 	(30 * NSEC_PER_SEC) /* … even if nobody's are known: there may be others that nobody told of */
 #define MAX_WAITING 4096
@@ -194,8 +193,10 @@ static void listen_look(struct live *l, struct hl_rec_listen *r)
 	struct hl_rec_slow e;
 	uint64_t n;
 
-	if (!k)
+	if (!k) {
+		r->drops = 0; /* there are too many: it is not known what they were */
 		return;
+	}
 	n = r->drops > k->drops ? overflowed(k, r) : 0;
 	k->overflows += n;
 	k->drops = r->drops;
@@ -314,7 +315,7 @@ static void look_owners(struct live *l)
 	uint64_t begin = clock_cpu_ns();
 
 	object_iterate(&l->parts[PART_TCP].obj, "hl_owners", sizeof(struct hl_rec), no_item, l);
-	l->conns.owners_due = clock_mono_ns() + (clock_cpu_ns() - begin) * SHARE;
+	l->conns.owners_due = object_look_again(begin);
 }
 
 static void look(struct live *l)
@@ -324,7 +325,7 @@ static void look(struct live *l)
 	l->sh.ctl->ownerless = 0;
 	object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn), on_item,
 			   l);
-	l->conns.look_due = clock_mono_ns() + (clock_cpu_ns() - begin) * SHARE;
+	l->conns.look_due = object_look_again(begin);
 }
 
 void conns_find(struct live *l)

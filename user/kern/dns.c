@@ -500,12 +500,14 @@ static void drop_closed(struct live *l, uint64_t looked)
 
 	for (struct query *q = TAILQ_FIRST(&d->open), *next; q; q = next) {
 		next = TAILQ_NEXT(q, order);
-		if (hash_get(d->alive, &q->key.cookie))
-			q->alive_at = MAX(looked, q->r.begin_ns), q->missed = false;
-		else if (q->r.begin_ns < looked && q->missed)
+		if (hash_get(d->alive, &q->key.cookie)) {
+			q->alive_at = MAX(looked, q->r.begin_ns);
+			q->missed = false;
+		} else if (q->missed) {
 			over(l, q, HL_DNS_CLOSED, looked, NULL);
-		else if (q->r.begin_ns < looked)
-			q->missed = true;
+		} else {
+			q->missed = q->r.begin_ns < looked;
+		}
 	}
 }
 

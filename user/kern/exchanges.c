@@ -10,8 +10,6 @@
 
 #include "kern/kern.h"
 
-#define SHARE 100 /* one part in so many of a CPU's time for looking at connections */
-
 void live_set_exchanges(struct live *l, bool on)
 {
 	if (on && !l->exchanges.on) /* what was due when nobody looked is void */
@@ -130,10 +128,10 @@ void exchanges_refresh(struct live *l, bool final)
 {
 	struct part *p = &l->parts[PART_EXCHANGES];
 	struct hl_ctl *ctl = l->sh.ctl;
-	uint64_t begin = clock_mono_ns();
+	uint64_t begin = clock_cpu_ns();
 	uint32_t were;
 
-	if (!l->exchanges.on || !p->obj.bpf || (!final && begin < l->exchanges.look_due))
+	if (!l->exchanges.on || !p->obj.bpf || (!final && clock_mono_ns() < l->exchanges.look_due))
 		return;
 	ctl->exchanges_found = 0;
 	were = __atomic_load_n(&ctl->exchanges, __ATOMIC_RELAXED);
@@ -141,5 +139,5 @@ void exchanges_refresh(struct live *l, bool final)
 	if (!object_iterate_map(&p->obj, "hl_exchanges", "exchanges", sizeof(struct hl_rec_conn_exchanges),
 				send_sums, l))
 		__atomic_fetch_add(&ctl->exchanges, ctl->exchanges_found - were, __ATOMIC_RELAXED);
-	l->exchanges.look_due = begin + (clock_mono_ns() - begin) * SHARE;
+	l->exchanges.look_due = object_look_again(begin);
 }

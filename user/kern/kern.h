@@ -71,6 +71,9 @@ struct bpf_map *object_map(struct object *o, const char *name);
 typedef void (*item_fn)(struct live *l, const void *item);
 int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, struct live *l);
 /* The same of an iterator over the elements of one of its maps. */
+/* When to look again, CLOCK_MONOTONIC, so that looking takes no more than a hundredth of a CPU. cpu_ns:
+ * clock_cpu_ns() before it. */
+uint64_t object_look_again(uint64_t cpu_ns);
 int object_iterate_map(struct object *o, const char *prog, const char *map, size_t size, item_fn fn,
 		       struct live *l);
 

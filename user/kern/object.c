@@ -187,6 +187,13 @@ int object_iterate(struct object *o, const char *prog, size_t size, item_fn fn, 
 	return iterate(o, prog, NULL, size, fn, l);
 }
 
+#define LOOK_SHARE 100 /* one part in so many of a CPU's time */
+
+uint64_t object_look_again(uint64_t cpu_ns)
+{
+	return clock_mono_ns() + (clock_cpu_ns() - cpu_ns) * LOOK_SHARE;
+}
+
 int object_iterate_map(struct object *o, const char *prog, const char *map, size_t size, item_fn fn,
 		       struct live *l)
 {

@@ -19,34 +19,37 @@ static int on_ustack(void *arg, void *data, size_t n)
 	return 0;
 }
 
+static void take_slow(struct live *l, const struct hl_rec *rec, size_t n)
+{
+	slow_record(l, (const void *)rec, n);
+}
+
+/* By kind; the others are of lives. */
+static void (*const takers[HL_KIND_MAX])(struct live *l, const struct hl_rec *rec, size_t n) = {
+	[HL_KIND_SLOW] = take_slow,
+	[HL_KIND_CONN] = conns_record,
+	[HL_KIND_LISTEN] = conns_record,
+	[HL_KIND_DNS] = dns_record,
+	[HL_KIND_CONN_EXCHANGES] = exchanges_record,
+};
+
 static int on_record(void *arg, void *data, size_t n)
 {
 	const struct hl_rec *rec = data;
 	struct live *l = arg;
 
-	bool is_life;
-
 	if (n < sizeof(*rec)) {
 		l->damaged++;
-		return 0;
-	}
-	is_life = rec->kind != HL_KIND_SLOW && rec->kind != HL_KIND_CONN && rec->kind != HL_KIND_LISTEN &&
-		  rec->kind != HL_KIND_DNS && rec->kind != HL_KIND_CONN_EXCHANGES;
-	/* Going through the others may have taken a while, in which its thread may have got another name,
-	 * or was made at all; or it was waked. */
-	if (!is_life && rec->ts >= l->early_at)
-		ring_early(l);
-	l->life_delivered += is_life;
-	if (is_life)
+	} else if (rec->kind < HL_KIND_MAX && takers[rec->kind]) {
+		/* Going through the others may have taken a while, in which its thread may have got
+		 * another name, or was made at all; or it was waked. */
+		if (rec->ts >= l->early_at)
+			ring_early(l);
+		takers[rec->kind](l, rec, n);
+	} else {
+		l->life_delivered++;
 		life_record(l, rec, n);
-	else if (rec->kind == HL_KIND_SLOW)
-		slow_record(l, data, n);
-	else if (rec->kind == HL_KIND_DNS)
-		dns_record(l, rec, n);
-	else if (rec->kind == HL_KIND_CONN_EXCHANGES)
-		exchanges_record(l, rec, n);
-	else
-		conns_record(l, rec, n);
+	}
 	return 0;
 }
 

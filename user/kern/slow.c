@@ -123,8 +123,11 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 /* Where the thread of a request or a connect slept meanwhile is not where that came from. */
 static bool of_thread(const struct hl_rec_slow *r)
 {
-	return r->op != HL_OP_BLOCK && r->op != HL_OP_CONNECT && r->op != HL_OP_TCP &&
-	       r->op != HL_OP_ACCEPT && r->op != HL_OP_DNS;
+	static const bool ops[NR_HL_OPS] = {
+		[HL_OP_WAIT] = true, [HL_OP_SYSCALL] = true, [HL_OP_URING] = true, [HL_OP_EXCHANGE] = true
+	};
+
+	return r->op < NR_HL_OPS && ops[r->op];
 }
 
 void slow_record(struct live *l, const struct hl_slow_raw *raw, size_t n)

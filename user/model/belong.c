@@ -18,6 +18,11 @@ bool restricts(const struct model *m)
 	return m->filter && restricts_processes(m->filter);
 }
 
+bool proc_shown(const struct model *m, const struct proc *p)
+{
+	return p ? p->belongs && !(p->flags & HL_PROC_SELF) : !restricts(m);
+}
+
 static bool pid_wanted(const struct model_filter *f, const struct proc *p)
 {
 	for (size_t i = 0; i < f->nr_pids; i++)

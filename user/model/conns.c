@@ -336,30 +336,6 @@ void conns_fini(struct model *m)
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-/* Where it is not known whose it is, it is in no process's rows, and in none that a run is restricted to. */
-static bool shown(const struct model *m, const struct proc *p)
-{
-	return p ? p->belongs && !(p->flags & HL_PROC_SELF) : !restricts(m);
-}
-
-static uint64_t real_of(const struct model *m, uint64_t boot)
-{
-	return m->real_ns - (m->ts - boot);
-}
-
-/* All rows begin with whose they are. */
-#define SET_WHO(r, p, a, stamp)                                                                              \
-	do {                                                                                                 \
-		if (!(p))                                                                                    \
-			break;                                                                               \
-		(r)->pid = (p)->pid;                                                                         \
-		(r)->proc_flags = (p)->flags;                                                                \
-		(r)->proc_start_ns = (p)->start;                                                             \
-		(r)->comm = intern_copy((p)->comm, a, stamp);                                                \
-		(r)->container = intern_copy((p)->container, a, stamp);                                      \
-		(r)->cgroup = intern_copy((p)->cgroup, a, stamp);                                            \
-	} while (0)
-
 static void conn_figures(struct conn_row *r, const struct conn *c)
 {
 	const struct hl_rec_conn *l = &c->last;
@@ -406,13 +382,13 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 		.end = l->end,
 		.existed = l->flags & HL_CONN_EXISTED,
 		.netns = l->netns,
-		.real_ns = real_of(m, l->opened),
+		.real_ns = model_real_ns(m, l->opened),
 		.age_ns = end > l->opened ? end - l->opened : 0,
 		.connect_ns = l->connect_ns,
 		.figures_age_ns = !l->ended && m->ts > l->seen ? m->ts - l->seen : 0,
 		.members = 1,
 	};
-	SET_WHO(r, c->proc, a, stamp);
+	ROW_WHO(r, c->proc, a, stamp);
 	conn_figures(r, c);
 }
 
@@ -423,7 +399,7 @@ struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, siz
 
 	*n = 0;
 	for (size_t i = 0; i < k->list.n; i++)
-		if (shown(m, k->list.v[i]->proc))
+		if (proc_shown(m, k->list.v[i]->proc))
 			conn_fill(m, &rows[(*n)++], k->list.v[i], a, stamp);
 	return rows;
 }
@@ -451,9 +427,9 @@ static void listen_fill(struct model *m, struct listen_row *r, const struct list
 		.drops = l->drops,
 		.total_drops = l->drops - MIN(s->first, l->drops),
 		.ivl_drops = l->drops - MIN(s->before, l->drops),
-		.real_ns = real_of(m, l->opened),
+		.real_ns = model_real_ns(m, l->opened),
 	};
-	SET_WHO(r, s->proc, a, stamp);
+	ROW_WHO(r, s->proc, a, stamp);
 }
 
 struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n)
@@ -464,7 +440,7 @@ struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp,
 	*n = 0;
 	look_at_queues(k);
 	for (size_t i = 0; i < k->listeners.n; i++)
-		if (shown(m, k->listeners.v[i]->proc))
+		if (proc_shown(m, k->listeners.v[i]->proc))
 			listen_fill(m, &rows[(*n)++], k->listeners.v[i], a, stamp);
 	return rows;
 }

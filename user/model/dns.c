@@ -3,6 +3,7 @@
  * DNS queries: added up by process, name, type and server, the name in whatever case; and the newest of them
  * one by one. What has no room is in the row "(other)". Called by model.c and picture.c.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +207,7 @@ static void half_take(struct dns_half *h, const struct hl_rec_dns *r)
 		    r->rcode != RCODE_REFUSED;
 	h->truncated += !!(r->flags & HL_DNS_TRUNCATED);
 	h->retries += r->retries > 0;
-	h->tcp += r->protocol == 6;
+	h->tcp += r->protocol == IPPROTO_TCP;
 	h->total_ns += answered ? r->duration_ns : 0;
 }
 
@@ -285,32 +286,6 @@ void dns_roll(struct model *m)
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static void hist_keep(struct hist *to, const struct hist *from, struct arena *a)
-{
-	*to = (struct hist){};
-	if (!from->count)
-		return;
-	*to = *from;
-	to->cells = arena_alloc(a, from->n * sizeof(*to->cells));
-	memcpy(to->cells, from->cells, from->n * sizeof(*to->cells));
-}
-
-static bool shown(const struct model *m, const struct proc *p)
-{
-	return p ? p->belongs && !(p->flags & HL_PROC_SELF) : !restricts(m);
-}
-
-/* All rows begin with whose they are. */
-#define SET_WHO(r, p, a, stamp)                                                                              \
-	do {                                                                                                 \
-		(r)->pid = (p)->pid;                                                                         \
-		(r)->proc_flags = (p)->flags;                                                                \
-		(r)->proc_start_ns = (p)->start;                                                             \
-		(r)->comm = intern_copy((p)->comm, a, stamp);                                                \
-		(r)->container = intern_copy((p)->container, a, stamp);                                      \
-		(r)->cgroup = intern_copy((p)->cgroup, a, stamp);                                            \
-	} while (0)
-
 static void fill(struct dns_row *r, const struct dns *d, struct arena *a, uint64_t stamp)
 {
 	*r = (struct dns_row){
@@ -324,10 +299,9 @@ static void fill(struct dns_row *r, const struct dns *d, struct arena *a, uint64
 		.members = 1,
 	};
 	snprintf(r->type_text, sizeof(r->type_text), "TYPE%u", r->type);
-	if (d->proc)
-		SET_WHO(r, d->proc, a, stamp);
-	hist_keep(&r->hist, &d->hist, a);
-	hist_keep(&r->ivl_hist, &d->ivl_hist, a);
+	ROW_WHO(r, d->proc, a, stamp);
+	hist_keep(a, &r->hist, &d->hist);
+	hist_keep(a, &r->ivl_hist, &d->ivl_hist);
 }
 
 struct dns_row *dns_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n)
@@ -337,9 +311,9 @@ struct dns_row *dns_rows(struct model *m, struct arena *a, uint64_t stamp, size_
 
 	*n = 0;
 	for (size_t i = 0; i < t->list.n; i++)
-		if (shown(m, t->list.v[i]->proc))
+		if (proc_shown(m, t->list.v[i]->proc))
 			fill(&rows[(*n)++], t->list.v[i], a, stamp);
-	if (t->other->total.count && shown(m, NULL))
+	if (t->other->total.count && proc_shown(m, NULL))
 		fill(&rows[(*n)++], t->other, a, stamp);
 	return rows;
 }
@@ -353,7 +327,7 @@ static void fill_query(struct model *m, struct dns_query_row *r, const struct dn
 		.plain = intern_copy(q->plain, a, stamp),
 		.server = intern_copy(q->server, a, stamp),
 		.addresses = intern_copy(q->addresses, a, stamp),
-		.real_ns = m->real_ns - (m->ts - q->r.begin_ns),
+		.real_ns = model_real_ns(m, q->r.begin_ns),
 		.begin_ns = q->r.begin_ns,
 		.duration_ns = q->r.duration_ns,
 		.retries = q->r.retries,
@@ -365,7 +339,7 @@ static void fill_query(struct model *m, struct dns_query_row *r, const struct dn
 	};
 	snprintf(r->type_text, sizeof(r->type_text), "TYPE%u", r->type);
 	snprintf(r->rcode_text, sizeof(r->rcode_text), "RCODE%u", r->rcode);
-	SET_WHO(r, q->proc, a, stamp);
+	ROW_WHO(r, q->proc, a, stamp);
 }
 
 /* The newest first. */
@@ -378,7 +352,7 @@ struct dns_query_row *dns_query_rows(struct model *m, struct arena *a, uint64_t 
 	for (size_t i = 1; i <= t->queries.n; i++) {
 		const struct dns_query *q = &t->queries.v[(t->next + t->queries.n - i) % t->queries.n];
 
-		if (shown(m, q->proc))
+		if (proc_shown(m, q->proc))
 			fill_query(m, &rows[(*n)++], q, a, stamp);
 	}
 	return rows;

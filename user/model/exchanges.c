@@ -9,17 +9,13 @@
 #include "model/state.h"
 #include "rec/rec.h"
 
-#define WAITING_MAX 8192                /* peers of exchanges that were not told of yet */
-#define WAITING_NS  (10 * NSEC_PER_SEC) /* what has not come by then does not come */
-
 /* ---- operations --------------------------------------------------------------------------- */
 
 uint64_t exchange_object(const struct hl_rec_exchange_op *r)
 {
-	uint64_t h = 0xcbf29ce484222325ull ^ (uint64_t)r->port << 32 ^ (uint64_t)r->role << 16 ^ r->family;
+	uint64_t h = hash_bytes(r->addr, sizeof(r->addr)) ^ (uint64_t)r->port << 32 ^
+		     (uint64_t)r->role << 16 ^ r->family;
 
-	for (size_t i = 0; i < sizeof(r->addr); i++)
-		h = (h ^ r->addr[i]) * 0x100000001b3ull;
 	return h && h != LOCK_OTHER ? h : 1;
 }
 
@@ -76,24 +72,21 @@ void exchange_free(struct model *m, struct exchange *x)
 /* ---- for whom slow ones waited ------------------------------------------------------------- */
 
 struct slow_peers {
-	uint32_t id, n;
-	uint64_t ts;
+	struct told told; /* the first member */
+	uint32_t n;
 	struct {
 		struct istr *remote;
 		uint64_t ns;
 	} v[HL_PEERS];
 };
 
-void slow_peers_drop(struct model *m, struct slow_peers *p)
+void slow_peers_drop(struct model *m, void *peers)
 {
+	struct slow_peers *p = peers;
+
 	for (uint32_t i = 0; p && i < p->n; i++)
 		intern_put(m->interns, p->v[i].remote);
 	free(p);
-}
-
-static void forget(struct model *m, uint32_t id)
-{
-	slow_peers_drop(m, hash_del(m->slow_peers, &id));
 }
 
 int slow_peers_apply(struct model *m, const struct hl_rec *rec)
@@ -101,26 +94,22 @@ int slow_peers_apply(struct model *m, const struct hl_rec *rec)
 	const struct hl_rec_peers *r = (const void *)rec;
 	const struct hl_peer_ns *v = rec_peers(r);
 	char text[ADDR_LEN];
-	struct slow_peers *p;
+	struct slow_peers *p = xcalloc(1, sizeof(*p));
 
-	forget(m, r->id);
-	if (hash_count(m->slow_peers) >= WAITING_MAX)
-		return 0;
-	p = xcalloc(1, sizeof(*p));
-	*p = (struct slow_peers){ .id = r->id, .ts = r->h.ts, .n = r->nr };
+	*p = (struct slow_peers){ .told = { r->id, r->h.ts }, .n = r->nr };
 	for (uint32_t i = 0; i < r->nr; i++) {
 		addr_text(text, v[i].family, v[i].addr, v[i].port);
 		intern_set(m->interns, &p->v[i].remote, text, strlen(text));
 		p->v[i].ns = v[i].ns;
 	}
-	hash_put(m->slow_peers, &p->id, p);
+	told_put(m, m->slow_peers, &p->told, slow_peers_drop);
 	return 0;
 }
 
 void slow_peers_of(struct model *m, struct slow *s, uint32_t id)
 {
-	if (id && s->row.op == HL_OP_EXCHANGE)
-		s->peers = hash_del(m->slow_peers, &id);
+	if (s->row.op == HL_OP_EXCHANGE)
+		s->peers = told_take(m->slow_peers, id);
 }
 
 const struct snap_peers *slow_peers_copy(const struct slow *s, struct arena *a, uint64_t stamp)
@@ -146,15 +135,7 @@ const struct snap_peers *slow_peers_copy(const struct slow *s, struct arena *a, 
 
 void slow_peers_roll(struct model *m)
 {
-	VEC(uint32_t) old = {};
-	struct slow_peers *p;
-
-	for (size_t i = 0; (p = hash_next(m->slow_peers, &i, NULL));)
-		if (m->ts > p->ts && m->ts - p->ts > WAITING_NS)
-			*vec_add(&old) = p->id;
-	for (size_t i = 0; i < old.n; i++)
-		forget(m, old.v[i]);
-	vec_free(&old);
+	told_roll(m, m->slow_peers, slow_peers_drop);
 }
 
 void slow_peers_init(struct model *m)
@@ -164,9 +145,5 @@ void slow_peers_init(struct model *m)
 
 void slow_peers_fini(struct model *m)
 {
-	struct slow_peers *p;
-
-	for (size_t i = 0; (p = hash_next(m->slow_peers, &i, NULL));)
-		slow_peers_drop(m, p);
-	hash_free(m->slow_peers);
+	told_free(m, m->slow_peers, slow_peers_drop);
 }

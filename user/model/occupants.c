@@ -9,9 +9,7 @@
 #include "model/state.h"
 #include "rec/rec.h"
 
-#define WAITING_MAX 8192                /* whose wait was not told yet */
-#define WAITING_NS  (10 * NSEC_PER_SEC) /* a wait that has not come by then does not come */
-#define LOOK_BACK   2048                /* slow operations among which those of a call are looked for */
+#define LOOK_BACK 2048 /* slow operations among which those of a call are looked for */
 
 struct occupant {
 	struct proc *proc; /* NULL: not known */
@@ -21,8 +19,9 @@ struct occupant {
 };
 
 struct occupants {
-	uint32_t id, refs;
-	uint64_t ts, known_ns, other_ns;
+	struct told told; /* the first member */
+	uint32_t refs;
+	uint64_t known_ns, other_ns;
 	uint64_t of_ns; /* how long the wait was one for a CPU */
 	uint64_t interrupts_ns;
 	bool tells_interrupts;
@@ -30,8 +29,10 @@ struct occupants {
 	struct occupant v[HL_OCCUPANTS];
 };
 
-void occupants_drop(struct model *m, struct occupants *o)
+void occupants_drop(struct model *m, void *occupants)
 {
+	struct occupants *o = occupants;
+
 	if (!o || --o->refs)
 		return;
 	for (uint32_t i = 0; i < o->n; i++) {
@@ -42,29 +43,14 @@ void occupants_drop(struct model *m, struct occupants *o)
 	free(o);
 }
 
-static void forget(struct model *m, uint32_t id)
-{
-	struct occupants *o = hash_get(m->occupants, &id);
-
-	if (!o)
-		return;
-	hash_del(m->occupants, &id);
-	occupants_drop(m, o);
-}
-
 int occupants_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_occupants *r = (const void *)rec;
 	const struct hl_occupant *v = rec_occupants(r);
-	struct occupants *o;
+	struct occupants *o = xcalloc(1, sizeof(*o));
 
-	forget(m, r->id);
-	if (hash_count(m->occupants) >= WAITING_MAX)
-		return 0;
-	o = xcalloc(1, sizeof(*o));
-	*o = (struct occupants){ .id = r->id,
+	*o = (struct occupants){ .told = { r->id, r->h.ts },
 				 .refs = 1,
-				 .ts = r->h.ts,
 				 .known_ns = r->known_ns,
 				 .other_ns = r->other_ns,
 				 .interrupts_ns = r->interrupts_ns,
@@ -77,7 +63,7 @@ int occupants_apply(struct model *m, const struct hl_rec *rec)
 		if (v[i].pid)
 			o->v[i].proc = proc_hold(proc_get(m, v[i].pid, v[i].proc_start));
 	}
-	hash_put(m->occupants, &o->id, o);
+	told_put(m, m->occupants, &o->told, occupants_drop);
 	return 0;
 }
 
@@ -110,25 +96,16 @@ void occupants_of_slow(struct model *m, struct slow *s, uint32_t id)
 			s->occupants->refs++;
 		return;
 	}
-	o = id ? hash_get(m->occupants, &id) : NULL;
+	o = told_take(m->occupants, id);
 	if (!o)
 		return;
-	hash_del(m->occupants, &id);
 	o->of_ns = s->row.time[HL_STATE_RUNQUEUE] + s->row.time[HL_STATE_THROTTLED];
 	s->occupants = o;
 }
 
 void occupants_roll(struct model *m)
 {
-	VEC(uint32_t) old = {};
-	struct occupants *o;
-
-	for (size_t i = 0; (o = hash_next(m->occupants, &i, NULL));)
-		if (m->ts > o->ts && m->ts - o->ts > WAITING_NS)
-			*vec_add(&old) = o->id;
-	for (size_t i = 0; i < old.n; i++)
-		forget(m, old.v[i]);
-	vec_free(&old);
+	told_roll(m, m->occupants, occupants_drop);
 }
 
 void occupants_init(struct model *m)
@@ -138,11 +115,7 @@ void occupants_init(struct model *m)
 
 void occupants_fini(struct model *m)
 {
-	struct occupants *o;
-
-	for (size_t i = 0; (o = hash_next(m->occupants, &i, NULL));)
-		occupants_drop(m, o);
-	hash_free(m->occupants);
+	told_free(m, m->occupants, occupants_drop);
 }
 
 const struct snap_occupants *occupants_copy(struct model *m, const struct occupants *o, struct arena *a,

@@ -313,28 +313,6 @@ void peers_fini(struct model *m)
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-static void hist_keep(struct hist *to, const struct hist *from, struct arena *a)
-{
-	*to = (struct hist){};
-	if (!from->count)
-		return;
-	*to = *from;
-	to->cells = arena_alloc(a, from->n * sizeof(*to->cells));
-	memcpy(to->cells, from->cells, from->n * sizeof(*to->cells));
-}
-
-static void row_who(struct peer_row *r, const struct proc *p, struct arena *a, uint64_t stamp)
-{
-	if (!p)
-		return;
-	r->pid = p->pid;
-	r->proc_flags = p->flags;
-	r->proc_start_ns = p->start;
-	r->comm = intern_copy(p->comm, a, stamp);
-	r->container = intern_copy(p->container, a, stamp);
-	r->cgroup = intern_copy(p->cgroup, a, stamp);
-}
-
 static void row_begin(struct model *m, struct peer *e, struct arena *a, uint64_t stamp)
 {
 	struct peer_row *r = &e->row;
@@ -349,9 +327,9 @@ static void row_begin(struct model *m, struct peer *e, struct arena *a, uint64_t
 		.connect_max_ns = e->connect_max_ns,
 		.members = 1,
 	};
-	row_who(r, e->proc, a, stamp);
-	hist_keep(&r->connect, &e->connect, a);
-	hist_keep(&r->ivl_connect, &e->ivl_connect, a);
+	ROW_WHO(r, e->proc, a, stamp);
+	hist_keep(a, &r->connect, &e->connect);
+	hist_keep(a, &r->ivl_connect, &e->ivl_connect);
 }
 
 /* A connection, into the row of its peer. */
@@ -369,11 +347,6 @@ static void row_add(struct peer_row *r, const struct conn *c)
 	if (c->last.min_rtt_us && c->last.min_rtt_us != UINT32_MAX &&
 	    (!r->min_rtt_ns || c->last.min_rtt_us * 1000ull < r->min_rtt_ns))
 		r->min_rtt_ns = c->last.min_rtt_us * 1000ull;
-}
-
-static bool shown(const struct model *m, const struct proc *p)
-{
-	return p ? p->belongs && !(p->flags & HL_PROC_SELF) : !restricts(m);
 }
 
 /* What its peers have of what was counted. */
@@ -408,14 +381,14 @@ static bool row_lacking(struct model *m, struct peer_row *r, struct conn_count *
 		tell[i] = m->final ? lacks[i] : MIN(lacks[i], c->lacking[i]);
 		c->lacking[i] = lacks[i];
 	}
-	if ((!tell[0] && !tell[1]) || !shown(m, c->proc))
+	if ((!tell[0] && !tell[1]) || !proc_shown(m, c->proc))
 		return false;
 	*r = (struct peer_row){ .remote = "(other)", .role = (uint8_t)c->key.role, .members = 1 };
 	r->total.opened = tell[0];
 	r->total.ended = tell[1];
 	r->ivl.opened = MIN(tell[0], beyond(c->ivl_opened, c->ivl[0]));
 	r->ivl.ended = MIN(tell[1], beyond(c->ivl_ended, c->ivl[1]));
-	row_who(r, c->proc, a, stamp);
+	ROW_WHO(r, c->proc, a, stamp);
 	return true;
 }
 
@@ -456,10 +429,10 @@ struct peer_row *peer_rows(struct model *m, struct arena *a, uint64_t stamp, siz
 	rows_begin(m, a, stamp);
 	*n = 0;
 	for (size_t i = 0; i < k->peers.n; i++)
-		if (is_used(&k->peers.v[i]->row) && shown(m, k->peers.v[i]->proc))
+		if (is_used(&k->peers.v[i]->row) && proc_shown(m, k->peers.v[i]->proc))
 			rows[(*n)++] = k->peers.v[i]->row;
 	for (int i = 0; i < NR_HL_ROLES; i++)
-		if (is_used(&k->others[i]->row) && shown(m, NULL))
+		if (is_used(&k->others[i]->row) && proc_shown(m, NULL))
 			rows[(*n)++] = k->others[i]->row;
 	for (size_t i = 0; i < k->count_list.n; i++)
 		*n += row_lacking(m, &rows[*n], k->count_list.v[i], a, stamp);

@@ -144,13 +144,13 @@ static void *thread_rows(struct picture *p, struct snap_table *made, size_t *n)
 	return rows;
 }
 
-static void hist_fill(struct picture *p, struct hist *to, const struct hist *from)
+void hist_keep(struct arena *a, struct hist *to, const struct hist *from)
 {
 	*to = (struct hist){};
 	if (!from->count)
 		return;
 	*to = *from;
-	to->cells = arena_alloc(p->a, from->n * sizeof(*to->cells));
+	to->cells = arena_alloc(a, from->n * sizeof(*to->cells));
 	memcpy(to->cells, from->cells, from->n * sizeof(*to->cells));
 }
 
@@ -221,8 +221,8 @@ static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 	r->busy_ns = op_busy(&o->key, r->total_ns, r->total);
 	r->ivl_busy_ns = op_busy(&o->key, r->ivl_ns, r->ivl);
 	file_fill(p, &r->file, o);
-	hist_fill(p, &r->hist, &o->hist);
-	hist_fill(p, &r->ivl_hist, &o->ivl_hist);
+	hist_keep(p->a, &r->hist, &o->hist);
+	hist_keep(p->a, &r->ivl_hist, &o->ivl_hist);
 }
 
 /* Those as such, and not on a file or for a lock. */
@@ -291,8 +291,7 @@ static void slow_copy(struct picture *p, struct slow_row *r, const struct slow *
 /* What our own children wait for is for us to ask something. */
 static bool slow_belongs(const struct model *m, const struct slow *s)
 {
-	return s->proc->belongs && !(s->proc->flags & HL_PROC_SELF) &&
-	       nr_belongs(m, s->row.op, s->row.abi, s->row.nr);
+	return proc_shown(m, s->proc) && nr_belongs(m, s->row.op, s->row.abi, s->row.nr);
 }
 
 /* Those in progress first, then the newest. */
@@ -336,8 +335,7 @@ static void *waited_rows(struct picture *p, struct snap_table *made, size_t *n)
 	for (size_t i = 0; i < m->waited.n; i++) {
 		const struct waited *w = m->waited.v[i];
 
-		if (!w->proc->belongs || w->proc->flags & HL_PROC_SELF ||
-		    !nr_belongs(m, HL_OP_WAIT, w->key.abi, w->key.nr))
+		if (!proc_shown(m, w->proc) || !nr_belongs(m, HL_OP_WAIT, w->key.abi, w->key.nr))
 			continue;
 		rows[(*n)++] = (struct waited_row){
 			.pid = w->key.pid,
@@ -431,14 +429,14 @@ static void *exchange_rows(struct picture *p, struct snap_table *made, size_t *n
 		const struct op *o = m->ops.v[i];
 		struct exchange_row *r = &rows[*n];
 
-		if (!o->exchange || !o->proc->belongs || o->proc->flags & HL_PROC_SELF)
+		if (!o->exchange || !proc_shown(m, o->proc))
 			continue;
 		op_fill(p, &r->sum, o);
 		r->remote = copy(p, o->exchange->remote);
 		r->port = o->exchange->port;
 		r->role = o->exchange->role;
-		hist_fill(p, &r->reads, &o->exchange->reads);
-		hist_fill(p, &r->ivl_reads, &o->exchange->ivl_reads);
+		hist_keep(p->a, &r->reads, &o->exchange->reads);
+		hist_keep(p->a, &r->ivl_reads, &o->exchange->ivl_reads);
 		r->read_ns = o->exchange->read_ns;
 		r->read_max_ns = o->exchange->read_max_ns;
 		(*n)++;

@@ -111,7 +111,7 @@ int now_apply(struct model *m, const struct hl_rec *rec)
 /* Wall-clock time by this tick's pair of clocks: the same live and in replay. */
 static void set_real(const struct model *m, struct slow *s)
 {
-	s->row.real_ns = m->real_ns - (m->ts - s->row.begin_ns);
+	s->row.real_ns = model_real_ns(m, s->row.begin_ns);
 }
 
 void slow_tick(struct model *m)

@@ -11,7 +11,7 @@
  *   stacks.c   kernel stacks of what is blocked, or was slow
  *   waited.c   slow waits by these
  *   chain.c    who they waited behind
- *   occupants.c  who had the CPU that they waited for
+ *   occupants.c  who had the CPU that they waited for; told.c what is told before they are
  *   locks.c    locks that are waited for
  *   exchanges.c  exchanges on TCP connections, and for whom slow ones waited
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
@@ -266,6 +266,9 @@ struct model {
 
 /* belong.c */
 bool restricts(const struct model *m); /* to some processes */
+/* Has what is of that process rows? Where it is not known whose it is (NULL) it is in no process's rows, and
+ * in none that a run is restricted to. */
+bool proc_shown(const struct model *m, const struct proc *p);
 bool belongs(const struct model *m, const struct proc *p);
 bool nr_belongs(const struct model *m, unsigned int op, unsigned int abi, unsigned int nr);
 
@@ -330,10 +333,21 @@ void chains_roll(struct model *m); /* after a picture */
 /* NULL: it waited behind nobody that is known. */
 const struct snap_chain *chain_copy(struct model *m, const struct slow *s, struct arena *a, uint64_t stamp);
 
+/* told.c */
+struct told {        /* the first member of what is told so */
+	uint32_t id; /* not 0 */
+	uint64_t ts;
+};
+typedef void (*told_drop_fn)(struct model *m, void *told);
+void told_put(struct model *m, struct hash *h, struct told *t, told_drop_fn drop); /* takes it */
+void *told_take(struct hash *h, uint32_t id); /* the caller's from then on; NULL: it was not told */
+void told_roll(struct model *m, struct hash *h, told_drop_fn drop);
+void told_free(struct model *m, struct hash *h, told_drop_fn drop);
+
 /* occupants.c */
 int occupants_apply(struct model *m, const struct hl_rec *rec);
 void occupants_of_slow(struct model *m, struct slow *s, uint32_t id);
-void occupants_drop(struct model *m, struct occupants *o);
+void occupants_drop(struct model *m, void *occupants);
 void occupants_init(struct model *m);
 void occupants_fini(struct model *m); /* after the slow operations */
 void occupants_roll(struct model *m);
@@ -349,7 +363,7 @@ void exchange_add(struct exchange *to, const struct exchange *from, bool same);
 void exchange_free(struct model *m, struct exchange *x); /* NULL is fine */
 int slow_peers_apply(struct model *m, const struct hl_rec *rec);
 void slow_peers_of(struct model *m, struct slow *s, uint32_t id);
-void slow_peers_drop(struct model *m, struct slow_peers *p); /* NULL is fine */
+void slow_peers_drop(struct model *m, void *peers); /* NULL is fine */
 /* NULL: it waited for none, or not known. */
 const struct snap_peers *slow_peers_copy(const struct slow *s, struct arena *a, uint64_t stamp);
 void slow_peers_roll(struct model *m);
@@ -454,7 +468,27 @@ void waited_fini(struct model *m);
 /* detail.c */
 void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec);
 
+/* Whose a row is, of those that begin with that; p NULL: nobody's who is known. */
+#define ROW_WHO(r, p, a, stamp)                                                                              \
+	do {                                                                                                 \
+		if (!(p))                                                                                    \
+			break;                                                                               \
+		(r)->pid = (p)->pid;                                                                         \
+		(r)->proc_flags = (p)->flags;                                                                \
+		(r)->proc_start_ns = (p)->start;                                                             \
+		(r)->comm = intern_copy((p)->comm, a, stamp);                                                \
+		(r)->container = intern_copy((p)->container, a, stamp);                                      \
+		(r)->cgroup = intern_copy((p)->cgroup, a, stamp);                                            \
+	} while (0)
+
+/* By the wall clock, from CLOCK_BOOTTIME. */
+static inline uint64_t model_real_ns(const struct model *m, uint64_t boot)
+{
+	return m->real_ns - (m->ts - boot);
+}
+
 /* picture.c */
+void hist_keep(struct arena *a, struct hist *to, const struct hist *from);
 const struct snap *picture_take(struct model *m);
 
 #endif

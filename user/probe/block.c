@@ -443,9 +443,7 @@ static void get_figure(const struct field *f, const void *row, struct val *out)
 
 static void get_quantile(const struct half *h, int phase, double q, struct val *out)
 {
-	*out = (struct val){};
-	if (h->hist[phase].count)
-		val_set_u64(out, hist_quantile(&h->hist[phase], q, h->max_ns[phase]));
+	val_set_quantile(out, &h->hist[phase], q, h->max_ns[phase]);
 }
 
 /* clang-format off */

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-#include "probe/get.h"
+#include "probe/peer_columns.h"
 #include "probe/probe.h"
 #include "proto/dns.h"
 
@@ -29,16 +29,6 @@ static const char *name_op(unsigned int op, unsigned int abi, unsigned int nr, c
 static void set_word(struct val *out, const char *word, const char *buf, const char *number)
 {
 	val_set_str(out, word == buf ? number : word);
-}
-
-/* offset: of a pid, u32 */
-static void get_pid(const struct field *f, const void *row, struct val *out)
-{
-	uint32_t pid = *(const uint32_t *)((const char *)row + f->offset);
-
-	*out = (struct val){};
-	if (pid)
-		val_set_u64(out, pid);
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -70,9 +60,7 @@ static void get_quantile(const struct field *f, const void *row, struct val *out
 	const struct dns_row *r = row;
 	const struct hist *h = f->flags & FIELD_IVL ? &r->ivl_hist : &r->hist;
 
-	*out = (struct val){};
-	if (h->count)
-		val_set_u64(out, hist_quantile(h, (double)f->offset / 1000, r->max_ns));
+	val_set_quantile(out, h, (double)f->offset / 1000, r->max_ns);
 }
 
 static void get_error_share(const struct field *f, const void *row, struct val *out)
@@ -83,31 +71,13 @@ static void get_error_share(const struct field *f, const void *row, struct val *
 }
 
 /* clang-format off */
-#define TWINS(a, b, name, title, help, get, unit_, metric_, flags_, type_)                               \
-	{ "interval." name, title, help ", in the interval", get, a, .unit = unit_,                      \
-	  .flags = FIELD_IVL | (flags_), .width = 6, .type = type_ },                                    \
-	{ name, title, help, get, b, .unit = unit_, .metric = metric_, .flags = FIELD_TOTAL | (flags_),  \
-	  .width = 6, .type = type_ },
-
 #define COUNT(member, title, help, flags_)                                                               \
 	TWINS(AT(ivl.member), AT(total.member), #member, title, help, field_u64, UNIT_COUNT, METRIC_COUNTER, \
-	      flags_, VAL_U64)
+	      flags_, 6, VAL_U64)
 
 #define TOOK(name, title, q, flags_)                                                                     \
 	TWINS(q, q, name "_ns", title, "of the answers so many took at most this long", get_quantile,    \
-	      UNIT_NS, METRIC_NONE, flags_, VAL_U64)
-
-#define WHO(row)                                                                                         \
-	{ "pid", "PID", "process id", get_pid, offsetof(struct row, pid), .flags = FIELD_KEY | FIELD_WIDE, \
-	  .width = 7, .type = VAL_U64 },                                                                 \
-	{ "start_ns", "START", "when the process started, ns since boot", field_u64_opt,                 \
-	  offsetof(struct row, proc_start_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
-
-#define WHERE(row)                                                                                       \
-	{ "container", "CONTAINER", "container or pod of the process", field_str,                        \
-	  offsetof(struct row, container), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },  \
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, offsetof(struct row, cgroup),   \
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	      UNIT_NS, METRIC_NONE, flags_, 6, VAL_U64)
 
 static const struct field dns_fields[] = {
 	{ "name", "NAME", "name that was asked for, as it was spelt first; (other): several that had no row", field_str,
@@ -125,7 +95,7 @@ static const struct field dns_fields[] = {
 	COUNT(count, "COUNT", "queries", FIELD_NARROW)
 	COUNT(answered, "ANSWD", "queries that were answered, with whatever result", 0)
 	COUNT(errors, "ERR", "queries with another result than NOERROR, or without an answer", FIELD_NARROW)
-	TWINS(AT(ivl), AT(total), "errors_pct", "ERR%", "share of these", get_error_share, UNIT_PCT, METRIC_NONE, FIELD_WIDE, VAL_F64)
+	TWINS(AT(ivl), AT(total), "errors_pct", "ERR%", "share of these", get_error_share, UNIT_PCT, METRIC_NONE, FIELD_WIDE, 6, VAL_F64)
 	COUNT(nxdomain, "NXDOM", "answers NXDOMAIN: there is no such name", FIELD_WIDE)
 	COUNT(servfail, "SRVF", "answers SERVFAIL: the server could not find out", FIELD_WIDE)
 	COUNT(refused, "REFSD", "answers REFUSED: the server would not", FIELD_WIDE | FIELD_RARE)
@@ -135,14 +105,14 @@ static const struct field dns_fields[] = {
 	COUNT(truncated, "TRUNC", "answers that say that they are not whole", FIELD_WIDE | FIELD_RARE)
 	COUNT(tcp, "TCP", "queries over TCP", FIELD_WIDE)
 	TWINS(AT(ivl), AT(total), "mean_ns", "MEAN", "from the sending of a query until the program had its answer, mean",
-	      get_mean, UNIT_NS, METRIC_NONE, FIELD_WIDE, VAL_U64)
+	      get_mean, UNIT_NS, METRIC_NONE, FIELD_WIDE, 6, VAL_U64)
 	TOOK("p50", "P50", 500, FIELD_NARROW)
 	TOOK("p90", "P90", 900, FIELD_WIDE)
 	TOOK("p99", "P99", 990, FIELD_NARROW)
 	{ "max_ns", "MAX", "the longest since start", field_u64_opt, AT(max_ns), .unit = UNIT_NS, .metric = METRIC_GAUGE,
 	  .flags = FIELD_NARROW, .width = 6 },
 	TWINS(AT(ivl.total_ns), AT(total.total_ns), "total_ns", "TOTAL", "time until the answers came, summed up", field_u64,
-	      UNIT_NS, METRIC_COUNTER, 0, VAL_U64)
+	      UNIT_NS, METRIC_COUNTER, 0, 6, VAL_U64)
 	WHERE(dns_row)
 	{ "histogram", "ANSWERS", "how many answers took how long", field_hist, AT(hist), .unit = UNIT_NS,
 	  .metric = METRIC_HISTOGRAM, .width = 12 },

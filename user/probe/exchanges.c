@@ -4,15 +4,14 @@
  * rows are the model's (model/exchanges.c); the kernel half is bpf/exchanges.bpf.c. Handed to the model by
  * the commands.
  */
-#include "host/services.h"
 #include "probe/op_columns.h"
+#include "probe/peer_columns.h"
 #include "probe/probe.h"
 
 #define AT(member) offsetof(struct exchange_row, member)
 
 #define X(id, NAME, key) [id] = (key),
 static const char *const names[NR_HL_EXCHANGES] = { HL_EXCHANGES(X) };
-static const char *const roles[NR_HL_ROLES] = { HL_ROLES(X) };
 #undef X
 
 static const char *name_exchange(unsigned int op, unsigned int abi, unsigned int nr, char *buf)
@@ -20,23 +19,6 @@ static const char *name_exchange(unsigned int op, unsigned int abi, unsigned int
 	if (op != HL_OP_EXCHANGE)
 		return NULL;
 	return nr < NR_HL_EXCHANGES ? names[nr] : names[HL_EXCHANGE_OTHER];
-}
-
-static void get_role(const struct field *f, const void *row, struct val *out)
-{
-	val_set_str(out, roles[((const struct exchange_row *)row)->role]);
-}
-
-static void get_port(const struct field *f, const void *row, struct val *out)
-{
-	*out = (struct val){};
-	if (((const struct exchange_row *)row)->port)
-		val_set_u64(out, ((const struct exchange_row *)row)->port);
-}
-
-static void get_service(const struct field *f, const void *row, struct val *out)
-{
-	val_set_str(out, service_name(((const struct exchange_row *)row)->port));
 }
 
 /* The time of which nobody knows the state. */
@@ -66,12 +48,9 @@ static void get_reads(const struct field *f, const void *row, struct val *out)
 /* offset: the quantile, in thousandths */
 static void get_read(const struct field *f, const void *row, struct val *out)
 {
-	const struct hist *h = reads_of(f, row);
+	const struct exchange_row *r = row;
 
-	*out = (struct val){};
-	if (h->count)
-		val_set_u64(out, hist_quantile(h, (double)f->offset / 1000,
-					       ((const struct exchange_row *)row)->read_max_ns));
+	val_set_quantile(out, reads_of(f, row), (double)f->offset / 1000, r->read_max_ns);
 }
 
 static void get_read_max(const struct field *f, const void *row, struct val *out)
@@ -98,12 +77,11 @@ static const struct field exchange_fields[] = {
 	{ "name", "WHAT", "request: it asked, until the answer came; answer: it was asked, until it answered", field_str,
 	  OP_AT(name), .flags = FIELD_NARROW | FIELD_ASC, .width = 7 },
 	{ "kind", "KIND", "exchange", get_op_kind, .flags = FIELD_ASC, .width = 8, .type = VAL_STR },
-	{ "role", "ROLE", "of its connections. opened: from here; accepted: by the peer", get_role,
+	{ "role", "ROLE", "of its connections. opened: from here; accepted: by the peer", get_role, AT(role),
 	  .flags = FIELD_KEY | FIELD_ASC, .width = 8, .type = VAL_STR },
-	{ "port", "PORT", "port of the service", get_port, .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 5,
+	{ "port", "PORT", "port of the service", get_port, AT(port), .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 5,
 	  .type = VAL_U64 },
-	{ "service", "SERVICE", "what that port is mostly used for; nobody was asked", get_service,
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 10, .type = VAL_STR },
+	SERVICE(AT(port))
 	{ "remote", "PEER", "of those that it asked: address of the peer", field_str, AT(remote),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 10 },
 	{ "members", "PROCS", "rows that the row stands for", field_u64, OP_AT(members), .unit = UNIT_COUNT,

@@ -34,6 +34,14 @@ static inline void val_set_pct(struct val *out, uint64_t part, uint64_t whole)
 		*out = (struct val){ .type = VAL_F64, .f = 100.0 * (double)part / (double)whole };
 }
 
+/* How long the share q of them took at most; max: the longest of all. Not known where there were none. */
+static inline void val_set_quantile(struct val *out, const struct hist *h, double q, uint64_t max)
+{
+	*out = (struct val){};
+	if (h->count)
+		val_set_u64(out, hist_quantile(h, q, max));
+}
+
 /* A number that the rows of a group need not share: 0 says that they do not. Only
  * "(other)" is truly 0. */
 static inline void val_set_id(struct val *out, uint64_t id, uint32_t flags)

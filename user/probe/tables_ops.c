@@ -110,18 +110,14 @@ void get_op_quantile(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
-	*out = (struct val){};
-	if (r->hist.count)
-		val_set_u64(out, hist_quantile(&r->hist, (double)f->offset / 1000, r->max_ns));
+	val_set_quantile(out, &r->hist, (double)f->offset / 1000, r->max_ns);
 }
 
 void get_op_ivl_quantile(const struct field *f, const void *row, struct val *out)
 {
 	const ROW *r = row;
 
-	*out = (struct val){};
-	if (r->ivl_hist.count)
-		val_set_u64(out, hist_quantile(&r->ivl_hist, (double)f->offset / 1000, r->max_ns));
+	val_set_quantile(out, &r->ivl_hist, (double)f->offset / 1000, r->max_ns);
 }
 
 /* What only block requests have. */

@@ -6,14 +6,12 @@
  */
 #include <stdio.h>
 
-#include "host/services.h"
-#include "probe/get.h"
+#include "probe/peer_columns.h"
 #include "probe/probe.h"
 
 #define X(id, NAME, key) [id] = (key),
 static const char *const connect_names[NR_HL_CONNECTS] = { HL_CONNECTS(X) };
 static const char *const event_names[NR_HL_TCP_EVENTS] = { HL_TCP_EVENTS(X) };
-static const char *const roles[NR_HL_ROLES] = { HL_ROLES(X) };
 static const char *const states[NR_HL_TCP_STATES] = { HL_TCP_STATES(X) };
 static const char *const ends[NR_HL_ENDS] = { HL_ENDS(X) };
 #undef X
@@ -33,71 +31,23 @@ static const char *name_op(unsigned int op, unsigned int abi, unsigned int nr, c
 
 /* ---- what the tables share -------------------------------------------------------------- */
 
-/* offset: of a port */
-static void get_service(const struct field *f, const void *row, struct val *out)
-{
-	val_set_str(out, service_name(u64_at(f, row)));
-}
-
-static void get_port(const struct field *f, const void *row, struct val *out)
-{
-	*out = (struct val){};
-	if (u64_at(f, row))
-		val_set_u64(out, u64_at(f, row));
-}
-
-/* offset: of a pid, u32 */
-static void get_pid(const struct field *f, const void *row, struct val *out)
-{
-	uint32_t pid = *(const uint32_t *)((const char *)row + f->offset);
-
-	*out = (struct val){};
-	if (pid)
-		val_set_u64(out, pid);
-}
-
-/* offset: of a byte */
-static uint8_t u8_at(const struct field *f, const void *row)
-{
-	return *((const uint8_t *)row + f->offset);
-}
-
-static void get_role(const struct field *f, const void *row, struct val *out)
-{
-	val_set_str(out, roles[u8_at(f, row)]);
-}
-
 static void get_flag(const struct field *f, const void *row, struct val *out)
 {
 	*out = (struct val){ .type = VAL_BOOL, .b = *(const bool *)((const char *)row + f->offset) };
 }
 
-static void set_share(struct val *out, uint64_t resent, uint64_t sent)
+/* offset: of struct conn_sums */
+static void get_resent(const struct field *f, const void *row, struct val *out)
 {
-	val_set_pct(out, resent, sent);
+	const struct conn_sums *sums = (const void *)((const char *)row + f->offset);
+
+	val_set_pct(out, sums->retransmits, sums->segments_sent);
 }
 
 /* clang-format off */
-#define WHO(row)                                                                                         \
-	{ "pid", "PID", "process id", get_pid, offsetof(struct row, pid), .flags = FIELD_KEY | FIELD_WIDE, \
-	  .width = 7, .type = VAL_U64 },                                                                 \
-	{ "start_ns", "START", "when the process started, ns since boot", field_u64_opt,                 \
-	  offsetof(struct row, proc_start_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
-
-#define WHERE(row)                                                                                       \
-	{ "container", "CONTAINER", "container or pod of the process", field_str,                        \
-	  offsetof(struct row, container), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },   \
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, offsetof(struct row, cgroup),   \
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
-
-#define TWINS(row, a, b, name, title, help, get, unit_, metric_, flags_, width_, type_)                  \
-	{ "interval." name, title, help ", in the interval", get, offsetof(struct row, a), .unit = unit_, \
-	  .flags = FIELD_IVL | (flags_), .width = width_, .type = type_ },                               \
-	{ name, title, help, get, offsetof(struct row, b), .unit = unit_, .metric = metric_,             \
-	  .flags = FIELD_TOTAL | (flags_), .width = width_, .type = type_ },
-
 #define SUM(row, a, b, member, name, title, help, unit_, flags_)                                         \
-	TWINS(row, a.member, b.member, name, title, help, field_u64, unit_, METRIC_COUNTER, flags_, 6, VAL_U64)
+	TWINS(offsetof(struct row, a.member), offsetof(struct row, b.member), name, title, help, field_u64, unit_, \
+	      METRIC_COUNTER, flags_, 6, VAL_U64)
 
 #define SUMS(row, a, b)                                                                                  \
 	SUM(row, a, b, bytes, "bytes", "BYTES", "bytes sent and received", UNIT_BYTES, FIELD_NARROW)     \
@@ -109,7 +59,13 @@ static void set_share(struct val *out, uint64_t resent, uint64_t sent)
 	    UNIT_COUNT, 0)                                                                               \
 	SUM(row, a, b, segments_received, "segments_received", "SEGIN",                                  \
 	    "segments received, with those without data", UNIT_COUNT, 0)                                 \
-	SUM(row, a, b, retransmits, "retransmits", "RETR", "segments sent again", UNIT_COUNT, FIELD_NARROW)
+	SUM(row, a, b, retransmits, "retransmits", "RETR", "segments sent again", UNIT_COUNT, FIELD_NARROW) \
+	{ "interval.retransmits_pct", "RETR%", "share of the segments that were sent again, in the interval", \
+	  get_resent, offsetof(struct row, a), .unit = UNIT_PCT, .flags = FIELD_WIDE | FIELD_IVL, .width = 5, \
+	  .type = VAL_F64 },                                                                             \
+	{ "retransmits_pct", "RETR%", "share of the segments that were sent again", get_resent,          \
+	  offsetof(struct row, b), .unit = UNIT_PCT, .metric = METRIC_GAUGE,                             \
+	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5, .type = VAL_F64 },
 
 #define RESETS(row, a, b)                                                                                \
 	SUM(row, a, b, resets_sent, "resets_sent", "RSTOUT", "times that it was thrown away from here",  \
@@ -119,11 +75,10 @@ static void set_share(struct val *out, uint64_t resent, uint64_t sent)
 	SUM(row, a, b, window_limited_ns, "window_limited_ns", "WINLIM", "time in which there was something to " \
 	    "send, and the peer's window was closed or too small", UNIT_NS, FIELD_WIDE)
 
-#define SERVICE(row)                                                                                     \
+#define PORT(row)                                                                                        \
 	{ "port", "PORT", "port of the service: that of the side which did not begin it", get_port,      \
 	  offsetof(struct row, port), .flags = FIELD_NARROW | FIELD_ASC | FIELD_KEY, .width = 5, .type = VAL_U64 }, \
-	{ "service", "SERVICE", "what that port is mostly used for; nobody was asked", get_service,      \
-	  offsetof(struct row, port), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 10, .type = VAL_STR },
+	SERVICE(offsetof(struct row, port))
 /* clang-format on */
 
 /* ---- connections ------------------------------------------------------------------------ */
@@ -162,20 +117,6 @@ static void get_age(const struct field *f, const void *row, struct val *out)
 	out->least = r->existed;
 }
 
-static void get_conn_share(const struct field *f, const void *row, struct val *out)
-{
-	const struct conn_row *r = row;
-
-	set_share(out, r->total.retransmits, r->total.segments_sent);
-}
-
-static void get_conn_ivl_share(const struct field *f, const void *row, struct val *out)
-{
-	const struct conn_row *r = row;
-
-	set_share(out, r->ivl.retransmits, r->ivl.segments_sent);
-}
-
 /* What only an open connection has now. */
 static void get_now(const struct field *f, const void *row, struct val *out)
 {
@@ -202,11 +143,6 @@ static void get_exchange_avg(const struct field *f, const void *row, struct val 
 		val_set_u64(out, r->exchange_ns / r->exchanges);
 }
 
-static void get_netns(const struct field *f, const void *row, struct val *out)
-{
-	get_pid(f, row, out);
-}
-
 /* clang-format off */
 static const struct field connection_fields[] = {
 	{ "comm", "COMMAND", "name of the process that opened it, or of the one that accepted it and holds it; "
@@ -225,7 +161,7 @@ static const struct field connection_fields[] = {
 	  "else anybody", field_str, AT(name), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
 	  .flags = FIELD_WIDE | FIELD_ASC, .width = 8, .type = VAL_STR },
-	SERVICE(conn_row)
+	PORT(conn_row)
 	{ "status", "STATE", "the socket's state, or why it ended", get_state,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 11, .type = VAL_STR },
 	{ "state", "STATE", "the socket's state", get_tcp_state, .flags = FIELD_ASC, .width = 11, .type = VAL_STR },
@@ -234,10 +170,6 @@ static const struct field connection_fields[] = {
 	{ "members", "CONNS", "connections that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	SUMS(conn_row, ivl, total)
-	{ "interval.retransmits_pct", "RETR%", "share of the segments that were sent again, in the interval",
-	  get_conn_ivl_share, .unit = UNIT_PCT, .flags = FIELD_WIDE | FIELD_IVL, .width = 5, .type = VAL_F64 },
-	{ "retransmits_pct", "RETR%", "share of the segments that were sent again", get_conn_share,
-	  .unit = UNIT_PCT, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5, .type = VAL_F64 },
 	{ "srtt_ns", "RTT", "round-trip time, smoothed by the kernel", field_u64_opt, AT(srtt_ns), .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
 	{ "rttvar_ns", "RTTVAR", "how far it mostly is from that", field_u64_opt, AT(rttvar_ns), .unit = UNIT_NS,
@@ -288,7 +220,7 @@ static const struct field connection_fields[] = {
 	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
 	{ "figures_age_ns", "LOOKED", "for how long nothing has moved, or nobody has looked", field_u64,
 	  AT(figures_age_ns), .unit = UNIT_NS, .width = 6 },
-	{ "netns", "NETNS", "inode number of the network namespace", get_netns, AT(netns), .width = 10,
+	{ "netns", "NETNS", "inode number of the network namespace", get_id, AT(netns), .width = 10,
 	  .type = VAL_U64 },
 	WHERE(conn_row)
 };
@@ -313,20 +245,6 @@ static const struct table_desc connections_table = {
 
 #define AT(member) offsetof(struct peer_row, member)
 
-static void get_peer_share(const struct field *f, const void *row, struct val *out)
-{
-	const struct peer_row *r = row;
-
-	set_share(out, r->total.sums.retransmits, r->total.sums.segments_sent);
-}
-
-static void get_peer_ivl_share(const struct field *f, const void *row, struct val *out)
-{
-	const struct peer_row *r = row;
-
-	set_share(out, r->ivl.sums.retransmits, r->ivl.sums.segments_sent);
-}
-
 static void get_peer_rtt(const struct field *f, const void *row, struct val *out)
 {
 	const struct peer_row *r = row;
@@ -342,14 +260,12 @@ static void get_connect(const struct field *f, const void *row, struct val *out)
 	const struct peer_row *r = row;
 	const struct hist *h = f->flags & FIELD_IVL ? &r->ivl_connect : &r->connect;
 
-	*out = (struct val){};
-	if (h->count)
-		val_set_u64(out, hist_quantile(h, (double)f->offset / 1000, r->connect_max_ns));
+	val_set_quantile(out, h, (double)f->offset / 1000, r->connect_max_ns);
 }
 
 /* clang-format off */
 #define COUNT(member, name, title, help, flags_)                                                         \
-	TWINS(peer_row, ivl.member, total.member, name, title, help, field_u64, UNIT_COUNT, METRIC_COUNTER, \
+	TWINS(AT(ivl.member), AT(total.member), name, title, help, field_u64, UNIT_COUNT, METRIC_COUNTER, \
 	      flags_, 6, VAL_U64)
 
 #define CONNECT(name, title, q, flags_)                                                                  \
@@ -368,7 +284,7 @@ static const struct field peer_fields[] = {
 	  "else anybody", field_str, AT(name), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 24 },
 	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC, .width = 8, .type = VAL_STR },
-	SERVICE(peer_row)
+	PORT(peer_row)
 	{ "members", "PEERS", "peers that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	{ "open", "OPEN", "connections that are open now", field_u64, AT(open), .unit = UNIT_COUNT,
@@ -379,10 +295,6 @@ static const struct field peer_fields[] = {
 	COUNT(refused, "refused", "REFUSED", "… because nobody listens there", FIELD_WIDE | FIELD_RARE)
 	COUNT(timed_out, "timed_out", "TIMEOUT", "… because nobody answered", FIELD_WIDE | FIELD_RARE)
 	SUMS(peer_row, ivl.sums, total.sums)
-	{ "interval.retransmits_pct", "RETR%", "share of the segments that were sent again, in the interval",
-	  get_peer_ivl_share, .unit = UNIT_PCT, .flags = FIELD_WIDE | FIELD_IVL, .width = 5, .type = VAL_F64 },
-	{ "retransmits_pct", "RETR%", "share of the segments that were sent again", get_peer_share,
-	  .unit = UNIT_PCT, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 5, .type = VAL_F64 },
 	{ "srtt_ns", "RTT", "mean of the round-trip times of those that are open", get_peer_rtt, .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6, .type = VAL_U64 },
 	{ "min_rtt_ns", "MINRTT", "the shortest one of them", field_u64_opt, AT(min_rtt_ns), .unit = UNIT_NS,
@@ -443,8 +355,7 @@ static const struct field listener_fields[] = {
 	{ "local", "LISTENS AT", "address and port", field_str, AT(local),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 21 },
 	{ "port", "PORT", "the port alone", get_port, AT(port), .flags = FIELD_ASC, .width = 5, .type = VAL_U64 },
-	{ "service", "SERVICE", "what that port is mostly used for; nobody was asked", get_service, AT(port),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 10, .type = VAL_STR },
+	SERVICE(AT(port))
 	{ "queue", "QUEUE", "connections that are established, and that the program has not accepted yet",
 	  field_u64, AT(length), .unit = UNIT_COUNT, .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
 	{ "queue_limit", "LIMIT", "how many may be there", field_u64, AT(limit), .unit = UNIT_COUNT,
@@ -477,7 +388,7 @@ static const struct field listener_fields[] = {
 	  .type = VAL_BOOL },
 	{ "ended", "OVER", "it listens no more", get_flag, AT(ended), .flags = FIELD_DIM, .width = 4,
 	  .type = VAL_BOOL },
-	{ "netns", "NETNS", "inode number of the network namespace", get_netns, AT(netns), .width = 10,
+	{ "netns", "NETNS", "inode number of the network namespace", get_id, AT(netns), .width = 10,
 	  .type = VAL_U64 },
 	WHERE(listen_row)
 };

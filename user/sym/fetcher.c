@@ -362,11 +362,23 @@ static void loop(struct fetcher *f)
 	}
 }
 
+/* A new one, which nobody else may enter. 0, or -1 with errno. */
+static int make_dir(struct fetcher *f)
+{
+	static const char *const places[] = { "/var/tmp", "/tmp" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(f->dir, sizeof(f->dir), "%s/hostlat-XXXXXX", places[i]);
+		if (mkdtemp(f->dir))
+			return 0;
+	}
+	return -1;
+}
+
 /* A signal that says that hostlat is gone, or wants it to end, is read like everything else. */
 static int set_up(struct fetcher *f)
 {
 	struct rlimit files = { FILES, FILES };
-	bool made;
 	sigset_t ends;
 
 	sigemptyset(&ends);
@@ -377,13 +389,7 @@ static int set_up(struct fetcher *f)
 		return -errno;
 	umask(077);
 	f->signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	strcpy(f->dir, "/var/tmp/hostlat-XXXXXX");
-	made = mkdtemp(f->dir);
-	if (!made) {
-		strcpy(f->dir, "/tmp/hostlat-XXXXXX");
-		made = mkdtemp(f->dir);
-	}
-	if (f->signals < 0 || !made)
+	if (f->signals < 0 || make_dir(f))
 		return -errno;
 	return fcntl(SOCK, F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
