@@ -244,7 +244,8 @@ def debians():
         p.wait()
     ustacks.tell("Debian's server", judge(h.doc, calls, True), calls)
     fetched, asked, absent, failed, refused = counts(h.doc)
-    same((fetched >= len(files()), failed, refused, fetched + absent), (True, 0, 0, asked), state(h.doc))
+    same((fetched >= len(files()), failed, refused), (True, 0, 0), state(h.doc))
+    check(fetched + absent <= asked, state(h.doc))  # what is asked for at the end may have no answer yet
 
 
 @test("debuginfod: each file is asked for once, also when the children are replaced")
