@@ -60,13 +60,14 @@ enum hl_state {
 	X(5, TCP, "tcp")             /* something that happened to a connection: of SLOW only */             \
 	X(6, ACCEPT, "accept queue") /* from when a connection is established until it is accepted */        \
 	X(7, DNS, "dns")             /* a query, until the program had the answer: of SLOW only */           \
-	X(8, EXCHANGE, "exchange")
+	X(8, EXCHANGE, "exchange")                                                                           \
+	X(9, FUNCTION, "function")
 
 enum hl_op {
 #define X(id, NAME, key) HL_OP_##NAME = id,
 	HL_OPS(X)
 #undef X
-		NR_HL_OPS = 9,
+		NR_HL_OPS = 10,
 };
 
 /* System call tables; also the part of an operation's key that names the table. */
@@ -226,13 +227,15 @@ enum hl_end {
 	X(13, ENDED, "ended_connections", "record of a TCP connection or listener that ended")               \
 	X(14, DNS, "dns", "one send to, or receive from, a DNS server")                                      \
 	X(15, EXCHANGES, "exchanges", "a request on a TCP connection was answered, or never will be")        \
-	X(16, READS, "reads", "data that had come to a TCP connection was read")
+	X(16, READS, "reads", "data that had come to a TCP connection was read")                             \
+	X(17, FUNCTIONS, "functions", "one call of a traced function that was entered and left, or a probe hit") \
+	X(18, FUNCTION_CALLS, "function_calls", "record of one such call")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 17,
+		NR_HL_CLASSES = 19,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -244,13 +247,14 @@ enum hl_class {
 	X(4, CLOCK, "clock", "the clock went backwards")                                                     \
 	X(5, UNPAIRED, "unpaired", "an end without its begin")                                               \
 	X(6, DISK_FULL, "disk_full", "the recording could not be written")                                   \
-	X(7, DAMAGED, "damaged", "the record failed its check")
+	X(7, DAMAGED, "damaged", "the record failed its check")                                              \
+	X(8, TOO_DEEP, "too_deep", "of calls in calls so deep the kernel does not see the end")
 
 enum hl_loss {
 #define X(id, NAME, key, help) HL_LOSS_##NAME = id,
 	HL_LOSSES(X)
 #undef X
-		NR_HL_LOSSES = 8,
+		NR_HL_LOSSES = 9,
 };
 
 /* ---- collectors ---------------------------------------------------------- */
@@ -307,13 +311,14 @@ enum hl_holder {
 	X(4, COUNT, "fds") /* addr: how many descriptors were waited on */                                   \
 	X(5, DISK, "disk") /* a block request's: dev; addr: sector; its name in the tail, as a path */       \
 	X(6, NAME, "name") /* a DNS query's, in the tail, and with a NUL between what became of it; its      \
-			      server as a peer */
+			      server as a peer */                                                    \
+	X(7, ARGS, "args") /* of a function's call: in the tail */
 
 enum hl_detail {
 #define X(id, NAME, key) HL_DETAIL_##NAME = id,
 	HL_DETAILS(X)
 #undef X
-		NR_HL_DETAILS = 7,
+		NR_HL_DETAILS = 8,
 };
 
 /* ---- records ------------------------------------------------------------- */
@@ -349,7 +354,7 @@ struct hl_rec {
 	X(7, OP, op, 208)                                                                                    \
 	X(8, SLOW, slow, 424)                                                                                \
 	X(9, NOW, slow, 424)                                                                                 \
-	X(10, ACCT, acct, 112)                                                                               \
+	X(10, ACCT, acct, 120)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
 	X(13, SELF, self, 80)                                                                                \
@@ -371,13 +376,16 @@ struct hl_rec {
 	X(29, DNS, dns, 80)                                                                                  \
 	X(30, EXCHANGE_OP, exchange_op, 232)                                                                 \
 	X(31, CONN_EXCHANGES, conn_exchanges, 72)                                                            \
-	X(32, PEERS, peers, 32)
+	X(32, PEERS, peers, 32)                                                                              \
+	X(33, FUNC, func, 40)                                                                                \
+	X(34, FUNC_OP, func_op, 240)                                                                         \
+	X(35, FUNC_CALL, func_call, 248)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 33,
+		HL_KIND_MAX = 36,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -681,62 +689,7 @@ struct hl_rec_cgroup {
 	__u32 pad;
 };
 
-/* A kernel stack, once in a capture. Tail: nr_frames of struct hl_frame, innermost first, then
- * text_len bytes of strings with a NUL each: the first says why frames have no function. */
-struct hl_rec_stack {
-	struct hl_rec h; /* pid and tid 0 */
-	__u32 id;        /* not 0 */
-	__u16 nr_frames;
-	__u16 flags; /* HL_STACK_CUT */
-	__u32 text_len;
-	__u32 pad;
-};
-
-#define HL_STACK_CUT (1u << 0) /* it was deeper: the outermost frames are missing */
-
-/* Where the strings begin in the text. An empty function: it is not known, for the reason that
- * the text begins with. An empty module: the kernel itself. */
-struct hl_frame {
-	__u32 offset; /* into the function */
-	__u16 function, module;
-};
-
-/* How a user stack was found. */
-#define HL_UNWINDS(X) /* X(id, NAME, "key") */                                                               \
-	X(0, NONE, "")                                                                                       \
-	X(1, DWARF, "dwarf")                   /* by the tables that programs carry for this */              \
-	X(2, FRAME_POINTERS, "frame_pointers") /* along the chain of frame pointers: not more than likely */ \
-	X(3, MIXED, "mixed")                   /* both */
-
-enum hl_unwind {
-#define X(id, NAME, key) HL_UNWIND_##NAME = id,
-	HL_UNWINDS(X)
-#undef X
-		NR_HL_UNWINDS = 4,
-};
-
-/* A user stack, once in a capture; its id is of the same numbers as those of STACK. Tail: nr_frames
- * of struct hl_uframe, innermost first, then text_len bytes of strings with a NUL each: the first
- * says what is missing and why. */
-struct hl_rec_ustack {
-	struct hl_rec h; /* pid and tid 0 */
-	__u32 id;        /* not 0 */
-	__u16 nr_frames;
-	__u8 flags;  /* HL_STACK_CUT */
-	__u8 unwind; /* enum hl_unwind */
-	__u32 text_len;
-	__u32 pad;
-};
-
-/* Where the strings begin in the text; an empty one: it is not known. An inlined function is a frame
- * of its own, before the one that it is inlined into. */
-struct hl_uframe {
-	__u64 offset; /* into the function; without one: an address in the module's file */
-	__u32 line;   /* of the source file; 0: not known */
-	__u16 function, module, file;
-	__u16 inlined;
-	__u32 pad;
-};
+#include "abi_stack.h" /* beside this one, wherever it is included from */
 
 #define HL_CONN_EXISTED (1u << 0) /* was there before hostlat: `opened` is when it was found */
 #define HL_CONN_FAILED  (1u << 2) /* it never was established: a connect that failed */
@@ -887,7 +840,8 @@ struct hl_rec_life {
 	__u64 pad2;
 };
 
-#include "exchange.h" /* beside this one, wherever it is included from */
+#include "exchange.h"
+#include "abi_func.h"
 
 #define X(id, NAME, body, bytes)                                                                             \
 	_Static_assert(sizeof(struct hl_rec_##body) == bytes, #body " changed its size");

@@ -326,6 +326,7 @@ struct hl_file_entry {
 #define HL_CFG_RESUME4    (1u << 8) /* … or that of later ones, with one argument less */
 #define HL_CFG_RESENT_ERR (1u << 9) /* tcp_retransmit_skb says whether it could be sent */
 #define HL_CFG_RST_REASON (1u << 10) /* tcp_send_reset says why (v6.10) */
+#define HL_CFG_HOLD       (1u << 12) /* a program may hold preemption off (v6.10) */
 
 struct hl_cfg {
 	__u32 slot_mask; /* number of slots - 1 */
@@ -389,6 +390,8 @@ struct hl_ctl {
 	__u32 exchange_gen;    /* grows with each attachment of the hooks of exchanges */
 	__u32 exchanges;       /* sockets whose exchanges are looked at … */
 	__u32 exchanges_found; /* … and those that the iterator has come by */
+	__u32 func_calls;      /* every call of a traced function is told of */
+	__u32 pad2;
 };
 
 /* ---- TCP sockets --------------------------------------------------------------- */

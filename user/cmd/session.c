@@ -34,6 +34,7 @@ struct session {
 	struct session_cfg cfg;
 	struct filter filter;
 	struct target target;
+	struct asks asks;
 	char *servers; /* of debug information; NULL: none is asked */
 	struct live *live;
 	struct loop *loop;
@@ -59,6 +60,8 @@ static void give(struct session *s, const struct hl_rec *rec)
 		rec_writer_add(s->writer, rec);
 	if (s->model)
 		model_apply(s->model, rec);
+	if (s->cfg.on_record)
+		s->cfg.on_record(s->cfg.arg, rec);
 }
 
 /* The recording accounts for itself, in the interval that is about to end. */
@@ -275,6 +278,10 @@ static int open_live(struct session *s)
 		.want_files = o->files || s->cfg.files,
 		.want_dns = o->dns || s->cfg.dns,
 		.want_exchanges = o->exchanges || s->cfg.exchanges,
+		.funcs = s->asks.v.v,
+		.nr_funcs = s->asks.v.n,
+		.func_calls = s->cfg.func_calls,
+		.allow_setuid = o->asks.allow_setuid,
 	};
 	int status;
 
@@ -337,6 +344,8 @@ int session_open(const struct session_cfg *cfg, struct session **out)
 		s->cfg.recording = cfg->opts->beside;
 	filter.target = cfg->in->rest != NULL;
 	if (filter_init(&s->filter, &filter))
+		return EXIT_USAGE;
+	if (asks_init(&s->asks, &cfg->opts->asks, cfg->funcs))
 		return EXIT_USAGE;
 	if (servers_of(s->cfg.opts, &s->servers))
 		return EXIT_USAGE;
@@ -436,6 +445,7 @@ void session_close(struct session *s)
 	recbuf_free(&s->buf);
 	target_free(&s->target);
 	filter_free(&s->filter);
+	asks_free(&s->asks);
 	free(s->servers);
 	free(s);
 }

@@ -8,6 +8,7 @@
 #define CMD_SESSION_H
 
 #include "base/loop.h"
+#include "cmd/asks.h"
 #include "cmd/cmd.h"
 #include "cmd/filter.h"
 #include "kern/live.h"
@@ -25,6 +26,7 @@ struct session_opts {
 	bool dns;           /* look at DNS messages */
 	bool files;         /* count file by file what is done to files */
 	bool exchanges;     /* time requests on TCP connections */
+	struct ask_opts asks; /* functions to trace */
 	const char *beside; /* a recording of what another command shows */
 };
 
@@ -71,6 +73,7 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	  .help = "time requests on TCP connections, until the first byte of their answers; in the live view it is " \
 		  "on while Exchanges shows", \
 	  .offset = offsetof(where, m.exchanges) }, \
+	ASK_ROWS(where, m.asks), \
 	{ .type = OPT_DURATION, .long_name = "fetch-time", .arg = "DUR", .help = "of a file", .hidden = true, \
 	  .offset = offsetof(where, m.fetch_ns) }, \
 	{ .type = OPT_SIZE, .long_name = "fetch-size", .arg = "SIZE", .help = "of a file", .hidden = true, \
@@ -98,6 +101,9 @@ struct session_cfg {
 	bool model;
 	bool files, dns, exchanges; /* as the options of these names */
 	const char *recording;      /* path, NULL: none */
+	const struct opt_list *funcs; /* more of them */
+	bool func_calls;              /* hand every call of them on */
+	void (*on_record)(void *arg, const struct hl_rec *rec); /* may be NULL */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other
 	 * than 0 ends the session with it. May be NULL. */

@@ -155,6 +155,12 @@ uint64_t cells_take_pair(const struct hl_cell *c, struct cell_last *was, uint64_
 	return n;
 }
 
+uint64_t cells_take_entered(const struct hl_cell *c, struct cell_last *was, __u64 *abandoned)
+{
+	*abandoned = take(&c->requeues, &was->requeues);
+	return take(&c->sequential, &was->sequential);
+}
+
 static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
 	struct hl_rec_disk_op *r = LIVE_BEGIN(l, DISK_OP, disk_op);
@@ -178,7 +184,8 @@ static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_l
 
 static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct hl_cell *c,
 						   struct cell_last *was) = {
-	[HL_OP_WAIT... NR_HL_OPS - 1] = send_op,
+	[HL_OP_WAIT... HL_OP_EXCHANGE] = send_op,
+	[HL_OP_FUNCTION] = funcs_send_op,
 	[HL_CELL_DISK... HL_CELL_FILE - 1] = send_disk,
 	[HL_CELL_FILE... HL_CELL_LOCK - 1] = files_send_op,
 	[HL_CELL_LOCK] = locks_send_op,

@@ -294,7 +294,8 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.slow_lost + c.slow_requests_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;
-	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests - l->ustacks.held, l->slow_delivered, lost);
+	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests + l->funcs.slow - l->ustacks.held,
+		  l->slow_delivered, lost);
 	lost[HL_LOSS_RING_FULL] = c.conn_records_lost;
 	lost[HL_LOSS_DAMAGED] = 0;
 	send_acct(l, HL_CLASS_ENDED, c.conn_records, l->conns.delivered, lost);
@@ -379,6 +380,24 @@ static void account_exchanges(struct live *l, const struct hl_cpu *before)
 	send_acct(l, HL_CLASS_READS, c.reads_seen, counted[HL_EXCHANGE_READ], lost);
 }
 
+/* counts: as they were before the drain. */
+static void account_funcs(struct live *l)
+{
+	struct hl_func_counts c = *l->funcs.counts;
+	uint64_t lost[NR_HL_LOSSES] = {
+		[HL_LOSS_MAP_FULL] = c.full,
+		[HL_LOSS_TOO_DEEP] = c.deep,
+		[HL_LOSS_UNPAIRED] = c.unpaired,
+		[HL_LOSS_CLOCK] = c.clock,
+	};
+
+	send_acct(l, HL_CLASS_FUNCTIONS, c.returned + c.points + c.full + c.deep + c.unpaired + c.clock,
+		  l->funcs.delivered + l->funcs.reached, lost);
+	memset(lost, 0, sizeof(lost));
+	lost[HL_LOSS_RING_FULL] = c.records_lost;
+	send_acct(l, HL_CLASS_FUNCTION_CALLS, c.records, l->funcs.told, lost);
+}
+
 static void account_cgroups(struct live *l)
 {
 	uint64_t lost[NR_HL_LOSSES] = {
@@ -406,6 +425,8 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	account_dns(l, before);
 	if (l->parts[PART_EXCHANGES].obj.bpf)
 		account_exchanges(l, before);
+	if (l->funcs.counts)
+		account_funcs(l);
 	r = LIVE_BEGIN(l, TICK, tick);
 	r->h.ts = boot;
 	r->real_ns = clock_real_ns();

@@ -98,6 +98,8 @@ int feat_flags(uint32_t *flags)
 	 * tracepoints hold preemption off themselves (4aadde89d81f) */
 	if (has_func(btf, "trace_call_bpf_faultable") && has_func(btf, "bpf_preempt_disable"))
 		*flags |= HL_CFG_PREEMPT;
+	if (has_func(btf, "bpf_preempt_disable"))
+		*flags |= HL_CFG_HOLD;
 	*flags |= task_work_flags(btf);
 	if (tp_params(btf, "cgroup_attach_task") > 0)
 		*flags |= HL_CFG_CGROUPS;

@@ -21,6 +21,7 @@
  *   cgroups.c  CPU quotas, and how they bit -> CGROUP
  *   dns.c      DNS messages -> DNS
  *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
+ *   funcs.c, func_sites.c, func_guard.c  functions of programs -> FUNC, FUNC_OP, FUNC_CALL
  *   exchanges.c  requests on them and their answers -> EXCHANGE_OP, CONN_EXCHANGES, PEERS
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
@@ -42,6 +43,7 @@
 #include "host/cgroup.h"
 #include "host/proc.h"
 #include "host/system.h"
+#include "kern/func_sites.h"
 #include "kern/live.h"
 #include "kern/slices.h"
 #include "rec/rec.h"
@@ -219,6 +221,7 @@ uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was);
  * that is in all. */
 uint64_t cells_take_pair(const struct hl_cell *c, struct cell_last *was, uint64_t *came, uint64_t *ended,
 			 uint64_t *total_ns);
+uint64_t cells_take_entered(const struct hl_cell *c, struct cell_last *was, __u64 *abandoned);
 uint64_t cells_take_phase(const struct hl_cell *c, struct cell_last *was, enum hl_block_phase phase);
 
 /* ---- files.c ------------------------------------------------------------------- */
@@ -436,10 +439,10 @@ struct part {
 	char reason[96]; /* why it is not on, or what is less */
 };
 
-enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, PART_DNS, PART_EXCHANGES, NR_PARTS };
+enum { PART_BLOCK, PART_URING, PART_FAULT, PART_TCP, PART_DNS, PART_EXCHANGES, PART_FUNC, NR_PARTS };
 
 /* When it is attached: always, or while something is asked for. */
-enum part_switch { ALWAYS, FOR_FILES, FOR_DNS, FOR_EXCHANGES };
+enum part_switch { ALWAYS, FOR_FILES, FOR_DNS, FOR_EXCHANGES, FOR_FUNCS };
 
 void parts_open(struct live *l);   /* after the core was loaded; each says itself what became of it */
 void parts_attach(struct live *l); /* in the order of their lists */
@@ -540,6 +543,32 @@ void exchanges_slow(struct live *l, const struct hl_exchange_raw *raw, size_t n)
 uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
 void exchanges_refresh(struct live *l, bool final); /* at each tick: CONN_EXCHANGES of what moved */
 
+/* ---- funcs.c, func_sites.c, func_guard.c ---------------------------------------------- */
+
+#define FUNCS_LATER 64 /* that are found while it runs: in files that came later */
+
+struct funcs {
+	VEC(struct func *) v; /* by number, from 1 on */
+	VEC(struct func_file *) files;
+	struct hl_func *shared; /* by number; NULL: there are none */
+	size_t room;            /* how many there may be */
+	struct hl_func_counts *counts;
+	uint64_t delivered, reached; /* calls, and times that a point was reached, out of the cells */
+	uint64_t told, slow;         /* records of calls; … of them, slow ones */
+	uint64_t guard_at;           /* CLOCK_MONOTONIC, when it was looked how often they are called */
+};
+
+int funcs_open(struct live *l); /* what is asked for; 0, or -errno after one printed line */
+void funcs_prepare(struct live *l, struct part *p);
+int funcs_attach(struct live *l); /* after the parts are; the same */
+void funcs_detach(struct live *l);
+void kfuncs_fini(struct live *l);
+void funcs_record(struct live *l, const struct hl_rec *rec, size_t n); /* a struct hl_func_raw, from the ring */
+uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
+void funcs_take_off(struct func *f);
+/* Takes probes off that are too dear. */
+void funcs_guard(struct live *l);
+
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
 struct btf;
@@ -575,6 +604,7 @@ struct live {
 	struct conns conns;
 	struct dns dns;
 	struct exchanges exchanges;
+	struct funcs funcs;
 	struct recbuf buf;
 	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */
 	uint64_t early_at;                     /* when that was drained last, CLOCK_BOOTTIME */

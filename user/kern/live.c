@@ -131,6 +131,7 @@ static void set_ctl(struct live *l)
 		l->sh.cpus[i].id = i;
 	live_set_slow(l, l->cfg.slow_ns);
 	ctl->blocked_ns = l->cfg.blocked_ns;
+	ctl->func_calls = l->cfg.func_calls;
 	ustacks_pace(l);
 	ctl->gate = 2; /* no slot's */
 	ctl->pool_next = 1 + l->kcfg.nr_cpus * NR_HL_CELL_KINDS;
@@ -294,6 +295,9 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 	if (!err) {
 		open_iter(l);
 		parts_open(l);
+		err = funcs_open(l);
+	}
+	if (!err) {
 		cells_init(&l->cells, &l->kcfg);
 		files_init(l);
 		set_ctl(l);
@@ -321,6 +325,7 @@ static void detach(struct live *l)
 			ring_drain(l);
 		bpf_link__destroy(l->links[--l->nr_links]);
 	}
+	funcs_detach(l);
 	parts_detach(l);
 }
 
@@ -346,6 +351,7 @@ void live_close(struct live *l)
 	disks_fini(l);
 	kconns_fini(l);
 	kdns_fini(l);
+	kfuncs_fini(l);
 	recbuf_free(&l->buf);
 	free(l);
 }
@@ -407,6 +413,9 @@ int live_start(struct live *l)
 	}
 	__atomic_store_n(&l->sh.ctl->found, 1, __ATOMIC_RELEASE);
 	conns_find(l);
+	err = funcs_attach(l);
+	if (err)
+		return err;
 	live_asked(l, clock_mono_ns() + ASK_NS);
 	life_place(l);
 	disks_send(l); /* where their figures stand now */
@@ -429,8 +438,10 @@ int live_drain(struct live *l)
 	if (!n && !live_hurry(l))
 		read_names(l);
 
-	if (!l->stopped)
+	if (!l->stopped) {
 		tier_tick(l);
+		funcs_guard(l);
+	}
 	if (cells_scarce(l) && hash_count(l->life.gone))
 		cells_reclaim(l);
 	return n;

@@ -9,6 +9,8 @@
 #include "base/base.h"
 #include "bpf/abi.h"
 
+struct func_ask;
+
 enum calls_mode { CALLS_AUTO, CALLS_ON, CALLS_OFF };
 
 struct live_cfg {
@@ -27,6 +29,10 @@ struct live_cfg {
 	bool want_files;                           /* from the start: see live_set_files */
 	bool want_dns;                             /* always: see live_set_dns */
 	bool want_exchanges;                       /* the same */
+	const struct func_ask *funcs; /* functions to trace; kern/funcs.h */
+	size_t nr_funcs;
+	bool func_calls;         /* hand every call of them on */
+	bool allow_setuid;       /* also of files that give rights to who runs them */
 	bool has_target;         /* any of the above, or a command will be started (live_add_target) */
 	const char *const *argv; /* for META, NULL-ended */
 	const char *const *filters;

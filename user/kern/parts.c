@@ -29,6 +29,7 @@ static const struct part_desc {
 	} less[2];
 	const char *takes; /* a map of the collector tcp */
 	const char *lacks; /* what it needs, where the kernel has not all of that */
+	void (*prepare)(struct live *l, struct part *p); /* before it is loaded; may be NULL */
 } descs[NR_PARTS] = {
 	[PART_BLOCK] = {
 		"block",
@@ -91,6 +92,15 @@ static const struct part_desc {
 		{ { 1u << 4, false, "no sk_data_ready: how long data waits to be read is not seen" } },
 		.takes = "socks",
 		.lacks = "not measured: a kernel before 6.3",
+	},
+	[PART_FUNC] = {
+		"func",
+		"calls of functions of programs, and USDT probes: those that are asked for",
+		0, FOR_FUNCS,
+		{ "func_thread_ends", "func_program_ends" },
+		{},
+		{},
+		.prepare = funcs_prepare,
 	},
 };
 
@@ -164,6 +174,8 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 		refuse(p, "without the collector tcp", "not known");
 		return;
 	}
+	if (!err && d->prepare)
+		d->prepare(l, p);
 	if (!err)
 		err = object_load(&p->obj);
 	if (err) {
@@ -242,6 +254,7 @@ void parts_attach(struct live *l)
 	parts_switch(l, FOR_FILES, l->files.on);
 	parts_switch(l, FOR_DNS, l->dns.on);
 	parts_switch(l, FOR_EXCHANGES, l->exchanges.on);
+	parts_switch(l, FOR_FUNCS, l->funcs.v.n);
 }
 
 void parts_detach(struct live *l)

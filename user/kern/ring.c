@@ -31,6 +31,7 @@ static void (*const takers[HL_KIND_MAX])(struct live *l, const struct hl_rec *re
 	[HL_KIND_LISTEN] = conns_record,
 	[HL_KIND_DNS] = dns_record,
 	[HL_KIND_CONN_EXCHANGES] = exchanges_record,
+	[HL_KIND_FUNC_CALL] = funcs_record,
 };
 
 static int on_record(void *arg, void *data, size_t n)

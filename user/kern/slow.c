@@ -101,7 +101,7 @@ static void send(struct live *l, const struct hl_rec_slow *raw, const char *room
 		name_disk(l, r);
 	else if (r->op == HL_OP_TCP && raw->detail_addr)
 		name_reason(l, r, raw->detail_addr);
-	else if (r->detail == HL_DETAIL_NAME && room)
+	else if ((r->detail == HL_DETAIL_NAME || r->detail == HL_DETAIL_ARGS) && room)
 		name_asked(l, r, room, raw->path_len);
 	live_emit(l);
 }
@@ -124,7 +124,8 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 static bool of_thread(const struct hl_rec_slow *r)
 {
 	static const bool ops[NR_HL_OPS] = {
-		[HL_OP_WAIT] = true, [HL_OP_SYSCALL] = true, [HL_OP_URING] = true, [HL_OP_EXCHANGE] = true
+		[HL_OP_WAIT] = true, [HL_OP_SYSCALL] = true, [HL_OP_URING] = true, [HL_OP_EXCHANGE] = true,
+		[HL_OP_FUNCTION] = true
 	};
 
 	return r->op < NR_HL_OPS && ops[r->op];

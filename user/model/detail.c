@@ -141,6 +141,14 @@ static void detail_name(struct model *m, struct slow *s, const struct hl_rec_slo
 	str_addn(text, name, n);
 }
 
+static void detail_args(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
+{
+	size_t len;
+	const char *args = rec_slow_path(r, &len);
+
+	str_addn(text, args, strnlen(args, len));
+}
+
 static void detail_lock(struct model *m, struct slow *s, const struct hl_rec_slow *r, struct str *text)
 {
 	s->row.lock_addr = r->detail_addr;
@@ -185,7 +193,7 @@ static void (*const details[NR_HL_DETAILS])(struct model *m, struct slow *s, con
 					    struct str *text) = {
 	[HL_DETAIL_NONE] = NULL,        [HL_DETAIL_FILE] = detail_file,   [HL_DETAIL_PEER] = detail_peer,
 	[HL_DETAIL_LOCK] = detail_lock, [HL_DETAIL_COUNT] = detail_count, [HL_DETAIL_DISK] = detail_disk,
-	[HL_DETAIL_NAME] = detail_name,
+	[HL_DETAIL_NAME] = detail_name, [HL_DETAIL_ARGS] = detail_args,
 };
 
 void slow_detail(struct model *m, struct slow *s, const struct hl_rec_slow *rec)

@@ -269,6 +269,9 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_EXCHANGE_OP] = exchange_op_apply,
 	[HL_KIND_CONN_EXCHANGES] = conn_exchanges_apply,
 	[HL_KIND_PEERS] = slow_peers_apply,
+	[HL_KIND_FUNC] = func_apply,
+	[HL_KIND_FUNC_OP] = func_op_apply,
+	[HL_KIND_FUNC_CALL] = func_call_apply,
 };
 
 int model_apply(struct model *m, const struct hl_rec *rec)
@@ -353,6 +356,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	conns_init(m);
 	addr_names_init(m);
 	dns_init(m);
+	funcs_init(m);
 	m->other_thread = (struct thread){ .proc = m->others[OTHER_USER], .now_state = 0xff };
 	return m;
 }
@@ -381,6 +385,7 @@ void model_free(struct model *m)
 	slow_peers_fini(m);
 	conns_fini(m);
 	dns_fini(m);
+	funcs_fini(m);
 	addr_names_fini(m);
 	ops_fini(m);
 	file_names_fini(m);

@@ -24,6 +24,8 @@ struct istr *op_name(struct model *m, unsigned int op, unsigned int abi, unsigne
 	char buf[MODEL_NAME_LEN];
 	const char *s = NULL;
 
+	if (op == HL_OP_FUNCTION && nr != HL_NR_OTHER)
+		return func_name(m, nr);
 	if (name || hash_count(m->names) >= MAX_NAMES)
 		return name == &nameless ? NULL : name;
 	for (const struct collector *const *c = m->cols; *c && !s; c++)
@@ -46,6 +48,8 @@ static struct op *op_new(struct model *m, const struct op_key *key, struct proc 
 	o->members = 1;
 	if (key->op == HL_OP_EXCHANGE)
 		o->exchange = xcalloc(1, sizeof(*o->exchange));
+	if (key->op == HL_OP_FUNCTION)
+		o->func = xcalloc(1, sizeof(*o->func));
 	hash_put(m->op_by_key, key, o);
 	*vec_add(&m->ops) = o;
 	return o;
@@ -57,6 +61,7 @@ static void op_free(struct model *m, struct op *o)
 	hist_free(&o->hist);
 	hist_free(&o->ivl_hist);
 	exchange_free(m, o->exchange);
+	free(o->func);
 	intern_put(m->interns, o->name);
 	file_drop(m, o->file);
 	proc_put(m, o->proc);
@@ -115,6 +120,8 @@ static void op_add(struct op *to, const struct op *from)
 	hist_merge(&to->ivl_hist, &from->ivl_hist);
 	if (to->exchange && from->exchange)
 		exchange_add(to->exchange, from->exchange, to->key.lock == from->key.lock);
+	if (to->func && from->func)
+		func_add(to->func, from->func);
 	to->members += from->members;
 }
 
@@ -329,6 +336,23 @@ int exchange_op_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+int func_op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_func_op *r = (const void *)rec;
+	struct op_key key = { .nr = rec->pid ? r->o.nr : HL_NR_OTHER, .op = HL_OP_FUNCTION };
+	struct op *o = op_of(m, rec->pid, r->o.proc_start, key, NULL);
+
+	func_take(o->func, r);
+	op_take(o, &r->o, rec_func_buckets(r));
+	return 0;
+}
+
+/* What it adds up to comes with FUNC_OP. */
+int func_call_apply(struct model *m, const struct hl_rec *rec)
+{
+	return 0;
+}
+
 int op_io_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_op_io *r = (const void *)rec;
@@ -349,6 +373,8 @@ void ops_roll(struct model *m)
 
 		if (o->exchange)
 			hist_reset(&o->exchange->ivl_reads);
+		if (o->func)
+			o->func->ivl_nested_ns = o->func->ivl_entered = 0;
 		if (!o->ivl_count && !o->ivl_hist.count && !o->ivl_io.device_ns && !o->ivl_errors)
 			continue;
 		o->ivl_count = o->ivl_errors = o->ivl_ns = 0;

@@ -235,7 +235,7 @@ static void *ops_of(struct picture *p, bool on_files, size_t *n)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];
 
-		if (!o->key.file == !on_files && !o->key.lock && o->proc->belongs &&
+		if (!o->key.file == !on_files && !o->key.lock && o->proc->belongs && !func_is_point(m, o) &&
 		    nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
 			op_fill(p, &rows[(*n)++], o);
 	}
@@ -444,6 +444,24 @@ static void *exchange_rows(struct picture *p, struct snap_table *made, size_t *n
 	return rows;
 }
 
+static void *function_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	const struct model *m = p->m;
+	struct function_row *rows = arena_zalloc(p->a, m->ops.n * sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++) {
+		const struct op *o = m->ops.v[i];
+
+		if (!o->func || !proc_shown(m, o->proc))
+			continue;
+		op_fill(p, &rows[*n].sum, o);
+		func_fill(m, &rows[*n], o, p->a, p->stamp);
+		(*n)++;
+	}
+	return rows;
+}
+
 static void *quota_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	return cgroup_rows(p->m, p->a, p->stamp, n);
@@ -496,6 +514,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_DNS] = all_dns_rows,
 	[ROWS_DNS_QUERIES] = all_dns_query_rows,
 	[ROWS_EXCHANGES] = exchange_rows,
+	[ROWS_FUNCTIONS] = function_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

@@ -246,6 +246,16 @@ struct exchange_row {
 	uint64_t read_ns, read_max_ns;
 };
 
+/* A function that is traced, in a process; or a point that is reached. */
+struct function_row {
+	struct op_row sum;       /* its calls that returned; of a point all zero */
+	const char *file, *asked; /* that it is in; how it was asked for */
+	uint32_t flags;           /* HL_FUNC_* */
+	uint64_t entered, ivl_entered;
+	uint64_t self_ns, ivl_self_ns; /* without traced functions that it called */
+	uint64_t abandoned, deep;      /* that never returned; whose return is not seen */
+};
+
 /* Half of a peer's row: since start, or of the interval. */
 struct peer_half {
 	uint64_t opened, ended, failed, refused, timed_out;

@@ -582,6 +582,32 @@ static void merge_exchange(void *to, const void *const *rows, size_t n, struct a
 	}
 }
 
+static int cmp_function(const void *a, const void *b)
+{
+	const struct function_row *x = a, *y = b;
+	int order = strcmp(x->sum.name ? x->sum.name : "", y->sum.name ? y->sum.name : "");
+
+	return order ? order : strcmp(x->file ? x->file : "", y->file ? y->file : "");
+}
+
+static void merge_function(void *to, const void *const *rows, size_t n, struct arena *a)
+{
+	struct function_row *r = to;
+
+	merge_op(to, rows, n, a); /* it begins with one */
+	for (size_t i = 1; i < n; i++) {
+		const struct function_row *f = rows[i];
+
+		share_str(&r->asked, f->asked);
+		r->entered += f->entered;
+		r->ivl_entered += f->ivl_entered;
+		r->self_ns += f->self_ns;
+		r->ivl_self_ns += f->ivl_self_ns;
+		r->abandoned += f->abandoned;
+		r->deep += f->deep;
+	}
+}
+
 static int cmp_node(const void *a, const void *b)
 {
 	return cmp_u64(((const struct tree_row *)a)->way, ((const struct tree_row *)b)->way);
@@ -643,6 +669,10 @@ const struct row_shape row_shapes[NR_ROWS] = {
 			     AT(exchange_row, sum.comm), AT(exchange_row, sum.cgroup),
 			     AT(exchange_row, sum.container), cmp_exchange, cmp_exchange_service, cmp_op_proc,
 			     merge_exchange, label_op, true },
+	[ROWS_FUNCTIONS] = { sizeof(struct function_row), AT(function_row, sum.proc_flags),
+			     AT(function_row, sum.comm), AT(function_row, sum.cgroup),
+			     AT(function_row, sum.container), cmp_op, cmp_function, cmp_op_proc, merge_function,
+			     label_op, false },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

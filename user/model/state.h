@@ -13,6 +13,7 @@
  *   chain.c    who they waited behind
  *   occupants.c  who had the CPU that they waited for; told.c what is told before they are
  *   locks.c    locks that are waited for
+ *   funcs.c    functions that are traced
  *   exchanges.c  exchanges on TCP connections, and for whom slow ones waited
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
  *   conns.c    TCP connections, their peers, listeners
@@ -110,6 +111,12 @@ struct exchange {
 	uint64_t read_ns, read_max_ns;
 };
 
+/* What calls of functions have beside the rest. */
+struct func_sums {
+	uint64_t nested_ns, ivl_nested_ns; /* of their time, in functions that are traced, too */
+	uint64_t entered, ivl_entered, abandoned, deep;
+};
+
 struct op {
 	struct op_key key;
 	struct proc *proc;
@@ -122,6 +129,7 @@ struct op {
 	struct hist hist, ivl_hist;
 	struct heat_log heat;
 	struct exchange *exchange; /* NULL: it is none */
+	struct func_sums *func;    /* the same */
 	uint64_t members;
 };
 
@@ -239,6 +247,7 @@ struct model {
 	VEC(struct slow) now;
 	struct hash *occupants;  /* by number: whose wait is not told of yet */
 	struct hash *slow_peers; /* by number: whose exchange is not told of yet */
+	struct hash *funcs;      /* by number: struct func_info of funcs.c */
 	struct hash *now_by_tid; /* while a picture is taken, if at all */
 
 	struct hash *cgroup_by_path; /* by what the path hashes to */
@@ -300,6 +309,8 @@ int op_io_apply(struct model *m, const struct hl_rec *rec);
 int file_op_apply(struct model *m, const struct hl_rec *rec);
 int lock_op_apply(struct model *m, const struct hl_rec *rec);
 int exchange_op_apply(struct model *m, const struct hl_rec *rec);
+int func_op_apply(struct model *m, const struct hl_rec *rec);
+int func_call_apply(struct model *m, const struct hl_rec *rec); /* whoever prints calls does */
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
 		     unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
@@ -354,6 +365,16 @@ void occupants_roll(struct model *m);
 /* NULL: not known. */
 const struct snap_occupants *occupants_copy(struct model *m, const struct occupants *o, struct arena *a,
 					    uint64_t stamp);
+
+/* funcs.c */
+void funcs_init(struct model *m);
+void funcs_fini(struct model *m);
+int func_apply(struct model *m, const struct hl_rec *rec);
+struct istr *func_name(const struct model *m, uint32_t id); /* NULL: not known */
+void func_take(struct func_sums *f, const struct hl_rec_func_op *r);
+void func_add(struct func_sums *to, const struct func_sums *from);
+bool func_is_point(const struct model *m, const struct op *o);
+void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a, uint64_t stamp);
 
 /* exchanges.c */
 uint64_t exchange_object(const struct hl_rec_exchange_op *r); /* its key.lock; not 0, nor LOCK_OTHER */

@@ -6,5 +6,5 @@
 const struct collector *const all_collectors[] = {
 	&spine_collector, &block_collector,  &blocked_collector,   &files_collector,
 	&uring_collector, &stacks_collector, &locks_collector,     &cgroups_collector,
-	&tcp_collector,   &dns_collector,    &exchanges_collector, NULL,
+	&tcp_collector,   &dns_collector,    &exchanges_collector, &funcs_collector, NULL,
 };

@@ -41,6 +41,9 @@ extern const struct collector dns_collector;
 /* Requests on them, and their answers. */
 extern const struct collector exchanges_collector;
 
+/* Functions of programs. */
+extern const struct collector funcs_collector;
+
 /* All collectors, NULL-ended, in the order of the views. */
 extern const struct collector *const all_collectors[];
 

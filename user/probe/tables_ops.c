@@ -34,6 +34,8 @@ bool op_hidden(const void *row)
 
 	if (r->op == HL_OP_WAIT || r->op == HL_OP_URING)
 		return hl_state_is_work_wait[r->state];
+	if (r->op == HL_OP_FUNCTION) /* somebody asked for it */
+		return false;
 	return mostly_work_wait(r->total_ns, r->total);
 }
 
@@ -393,7 +395,7 @@ static const struct field slow_fields[] = {
 	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
 	{ "kind", "KIND", "wait: one sleep in a call; syscall: the whole call; block: a disk's "
 	  "request; connect: a TCP connect; tcp: something that happened to a connection; dns: a query, from its sending until the "
-	  "program had the answer; exchange: a request on a connection, until the first byte of its answer", get_slow_kind,
+	  "program had the answer; exchange: a request on a connection, until the first byte of its answer; function: a call of a function that is traced", get_slow_kind,
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 7, .type = VAL_STR },
 	{ "main_state", "STATE", "the state that most of the time went to", get_slow_main_state,
 	  .flags = FIELD_NARROW | FIELD_SCREEN | FIELD_ASC, .width = 8, .type = VAL_STR },

@@ -136,6 +136,14 @@ static const struct field conn_fields[] = {
 };
 static const struct field conn_op_fields[] = { BELOW(conn_op, role, NR_HL_ROLES), PAD(conn_op, pad), END };
 static const struct field listen_fields[] = { PAD(listen, pad), END };
+static const struct field func_op_fields[] = {
+	BELOW(func_op, o.op, NR_HL_OPS),
+	BELOW(func_op, o.state, NR_HL_STATES),
+	BELOW(func_op, o.abi, NR_HL_ABIS),
+	PAD(func_op, o.pad),
+	END,
+};
+static const struct field func_call_fields[] = { PAD(func_call, pad), END };
 static const struct field dns_fields[] = { BELOW(dns, end, NR_HL_DNS_ENDS), PAD(dns, pad), END };
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
@@ -164,6 +172,11 @@ static long one_string(const struct hl_rec *rec, const unsigned char *tail, size
 static long two_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
 {
 	return strings_used(tail, n, 2);
+}
+
+static long three_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
+{
+	return strings_used(tail, n, 3);
 }
 
 static long four_strings(const struct hl_rec *rec, const unsigned char *tail, size_t n)
@@ -309,6 +322,9 @@ static const struct rule {
 	[HL_KIND_DNS] = { dns_fields, dns_tail, false },
 	[HL_KIND_EXCHANGE_OP] = { exchange_op_fields, op_tail, false },
 	[HL_KIND_PEERS] = { NULL, peers_tail, false },
+	[HL_KIND_FUNC] = { NULL, three_strings, true },
+	[HL_KIND_FUNC_OP] = { func_op_fields, op_tail, false },
+	[HL_KIND_FUNC_CALL] = { func_call_fields, one_string, true },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -446,6 +462,11 @@ const __u32 *rec_file_buckets(const struct hl_rec_file_op *op)
 const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op)
 {
 	return (const __u32 *)(op + 1);
+}
+
+const __u32 *rec_func_buckets(const struct hl_rec_func_op *op)
+{
+	return (const void *)(op + 1);
 }
 
 const __u32 *rec_exchange_buckets(const struct hl_rec_exchange_op *op)

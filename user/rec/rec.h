@@ -37,7 +37,7 @@ bool rec_skippable(const struct hl_rec *rec, size_t avail);
 
 /* The tail of a checked record of a known kind and its length in bytes (with padding). */
 const void *rec_tail(const struct hl_rec *rec, size_t *len);
-/* String i of the tail of a META, PROCESS, COLLECTOR, DISK, FILE, LOCK_NAME or CGROUP: never NULL, "" when it
+/* String i of the tail of a META, PROCESS, COLLECTOR, DISK, FILE, LOCK_NAME, CGROUP, FUNC or FUNC_CALL: never NULL, "" when it
  * is not there or rec is NULL. */
 const char *rec_tail_str(const struct hl_rec *rec, unsigned int i);
 /* The path of a SLOW or NOW: *len bytes without a NUL, which need not be text. */
@@ -46,6 +46,7 @@ const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len);
 const __u32 *rec_op_buckets(const struct hl_rec_op *op);
 const __u32 *rec_file_buckets(const struct hl_rec_file_op *op);
 const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op);
+const __u32 *rec_func_buckets(const struct hl_rec_func_op *op);
 const __u32 *rec_exchange_buckets(const struct hl_rec_exchange_op *op);
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
 /* The nr_frames frames of a STACK, and the text that their names begin in. */

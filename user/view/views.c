@@ -89,6 +89,9 @@ static const struct page page_exchange = {
 static const struct page page_exchanges = {
 	.parts = { PART(FACTS), PART(HIST), PART(STATES), TABLE_SAME(NULL, "Process by process") },
 };
+static const struct page page_function = {
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), PART(STATES), TABLE_SAME("slow", "Slow calls") },
+};
 static const struct page page_listener = {
 	.parts = { PART(FACTS), TABLE_BY("operations", "How long connections waited to be accepted", "name", "accept_op"),
 		   TABLE_TITLED("connections", "Connections of its process") },
@@ -110,6 +113,7 @@ const struct view views[] = {
 	{ "Peers", "peers", 'p', "comm remote", &page_peer, &page_group, NULL },
 	{ "Exchanges", "exchanges", 'e', "name comm port remote", &page_exchange, &page_exchanges, "Exch" },
 	{ "Listeners", "listeners", 'l', "comm local", &page_listener, NULL, "Listen" },
+	{ "Functions", "functions", 'f', "name comm", &page_function, &page_exchanges, "Funcs" },
 	{ "DNS", "dns", 'd', "name type comm", &page_dns, &page_group, NULL },
 	{}
 };

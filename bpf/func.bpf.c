@@ -1,0 +1,784 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Functions of programs: how often they are called, how long that takes, and where the time goes. Probes are put on
+ * by user space, each with a cookie that says of which function it is and what it stands for.
+ *
+ *   func_enter   where a function begins, or the first of two points
+ *   func_return  where the kernel sees it return
+ *   func_leave   an instruction that ends it, or the second of two points
+ *   func_point   an instruction that is reached
+ *
+ *   sched_process_exit, sched_process_exec   what a thread is in then never returns
+ *
+ * A call is told by where the stack is when it begins: there it is again when it returns. Calls further down are
+ * over by then, whether their return was seen or not: they were left by a jump (longjmp, an exception). Where a call
+ * begins at the same place as the one before it, that one has jumped there (a tail call), and both return; or it was
+ * left, if it is of the same function.
+ *
+ * A goroutine's stack moves, and goroutines change threads: there it counts how far the stack is from its own end,
+ * and what is kept is kept by goroutine.
+ *
+ * Probes run where they may be preempted, by another thread that comes to one. Nothing that is used here is the
+ * CPU's but counters and cells, which are added to in one step. Where the kernel gives functions with much on the
+ * stack one of the CPU's instead, preemption is held off (HL_CFG_HOLD): nobody else must write there.
+ */
+#include "bpf/compat.bpf.h"
+#include <bpf/bpf_tracing.h>
+#include "bpf/cell.bpf.h"
+#include "bpf/func.h"
+#include "bpf/spent.bpf.h"
+#include "bpf/target.bpf.h"
+#include "bpf/ustack.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct func_frame {
+	__u64 sp;    /* where the stack was; ANYWHERE: that says nothing */
+	__u64 begin; /* CLOCK_MONOTONIC */
+	__u64 nested;
+	__u32 func; /* 0: it is over */
+	__u32 switches;
+	struct clock_set clocks;
+	__u64 args[HL_FUNC_ARGS];
+};
+#define ANYWHERE (~0ull)
+
+/* What a thread, or a goroutine, is in. Frames that are over stay between others until those are. */
+struct func_stack {
+	__u32 depth;
+	__u32 tid; /* of a goroutine: the thread that was there last */
+	struct func_frame v[HL_FUNC_DEPTH];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct func_stack);
+} stacks SEC(".maps");
+
+struct func_texts {
+	char v[HL_FUNC_DEPTH][HL_FUNC_ARGS][HL_FUNC_TEXT];
+};
+
+/* Texts among the arguments, where any are asked for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct func_texts);
+} texts SEC(".maps");
+
+struct goroutine {
+	__u64 g, start; /* its address; of the process */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct goroutine);
+	__type(value, struct func_stack);
+} goroutines SEC(".maps");
+
+static const struct func_stack empty;
+
+/* By number, which begins with 1. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hl_func);
+} funcs SEC(".maps");
+
+struct hl_func_counts func_counts; /* all of .bss */
+
+#define COUNT(what) __sync_fetch_and_add(&func_counts.what, 1)
+
+/* ---- where it is ------------------------------------------------------------------------- */
+
+/* When its process started. */
+__hot __u64 start_of(struct task_struct *p)
+{
+	return TASK_PTR(p, group_leader)->start_boottime;
+}
+
+/* What is known of one run of a probe. */
+struct here {
+	struct task_struct *p;
+	const struct hl_slot *s; /* NULL: the thread has no clocks */
+	struct hl_func *f;
+	__u64 cookie, sp;
+	__u64 start; /* of the process */
+};
+
+#if defined(__TARGET_ARCH_x86)
+#define USER32_CS 0x23
+/* Returned to, the address is off the stack. */
+#define RETURN_BYTES(ctx) ((ctx)->cs == USER32_CS ? 4 : 8)
+#define GO_G(ctx)         ((ctx)->r14)
+#else
+#define RETURN_BYTES(ctx) 0
+#define GO_G(ctx)         ((ctx)->regs[28])
+#endif
+
+/* A goroutine begins with the bounds of its stack: the lower one, the upper one. */
+#define GO_STACK_HI 8
+
+static __noinline __u64 go_sp(__u64 g, __u64 sp)
+{
+	__u64 hi = 0;
+
+	if (bpf_probe_read_user(&hi, sizeof(hi), (void *)(g + GO_STACK_HI)) || hi < sp)
+		return 0;
+	return sp - hi; /* less where it is deeper, as addresses are */
+}
+
+static __noinline struct func_stack *go_stack(struct task_struct *p, __u64 g, bool make)
+{
+	struct goroutine key = { .g = g, .start = start_of(p) };
+	struct func_stack *t = bpf_map_lookup_elem(&goroutines, &key);
+
+	if (t || !make)
+		return t;
+	if (bpf_map_update_elem(&goroutines, &key, &empty, BPF_NOEXIST))
+		return NULL;
+	COUNT(gos);
+	return bpf_map_lookup_elem(&goroutines, &key);
+}
+
+static __noinline int go_forget(struct task_struct *p, __u64 g)
+{
+	struct goroutine key = { .g = g, .start = start_of(p) };
+
+	bpf_map_delete_elem(&goroutines, &key);
+	return 0;
+}
+
+/* ---- cells ------------------------------------------------------------------------------- */
+
+static __noinline struct hl_cell *func_cell(__u32 pid, __u64 start, __u32 id)
+{
+	__u64 key = HL_KEY(pid, id, 0, 0, HL_OP_FUNCTION);
+	struct hl_cpu *cpu = this_cpu();
+	bool other;
+
+	return cpu ? cell_get(key, start, cpu->id, &other) : NULL;
+}
+
+/* It is in `sequential` that a call has begun, and in `requeues` that it never ended. */
+static __noinline int count_abandoned(struct task_struct *p, __u32 id)
+{
+	struct hl_cell *c = func_cell(p->tgid, start_of(p), id);
+
+	COUNT(abandoned);
+	if (!c)
+		return 0;
+	__sync_fetch_and_add(&c->sequential, 1);
+	__sync_fetch_and_add(&c->requeues, 1);
+	__sync_fetch_and_add(&c->count, 1);
+	return 0;
+}
+
+static __noinline int count_deep(__u32 pid, __u64 start, __u32 id)
+{
+	struct hl_cell *c = func_cell(pid, start, id);
+
+	COUNT(deep);
+	if (!c)
+		return 0;
+	__sync_fetch_and_add(&c->sequential, 1);
+	__sync_fetch_and_add(&c->phase_ns[0], 1);
+	__sync_fetch_and_add(&c->count, 1);
+	return 0;
+}
+
+/* ---- frames ------------------------------------------------------------------------------- */
+
+__hot struct func_frame *frame_at(struct func_stack *t, __u32 i)
+{
+	return &t->v[i & (HL_FUNC_DEPTH - 1)];
+}
+
+/* Frames that are over, at the end. */
+__hot void frames_trim(struct func_stack *t)
+{
+	for (int i = 0; i < HL_FUNC_DEPTH; i++) {
+		if (!t->depth || frame_at(t, t->depth - 1)->func)
+			break;
+		t->depth--;
+	}
+}
+
+/* Those that begin further down than `sp` were left without a return; func: at `sp`, too, if they are of it. */
+__hot void frames_left(struct func_stack *t, struct task_struct *p, __u64 sp, __u32 func)
+{
+	for (int i = 0; i < HL_FUNC_DEPTH; i++) {
+		struct func_frame *f = frame_at(t, t->depth - 1);
+
+		if (!t->depth || f->sp > sp || (f->sp == sp && f->func != func))
+			break;
+		if (f->func)
+			count_abandoned(p, f->func);
+		f->func = 0;
+		t->depth--;
+	}
+}
+
+/* A point that begins something which has not ended yet: it did not. */
+__hot void frames_again(struct func_stack *t, struct task_struct *p, __u32 func)
+{
+	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++)
+		if (frame_at(t, i)->func == func) {
+			frame_at(t, i)->func = 0;
+			count_abandoned(p, func);
+		}
+	frames_trim(t);
+}
+
+/* All of them. */
+static __noinline int frames_end(struct func_stack *t, struct task_struct *p)
+{
+	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
+		struct func_frame *f = frame_at(t, i);
+
+		if (f->func)
+			count_abandoned(p, f->func);
+		f->func = 0;
+	}
+	t->depth = 0;
+	return 0;
+}
+
+/* ---- arguments ---------------------------------------------------------------------------- */
+
+__hot __u64 reg_of(void *ctx, __s16 at)
+{
+	__u64 v = 0;
+
+	bpf_probe_read_kernel(&v, sizeof(v), ctx + at);
+	return v;
+}
+
+/* As many bytes as it has, and with its sign. */
+__hot __u64 arg_sized(__u64 v, __s8 size)
+{
+	__u32 bytes = size < 0 ? -size : size, shift = 64 - 8 * bytes;
+
+	if (!bytes || bytes >= 8)
+		return v;
+	shift &= 63;
+	return size < 0 ? (__u64)((__s64)(v << shift) >> shift) : v << shift >> shift;
+}
+
+static __noinline __u64 arg_read(void *ctx, const struct hl_func_arg *a)
+{
+	__u64 v = a->add;
+
+	if (a->where == HL_FUNC_CONSTANT)
+		return v;
+	v = reg_of(ctx, a->reg);
+	if (a->where == HL_FUNC_MEMORY) {
+		v += a->add;
+		if (a->scale)
+			v += reg_of(ctx, a->index) * a->scale;
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)v))
+			return 0;
+	}
+	return arg_sized(v, a->size);
+}
+
+/* Into args, and the texts among them into text; NULL: there are none. */
+__hot void args_read(void *ctx, const struct hl_func *f, __u64 *args, char (*text)[HL_FUNC_TEXT])
+{
+	for (int i = 0; i < HL_FUNC_ARGS; i++) {
+		if (i >= f->n_args)
+			break;
+		args[i] = arg_read(ctx, &f->args[i]);
+		if (!f->args[i].text || !text)
+			continue;
+		text[i][0] = 0;
+		bpf_probe_read_user_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
+	}
+}
+
+__hot bool has_texts(const struct hl_func *f)
+{
+	for (int i = 0; i < HL_FUNC_ARGS; i++)
+		if (i < f->n_args && f->args[i].text)
+			return true;
+	return false;
+}
+
+/* A call's, which are read when it begins, for they may be something else when it ends. */
+static __noinline int args_take(void *ctx, struct here *h, struct func_frame *frame, __u32 at)
+{
+	char(*text)[HL_FUNC_TEXT] = NULL;
+	struct func_texts *t;
+
+	if (has_texts(h->f)) {
+		t = bpf_task_storage_get(&texts, h->p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (t)
+			text = t->v[at & (HL_FUNC_DEPTH - 1)];
+	}
+	args_read(ctx, h->f, frame->args, text);
+	return 0;
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+/* Is the result what was called an error? In 32 bits it is a number with a sign, for most are. */
+__hot bool is_error(const struct hl_func *f, __u64 result)
+{
+	__s64 r = result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;
+
+	switch (f->error_test) {
+	case HL_FUNC_BELOW:
+		return r < v;
+	case HL_FUNC_AT_MOST:
+		return r <= v;
+	case HL_FUNC_IS:
+		return r == v;
+	case HL_FUNC_IS_NOT:
+		return r != v;
+	case HL_FUNC_AT_LEAST:
+		return r >= v;
+	case HL_FUNC_ABOVE:
+		return r > v;
+	}
+	return false;
+}
+
+/* What there is to say of one call that is over. */
+struct func_end {
+	__u64 result;
+	__u32 depth, flags; /* HL_FUNC_CALL_* */
+	__u32 user_stack;
+};
+
+__hot void call_fill(struct hl_rec_func_call *r, const struct here *h, const struct func_frame *frame,
+		     const struct func_end *e)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	__builtin_memset(r, 0, sizeof(*r));
+	r->h.kind = HL_KIND_FUNC_CALL;
+	r->h.cpu = bpf_get_smp_processor_id();
+	r->h.ts = now;
+	r->h.pid = h->p->tgid;
+	r->h.tid = h->p->pid;
+	r->start = h->p->start_boottime;
+	r->proc_start = h->start;
+	r->begin_ns = now;
+	r->func = HL_FUNC_ID(h->cookie);
+	r->result = e->result;
+	r->depth = e->depth;
+	r->flags = e->flags;
+	r->user_stack = e->user_stack;
+	r->nr_args = h->f->n_args;
+	for (int i = 0; i < HL_FUNC_ARGS; i++)
+		r->args[i] = frame->args[i];
+}
+
+__hot void call_times(struct hl_rec_func_call *r, const struct spent *spent, __u64 nested)
+{
+	r->begin_ns = r->h.ts - spent->duration;
+	r->duration_ns = spent->duration;
+	r->nested_ns = nested;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		r->state_ns[i] = spent->ns[i];
+}
+
+__hot void *call_reserve(__u64 size)
+{
+	void *r = bpf_ringbuf_reserve(&hl_events, size, 0);
+
+	COUNT(records);
+	if (!r)
+		COUNT(records_lost);
+	return r;
+}
+
+/* spent: NULL of a point. text: NULL: there is none. */
+static __noinline int call_send(const struct here *h, const struct func_frame *frame, const struct func_end *e,
+				const struct spent *spent)
+{
+	struct hl_rec_func_call *r = call_reserve(sizeof(*r));
+
+	if (!r)
+		return 0;
+	call_fill(r, h, frame, e);
+	if (spent)
+		call_times(r, spent, frame->nested);
+	r->h.size = sizeof(*r);
+	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
+	return 0;
+}
+
+static __noinline int call_send_text(const struct here *h, const struct func_frame *frame,
+				     const struct func_end *e, const struct spent *spent)
+{
+	struct func_texts *t = bpf_task_storage_get(&texts, h->p, NULL, 0);
+	struct hl_func_raw *raw = call_reserve(sizeof(*raw));
+
+	if (!raw)
+		return 0;
+	call_fill(&raw->r, h, frame, e);
+	if (spent)
+		call_times(&raw->r, spent, frame->nested);
+	raw->r.h.size = sizeof(*raw);
+	if (t)
+		bpf_probe_read_kernel(raw->text, sizeof(raw->text), t->v[e->depth & (HL_FUNC_DEPTH - 1)]);
+	else
+		__builtin_memset(raw->text, 0, sizeof(raw->text));
+	bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
+	return 0;
+}
+
+/* ---- a call begins -------------------------------------------------------------------------- */
+
+/* The clocks of the thread as they stand. */
+__hot void frame_clocks(struct func_frame *f, const struct hl_slot *s)
+{
+	if (!s)
+		return;
+	f->switches = s->switches;
+	__builtin_memcpy(&f->clocks, s->state_ns, sizeof(f->clocks));
+}
+
+static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
+{
+	bool by_id = h->cookie & HL_FUNC_BY_ID;
+	__u32 id = HL_FUNC_ID(h->cookie), at;
+	struct func_frame *f;
+
+	if (by_id)
+		frames_again(t, h->p, id);
+	else
+		frames_left(t, h->p, h->sp, id);
+	COUNT(entered);
+	at = t->depth;
+	if (at >= HL_FUNC_DEPTH)
+		return count_deep(h->p->tgid, h->start, id);
+	f = frame_at(t, at);
+	f->sp = by_id ? ANYWHERE : h->sp;
+	f->nested = 0;
+	f->func = id;
+	t->tid = h->p->pid;
+	if (h->f->n_args)
+		args_take(ctx, h, f, at);
+	frame_clocks(f, h->s);
+	f->begin = bpf_ktime_get_ns();
+	t->depth = at + 1;
+	return 0;
+}
+
+/* ---- … and is over --------------------------------------------------------------------------- */
+
+/* Where it went: as far as it was the same thread's all the time. */
+__hot void frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f, bool same)
+{
+	if (!h->s || !same)
+		return;
+	spent->most = HL_STATE_CPU;
+	if (h->s->switches == f->switches) {
+		spent->ns[HL_STATE_CPU] = spent->duration;
+		return;
+	}
+	spent_since(spent, h->s, &f->clocks);
+}
+
+static __noinline int count_call(const struct here *h, const struct spent *spent, __u64 nested, bool error)
+{
+	struct hl_cell *c = func_cell(h->p->tgid, h->start, HL_FUNC_ID(h->cookie));
+
+	COUNT(returned);
+	if (!c)
+		return 0;
+	for (int i = 0; i < NR_HL_STATES; i++)
+		if (spent->ns[i])
+			__sync_fetch_and_add(&c->state_ns[i], spent->ns[i]);
+	if (nested)
+		__sync_fetch_and_add(&c->bytes, nested);
+	if (error)
+		__sync_fetch_and_add(&c->errors, 1);
+	__sync_fetch_and_add(&c->sequential, 1);
+	cell_add_shared(c, spent->duration);
+	__sync_fetch_and_add(&c->count, 1); /* it began, and it is over */
+	return 0;
+}
+
+/* The call that this one was made in has so much less of its own. */
+__hot void caller_nested(struct func_stack *t, __u32 at, __u64 ns)
+{
+	for (int i = 1; i < HL_FUNC_DEPTH; i++) {
+		struct func_frame *f;
+
+		if ((__u32)i > at)
+			break;
+		f = frame_at(t, at - i);
+		if (f->func) {
+			f->nested += ns;
+			break;
+		}
+	}
+}
+
+static __noinline int call_over(void *ctx, struct here *h, struct func_frame *f, struct func_end *e, bool same)
+{
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_ctl *ctl = ctl_get();
+	struct spent spent = {};
+	__u64 now = bpf_ktime_get_ns();
+	bool slow;
+
+	if (!cpu || !ctl)
+		return 0;
+	if (now < f->begin) {
+		COUNT(clock);
+		return 0;
+	}
+	spent.duration = now - f->begin;
+	frame_spent(&spent, h, f, same);
+	if (h->s && same)
+		e->flags |= HL_FUNC_CALL_STATES;
+	count_call(h, &spent, f->nested, e->flags & HL_FUNC_CALL_ERROR);
+	slow = spent.duration >= cpu->slow_ns;
+	if (!slow && !ctl->func_calls)
+		return 0;
+	if (slow && h->s && !(h->cookie & HL_FUNC_OF_GO))
+		e->user_stack = ustack_take((struct hl_slot *)h->s, HL_USTACK_CALL);
+	if (has_texts(h->f))
+		return call_send_text(h, f, e, &spent);
+	return call_send(h, f, e, &spent);
+}
+
+/* Whose return this is: the last that began where the stack is now; or the last of that function. */
+__hot int frame_find(struct func_stack *t, const struct here *h)
+{
+	bool by_id = h->cookie & HL_FUNC_BY_ID;
+	__u32 id = HL_FUNC_ID(h->cookie);
+
+	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
+		__u32 at = t->depth - 1 - i;
+		struct func_frame *f = frame_at(t, at);
+
+		if (f->func == id && (by_id || f->sp == h->sp))
+			return at;
+	}
+	return -1;
+}
+
+static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
+{
+	struct func_end e = {};
+	struct func_frame *f;
+	__u64 nested;
+	int at = frame_find(t, h);
+
+	if (at < 0) {
+		COUNT(unpaired);
+		return 0;
+	}
+	f = frame_at(t, at);
+	if (!(h->cookie & HL_FUNC_BY_ID)) {
+		e.result = PT_REGS_RC((struct pt_regs *)ctx);
+		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
+	}
+	/* what it called, and is still open, was left */
+	for (__u32 i = 1; i < HL_FUNC_DEPTH; i++) {
+		struct func_frame *in;
+
+		if (at + i >= t->depth)
+			break;
+		in = frame_at(t, at + i);
+		if (in->func && in->sp < h->sp) {
+			count_abandoned(h->p, in->func);
+			in->func = 0;
+		}
+	}
+	e.depth = at;
+	nested = bpf_ktime_get_ns() - f->begin;
+	call_over(ctx, h, f, &e, !(h->cookie & HL_FUNC_OF_GO));
+	f->func = 0;
+	caller_nested(t, at, nested);
+	frames_trim(t);
+	return 0;
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------ */
+
+/* Does this run look at the thread? */
+__hot bool is_wanted(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ctl, struct hl_cpu *cpu)
+{
+	if ((__u32)p->tgid == cfg.self)
+		return false;
+	if (!(ctl->filter & HL_FILTER_ON))
+		return true;
+	return s ? gate_ask(p, s, ctl, cpu) != GATE_SHUT : target_matches(p, ctl);
+}
+
+/* False: nothing is to be done here. */
+static __noinline int here_look(struct pt_regs *ctx, struct here *h)
+{
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
+	struct hl_slot *s;
+	__u32 id;
+
+	h->cookie = bpf_get_attach_cookie(ctx);
+	id = HL_FUNC_ID(h->cookie);
+	h->f = bpf_map_lookup_elem(&funcs, &id);
+	h->p = bpf_get_current_task_btf();
+	if (!h->f || !ctl || !cpu)
+		return false;
+	__sync_fetch_and_add(&h->f->hits, 1);
+	s = slot_find(h->p);
+	h->s = s;
+	h->sp = PT_REGS_SP(ctx);
+	h->start = start_of(h->p);
+	return is_wanted(h->p, s, ctl, cpu);
+}
+
+__hot void hold(void)
+{
+	if (cfg.flags & HL_CFG_HOLD)
+		bpf_preempt_disable();
+}
+
+__hot void release(void)
+{
+	if (cfg.flags & HL_CFG_HOLD)
+		bpf_preempt_enable();
+}
+
+static __noinline int at_begin(struct pt_regs *ctx)
+{
+	struct func_stack *t;
+	struct here h = {};
+
+	if (!here_look(ctx, &h))
+		return 0;
+	if (h.cookie & HL_FUNC_OF_GO) {
+		h.sp = go_sp(GO_G(ctx), h.sp);
+		t = h.sp ? go_stack(h.p, GO_G(ctx), true) : NULL;
+	} else {
+		t = bpf_task_storage_get(&stacks, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	}
+	if (!t) {
+		COUNT(entered);
+		COUNT(full);
+		return 0;
+	}
+	return enters(ctx, &h, t);
+}
+
+static __noinline int at_end(struct pt_regs *ctx)
+{
+	struct func_stack *t;
+	struct here h = {};
+
+	if (!here_look(ctx, &h))
+		return 0;
+	if (!(h.cookie & HL_FUNC_HERE))
+		h.sp -= RETURN_BYTES(ctx);
+	if (h.cookie & HL_FUNC_OF_GO) {
+		h.sp = go_sp(GO_G(ctx), h.sp);
+		t = go_stack(h.p, GO_G(ctx), false);
+	} else {
+		t = bpf_task_storage_get(&stacks, h.p, NULL, 0);
+	}
+	if (!t) {
+		COUNT(unpaired);
+		return 0;
+	}
+	leaves(ctx, &h, t);
+	if (h.cookie & HL_FUNC_OF_GO && !t->depth)
+		go_forget(h.p, GO_G(ctx));
+	return 0;
+}
+
+static __noinline int at_point(struct pt_regs *ctx)
+{
+	struct func_end e = { .flags = HL_FUNC_CALL_POINT };
+	struct hl_ctl *ctl = ctl_get();
+	struct func_stack *t = NULL;
+	struct hl_cell *c;
+	struct here h = {};
+
+	if (!ctl || !here_look(ctx, &h))
+		return 0;
+	COUNT(points);
+	c = func_cell(h.p->tgid, h.start, HL_FUNC_ID(h.cookie));
+	if (c) {
+		__sync_fetch_and_add(&c->sequential, 1);
+		__sync_fetch_and_add(&c->count, 1);
+	}
+	if (!ctl->func_calls)
+		return 0;
+	t = bpf_task_storage_get(&stacks, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t)
+		return 0;
+	e.depth = t->depth;
+	if (h.f->n_args) /* behind what is open */
+		args_take(ctx, &h, frame_at(t, t->depth), t->depth);
+	if (has_texts(h.f))
+		return call_send_text(&h, frame_at(t, t->depth), &e, NULL);
+	return call_send(&h, frame_at(t, t->depth), &e, NULL);
+}
+
+SEC("uprobe")
+int func_enter(struct pt_regs *ctx)
+{
+	hold();
+	at_begin(ctx);
+	release();
+	return 0;
+}
+
+SEC("uretprobe")
+int func_return(struct pt_regs *ctx)
+{
+	hold();
+	at_end(ctx);
+	release();
+	return 0;
+}
+
+SEC("uprobe")
+int func_leave(struct pt_regs *ctx)
+{
+	hold();
+	at_end(ctx);
+	release();
+	return 0;
+}
+
+SEC("uprobe")
+int func_point(struct pt_regs *ctx)
+{
+	hold();
+	at_point(ctx);
+	release();
+	return 0;
+}
+
+static __noinline int thread_ends(void)
+{
+	struct task_struct *p = bpf_get_current_task_btf();
+	struct func_stack *t = bpf_task_storage_get(&stacks, p, NULL, 0);
+
+	return t && t->depth ? frames_end(t, p) : 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int func_thread_ends(void *ctx)
+{
+	return thread_ends();
+}
+
+SEC("tp_btf/sched_process_exec")
+int func_program_ends(void *ctx)
+{
+	return thread_ends();
+}

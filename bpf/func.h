@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Functions between the two sides: what is to be done where a probe stands, and one call as the kernel side leaves
+ * it. Never part of a recording.
+ */
+#ifndef HL_FUNC_H
+#define HL_FUNC_H
+
+#include "bpf/abi.h"
+
+#define HL_FUNC_DEPTH 64 /* calls within calls: as many as the kernel sees the return of */
+#define HL_FUNC_TEXT  64 /* bytes of a text, with its NUL */
+#define HL_FUNC_TEXTS (HL_FUNC_ARGS * HL_FUNC_TEXT)
+#define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
+#define HL_FUNC_MAX   16384 /* functions */
+
+/* A probe's cookie: which function, and what it is there for. */
+#define HL_FUNC_ID(cookie) ((__u32)(cookie))
+#define HL_FUNC_HERE       (1ull << 32) /* its end is an instruction of its own, before the stack moves */
+#define HL_FUNC_BY_ID      (1ull << 33) /* begin and end are two points, wherever the stack is */
+#define HL_FUNC_OF_GO      (1ull << 34) /* it is a goroutine's, whichever thread that is on */
+
+/* How an argument is found: a constant, a register, memory at register + add (+ index * scale). */
+enum hl_func_where { HL_FUNC_CONSTANT, HL_FUNC_REGISTER, HL_FUNC_MEMORY };
+
+struct hl_func_arg {
+	__s64 add;
+	__s16 reg, index; /* offsets into struct pt_regs */
+	__s8 size;        /* bytes; negative: signed */
+	__u8 where;       /* enum hl_func_where */
+	__u8 scale;       /* of the index; 0: there is none */
+	__u8 text;        /* it is the address of a text */
+};
+
+/* X(NAME, "as it is written") */
+#define HL_FUNC_TESTS(X)                                                                                     \
+	X(NONE, "")                                                                                          \
+	X(BELOW, "<")                                                                                        \
+	X(AT_MOST, "<=")                                                                                     \
+	X(IS, "==")                                                                                          \
+	X(IS_NOT, "!=")                                                                                      \
+	X(AT_LEAST, ">=")                                                                                    \
+	X(ABOVE, ">")
+
+enum hl_func_test {
+#define X(NAME, key) HL_FUNC_##NAME,
+	HL_FUNC_TESTS(X)
+#undef X
+		NR_HL_FUNC_TESTS
+};
+
+struct hl_func {
+	__u64 hits; /* of all its probes, whoever's: what it costs */
+	__s64 error_value;
+	__u32 flags; /* HL_FUNC_* of its record */
+	__u8 error_test, n_args;
+	__u8 pad[2];
+	struct hl_func_arg args[HL_FUNC_ARGS];
+};
+
+/* Counters that only grow, of all CPUs. */
+struct hl_func_counts {
+	__u64 entered, returned;
+	__u64 abandoned; /* left without a return */
+	__u64 deep;      /* too deep to be seen to return */
+	__u64 full;      /* no room for what is kept of the thread */
+	__u64 unpaired;  /* returns without an entry that was seen */
+	__u64 inherited; /* … of a child, in the function that its parent forked in */
+	__u64 points;
+	__u64 clock;
+	__u64 records, records_lost;
+	__u64 gos; /* goroutines of which something is kept */
+};
+
+/* In the ring: a call, with the texts among its arguments or without; which, its size says. */
+struct hl_func_raw {
+	struct hl_rec_func_call r;
+	char text[HL_FUNC_ARGS][HL_FUNC_TEXT];
+};
+
+_Static_assert(sizeof(struct hl_func) == 88, "an array's elements are multiples of 8");
+
+#endif

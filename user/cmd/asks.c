@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Which functions are to be traced, how their arguments are read and what is an error. Called by the session. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "cmd/asks.h"
+
+#define X(NAME, key) key,
+static const char *const tests[] = { HL_FUNC_TESTS(X) };
+#undef X
+
+/* The number that all of s is. */
+static bool take_number(const char *s, int64_t *n)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtoll(s, &end, 0);
+	return *s && !*end && !errno;
+}
+
+/* The longest one that s begins with; 0: none. */
+static uint8_t test_at(const char *s)
+{
+	uint8_t best = HL_FUNC_NONE;
+
+	for (uint8_t i = 1; i < NR_HL_FUNC_TESTS; i++)
+		if (!strncmp(s, tests[i], strlen(tests[i])) && strlen(tests[i]) > strlen(tests[best]))
+			best = i;
+	return best;
+}
+
+static int take_error(const char *text, struct func_ask *to)
+{
+	const char *s = text;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	if (!strncmp(s, "ret", 3))
+		s += 3;
+	while (isspace((unsigned char)*s))
+		s++;
+	to->error_test = test_at(s);
+	s += strlen(tests[to->error_test]);
+	while (isspace((unsigned char)*s))
+		s++;
+	if (to->error_test && take_number(s, &to->error_value))
+		return 0;
+	pr_err("--error: \"%s\" is no test of a result; write it as 'ret<0', with <, <=, ==, !=, >= or > and a number",
+	       text);
+	return -EINVAL;
+}
+
+static int take_arg(const char *text, struct func_ask *to)
+{
+	const char *colon = strchr(text, ':');
+	const char *kind = colon ? colon + 1 : "long";
+	char *end;
+	unsigned long nr = strtoul(text, &end, 10);
+	int k = 0;
+
+	while (func_arg_names[k] && strcmp(func_arg_names[k], kind))
+		k++;
+	if (to->n_args == HL_FUNC_ARGS) {
+		pr_err("--arg: no more than %d arguments are read of a call", HL_FUNC_ARGS);
+		return -EINVAL;
+	}
+	if (!nr || nr > SITE_ARGS || end == text || (*end && end != colon) || !func_arg_names[k]) {
+		pr_err("--arg: \"%s\" is no argument; write its number, from 1 on, and its type: 1:str, 2:int; the types are "
+		       "int, uint, long, ulong, ptr, str",
+		       text);
+		return -EINVAL;
+	}
+	to->args[to->n_args++] = (struct func_arg){ (uint8_t)nr, (uint8_t)k };
+	return 0;
+}
+
+static int take_spec(struct asks *a, const char *text, const struct func_ask *how)
+{
+	struct func_ask ask = *how;
+	char why[200];
+
+	if (spec_parse(text, &ask.spec, why, sizeof(why))) {
+		pr_err("%s", why);
+		return -EINVAL;
+	}
+	*vec_add(&a->v) = ask;
+	return 0;
+}
+
+int asks_init(struct asks *a, const struct ask_opts *o, const struct opt_list *words)
+{
+	struct func_ask how = {};
+	int err = o->error ? take_error(o->error, &how) : 0;
+
+	for (size_t i = 0; !err && i < o->args.n; i++)
+		err = take_arg(o->args.v[i], &how);
+	for (size_t i = 0; !err && i < o->specs.n; i++)
+		err = take_spec(a, o->specs.v[i], &how);
+	for (size_t i = 0; !err && words && i < words->n; i++)
+		err = take_spec(a, words->v[i], &how);
+	if (!err && !a->v.n && (how.n_args || how.error_test)) {
+		pr_err("--arg and --error are of functions; name some with -u");
+		err = -EINVAL;
+	}
+	return err;
+}
+
+void asks_free(struct asks *a)
+{
+	for (size_t i = 0; i < a->v.n; i++)
+		spec_free(&a->v.v[i].spec);
+	vec_free(&a->v);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * From what a user asks for to functions and where their probes stand: files by name, what is in them by the child in
+ * the sandbox (sym/find.c), USDT probes that belong together made one. And what is not to be probed. Called by
+ * funcs.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "kern/func_sites.h"
+#include "kern/kern.h"
+#include "sym/open_in.h"
+
+#define MOST 4000 /* functions of a run */
+
+/* ---- files ------------------------------------------------------------------------------------------- */
+
+/* One that gives rights to whoever runs it. */
+static bool is_privileged(const struct stat *st)
+{
+	return st->st_mode & (S_ISUID | S_ISGID);
+}
+
+static struct func_file *file_known(struct live *l, const struct stat *st)
+{
+	for (size_t i = 0; i < l->funcs.files.n; i++) {
+		struct func_file *f = l->funcs.files.v[i];
+
+		if (f->dev == st->st_dev && f->ino == st->st_ino)
+			return f;
+	}
+	return NULL;
+}
+
+/* NULL: it cannot be probed, or must not; why is one line then. */
+static struct func_file *file_open(struct live *l, const char *path, const char *name, char *why, size_t size)
+{
+	struct func_file *f;
+	struct stat st;
+	int fd = open_regular(path, &st);
+
+	if (fd < 0) {
+		snprintf(why, size, "%s: %s", name, fd == -ENXIO ? "no regular file" : err_str(fd));
+		return NULL;
+	}
+	f = file_known(l, &st);
+	if (f || (is_privileged(&st) && !l->cfg.allow_setuid)) {
+		close(fd);
+		if (!f)
+			snprintf(why, size, "%s is setuid: a probe may change what it is allowed to do; "
+					    "--allow-setuid puts one on it all the same", name);
+		return f;
+	}
+	f = xcalloc(1, sizeof(*f));
+	*f = (struct func_file){ .name = xstrdup(name), .fd = fd, .dev = st.st_dev, .ino = st.st_ino };
+	*vec_add(&l->funcs.files) = f;
+	return f;
+}
+
+/* ---- functions --------------------------------------------------------------------------------------- */
+
+static struct func *func_add(struct live *l, const struct func_ask *ask, struct func_file *file,
+			     const char *name, uint32_t flags)
+{
+	struct func *f = xcalloc(1, sizeof(*f));
+
+	*vec_add(&l->funcs.v) = f;
+	f->id = (uint32_t)l->funcs.v.n;
+	f->ask = ask;
+	f->file = file;
+	f->name = xstrdup(name);
+	f->flags = flags;
+	return f;
+}
+
+static void probe_add(struct func *f, const char *prog, uint64_t offset, uint64_t cookie)
+{
+	*vec_add(&f->probes) =
+		(struct func_probe){ .prog = prog, .offset = offset, .cookie = f->id | cookie };
+}
+
+/* Where the kernel's own way to see a return may kill a program that has a filter for system calls, v6.11 to v6.13
+ * (fixed by cf6cb56ef244), and of Go's programs, which look at their return addresses. */
+static bool returns_by_trap(void)
+{
+	struct utsname u;
+	unsigned int major, minor;
+
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return true;
+	return major != 6 || minor < 11 || minor > 13;
+}
+
+/* Every instruction that returns, and where it begins. */
+static bool add_returns(struct func *f, const struct site *s, uint64_t cookie)
+{
+	for (size_t i = 0; i < s->n_rets; i++)
+		probe_add(f, "func_leave", s->rets[i], HL_FUNC_HERE | cookie);
+	probe_add(f, "func_enter", s->offset, cookie);
+	return s->n_rets > 0;
+}
+
+static void add_function(struct live *l, const struct func_ask *ask, struct func_file *file,
+			 const struct site *s)
+{
+	bool go = file->is_go;
+	struct func *f;
+
+	if (ask->spec.q.plus || ask->spec.q.what == FIND_LINE) {
+		f = func_add(l, ask, file, s->name, HL_FUNC_POINT);
+		probe_add(f, "func_point", s->offset, 0);
+		return;
+	}
+	f = func_add(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
+	if (go || !returns_by_trap()) {
+		add_returns(f, s, go ? HL_FUNC_OF_GO : 0);
+		return;
+	}
+	probe_add(f, "func_return", s->offset, 0);
+	f->probes.v[0].is_return = true;
+	probe_add(f, "func_enter", s->offset, 0);
+}
+
+/* ---- USDT -------------------------------------------------------------------------------------------- */
+
+/* What the names of two probes end with that are the two ends of one thing. */
+static const struct {
+	const char *begin, *end;
+} pairs[] = {
+	{ "start", "done" },	 { "start", "end" },	{ "start", "stop" },	{ "start", "finish" },
+	{ "start", "complete" }, { "start", "commit" }, { "start", "abort" },	{ "start", "return" },
+	{ "begin", "end" },	 { "begin", "done" },	{ "entry", "return" },	{ "entry", "exit" },
+	{ "enter", "exit" },	 { "enter", "return" },
+};
+
+/* How long the part of a name is before that ending; 0: it does not end so. */
+static size_t stem(const char *name, const char *ending)
+{
+	size_t n = strlen(name), m = strlen(ending);
+
+	if (n <= m + 1 || strcmp(name + n - m, ending))
+		return 0;
+	n -= m;
+	while (n && strchr("_-", name[n - 1]))
+		n--;
+	return n < strlen(name) - m ? n : 0;
+}
+
+/* Is b what ends what a begins? Then how long the name is that they share; else 0. */
+static size_t is_pair(const char *a, const char *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		size_t n = stem(a, pairs[i].begin);
+
+		if (n && n == stem(b, pairs[i].end) && !strncmp(a, b, n))
+			return n;
+	}
+	return 0;
+}
+
+static void add_usdt_probe(struct func *f, const struct site *s, const char *prog, uint64_t cookie)
+{
+	probe_add(f, prog, s->offset, cookie);
+	f->probes.v[f->probes.n - 1].semaphore = s->semaphore;
+}
+
+static void take_args(struct func *f, const struct site *s)
+{
+	f->n_usdt_args = s->n_args;
+	memcpy(f->usdt_args, s->args, sizeof(f->usdt_args));
+}
+
+static bool same(const struct site *a, const struct site *b)
+{
+	return !strcmp(a->name, b->name);
+}
+
+/* All places of one name, and of the names that end it. */
+static void add_pair(struct live *l, const struct func_ask *ask, struct func_file *file,
+		     const struct find_result *r, const struct site *s, size_t n)
+{
+	char name[256];
+	struct func *f;
+
+	snprintf(name, sizeof(name), "%.*s", (int)n, s->name);
+	f = func_add(l, ask, file, name, HL_FUNC_USDT);
+	take_args(f, s);
+	for (size_t i = 0; i < r->n; i++)
+		if (is_pair(s->name, r->v[i].name))
+			add_usdt_probe(f, &r->v[i], "func_leave", HL_FUNC_BY_ID);
+	for (size_t i = 0; i < r->n; i++)
+		if (same(s, &r->v[i]))
+			add_usdt_probe(f, &r->v[i], "func_enter", HL_FUNC_BY_ID);
+}
+
+static void add_point(struct live *l, const struct func_ask *ask, struct func_file *file,
+		      const struct find_result *r, const struct site *s)
+{
+	struct func *f = func_add(l, ask, file, s->name, HL_FUNC_USDT | HL_FUNC_POINT);
+
+	take_args(f, s);
+	for (size_t i = 0; i < r->n; i++)
+		if (same(s, &r->v[i]))
+			add_usdt_probe(f, &r->v[i], "func_point", 0);
+}
+
+/* The place is the first one of its name? The others go with it. */
+static bool is_first(const struct find_result *r, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (same(&r->v[i], &r->v[at]))
+			return false;
+	return true;
+}
+
+/* The length of the name that it shares with another one; *begins: it is the one that begins. */
+static size_t pair_of(const struct find_result *r, const struct site *s, bool *begins)
+{
+	size_t n;
+
+	for (size_t i = 0; i < r->n; i++) {
+		n = is_pair(s->name, r->v[i].name);
+		*begins = n > 0;
+		n = n ? n : is_pair(r->v[i].name, s->name);
+		if (n)
+			return n;
+	}
+	return 0;
+}
+
+static void add_usdt(struct live *l, const struct func_ask *ask, struct func_file *file,
+		     const struct find_result *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		bool begins;
+		size_t n;
+
+		if (!is_first(r, i))
+			continue;
+		n = pair_of(r, &r->v[i], &begins);
+		if (n && begins)
+			add_pair(l, ask, file, r, &r->v[i], n);
+		else if (!n)
+			add_point(l, ask, file, r, &r->v[i]);
+	}
+}
+
+/* ---- what is asked for -------------------------------------------------------------------------------- */
+
+static void tell_nearest(const struct func_ask *ask, const char *file, const struct find_result *r)
+{
+	struct str near = {};
+
+	for (size_t i = 0; i < r->n_nearest; i++)
+		str_addf(&near, "%s%s", i ? ", " : "", r->nearest[i]);
+	pr_err("%s: %s has no such %s%s%s", ask->spec.text, file,
+	       ask->spec.q.what == FIND_LINE   ? "line of code"
+	       : ask->spec.q.what == FIND_USDT ? "USDT probe"
+					       : "function",
+	       near.len ? "; what is like it: " : "", str_get(&near));
+	str_free(&near);
+}
+
+/* `query` where there are `query__start` and `query__done`. */
+static int find_pair(struct func_file *file, const struct find_query *q, struct find_result *out, char *why,
+		     size_t size)
+{
+	struct find_query both = *q;
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s__*", q->name);
+	both.name = name;
+	return find_in(file->fd, &both, out, why, size);
+}
+
+static int find_query(struct func_file *file, const struct func_ask *ask, struct find_result *out)
+{
+	struct find_query q = ask->spec.q;
+	char why[160];
+	int err;
+
+	q.max = MOST;
+	q.rets = true;
+	err = find_in(file->fd, &q, out, why, sizeof(why));
+	if (!err && !out->n && q.what == FIND_USDT) {
+		struct find_result more = {};
+
+		if (!find_pair(file, &q, &more, why, sizeof(why)) && more.n) {
+			find_free(out);
+			*out = more;
+		} else {
+			find_free(&more);
+		}
+	}
+	if (err)
+		pr_err("%s: %s: %s", ask->spec.text, file->name, why);
+	return err;
+}
+
+static int too_many(struct live *l, const struct func_ask *ask, const struct find_result *r)
+{
+	if (r->n == r->all && l->funcs.v.n + r->n <= MOST)
+		return 0;
+	pr_err("%s: that are %zu functions; no more than %d can be traced: say more of the name", ask->spec.text,
+	       r->all, MOST);
+	return -E2BIG;
+}
+
+static int add_from(struct live *l, const struct func_ask *ask, struct func_file *file, size_t *found)
+{
+	struct find_result r = {};
+	int err = find_query(file, ask, &r);
+
+	file->is_go = r.is_go;
+	if (!err)
+		err = too_many(l, ask, &r);
+	if (!err && !r.n)
+		tell_nearest(ask, file->name, &r);
+	if (!err && ask->spec.q.what == FIND_USDT)
+		add_usdt(l, ask, file, &r);
+	for (size_t i = 0; !err && i < r.n && ask->spec.q.what != FIND_USDT; i++)
+		add_function(l, ask, file, &r.v[i]);
+	*found += r.n;
+	find_free(&r);
+	return err;
+}
+
+int func_sites_find(struct live *l, const struct func_ask *ask)
+{
+	char why[300];
+	struct func_file *file = file_open(l, ask->spec.file, ask->spec.file, why, sizeof(why));
+	size_t found = 0;
+	int err;
+
+	if (!file) {
+		pr_err("%s: %s", ask->spec.text, why);
+		return -ENOENT;
+	}
+	err = add_from(l, ask, file, &found);
+	return err ? err : found ? 0 : -ENOENT;
+}

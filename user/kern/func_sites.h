@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The functions of a run: what each is, and where its probes stand. Inside kern/. */
+#ifndef KERN_FUNC_SITES_H
+#define KERN_FUNC_SITES_H
+
+#include "base/mem.h"
+#include "kern/funcs.h"
+
+struct bpf_link;
+struct live;
+
+/* A file that is probed. */
+struct func_file {
+	char *name; /* as users know it */
+	int fd;
+	uint64_t dev, ino;
+	bool is_go;
+};
+
+struct func_probe {
+	uint64_t offset, semaphore, cookie;
+	const char *prog;
+	bool is_return; /* the kernel is to see the function return */
+};
+
+/* Something that is traced: a function, a pair of USDT probes, a point. */
+struct func {
+	uint32_t id, flags; /* HL_FUNC_* */
+	const struct func_ask *ask;
+	char *name;
+	struct func_file *file;
+	uint32_t n_usdt_args;
+	struct site_arg usdt_args[SITE_ARGS];
+	VEC(struct func_probe) probes; /* what ends it first */
+	VEC(struct bpf_link *) links;
+	uint64_t hits; /* when it was looked at last */
+	bool is_off;   /* it was called too often */
+};
+
+/* Adds what is asked for to the functions of the run. 0, or -errno after one printed line. */
+int func_sites_find(struct live *l, const struct func_ask *ask);
+
+#endif

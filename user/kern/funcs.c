@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Functions of programs: which ones are asked for, probes on and off, and what the kernel side leaves of them
+ * (bpf/func.bpf.c) to records: FUNC for each that is traced, FUNC_OP for what was added to a process's calls, FUNC_CALL
+ * for each call where they are asked for, SLOW for what was slow. Called by live.c, cells.c and ring.c.
+ *
+ * Nothing here may hurt a program: where the kernel's way to see a return does, or where it cannot see it, probes are
+ * put on the instructions that return (kern/func_sites.c says where); and a function that is called so often that the
+ * probe costs more than it tells is left alone again (kern/func_guard.c).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "kern/func_sites.h"
+#include "kern/kern.h"
+
+#define X(NAME, key, size, text) key,
+const char *const func_arg_names[] = { FUNC_ARG_KINDS(X) NULL };
+#undef X
+
+/* ---- what the kernel side is told ------------------------------------------------------------ */
+
+static struct hl_func *shared_of(struct live *l, uint32_t id)
+{
+	return &l->funcs.shared[id];
+}
+
+/* Where a function gets its arguments, the first six of them. */
+static const int16_t arg_regs[] = {
+#if defined(__x86_64__)
+	14 * 8, 13 * 8, 12 * 8, 11 * 8, 9 * 8, 8 * 8 /* rdi, rsi, rdx, rcx, r8, r9 in struct pt_regs */
+#else
+	0, 8, 16, 24, 32, 40
+#endif
+};
+
+static bool set_arg(struct hl_func_arg *to, const struct func *f, const struct func_arg *a)
+{
+#define X(NAME, key, size, text) { size, text },
+	static const struct {
+		int8_t size;
+		bool text;
+	} kinds[] = { FUNC_ARG_KINDS(X) };
+#undef X
+	*to = (struct hl_func_arg){ .text = kinds[a->kind].text };
+	if (f->flags & HL_FUNC_USDT) {
+		const struct site_arg *s = &f->usdt_args[a->nr - 1];
+
+		if (a->nr > f->n_usdt_args)
+			return false;
+		to->add = s->add;
+		to->reg = s->reg;
+		to->index = s->index;
+		to->size = s->size;
+		to->where = s->where;
+		to->scale = s->scale;
+		return true;
+	}
+	if (a->nr > ARRAY_SIZE(arg_regs))
+		return false;
+	to->where = HL_FUNC_REGISTER;
+	to->reg = arg_regs[a->nr - 1];
+	to->size = kinds[a->kind].size;
+	return true;
+}
+
+static void share(struct live *l, const struct func *f)
+{
+	struct hl_func *to = shared_of(l, f->id);
+
+	to->flags = f->flags;
+	to->error_test = f->ask->error_test;
+	to->error_value = f->ask->error_value;
+	for (uint32_t i = 0; i < f->ask->n_args; i++)
+		if (set_arg(&to->args[to->n_args], f, &f->ask->args[i]))
+			to->n_args++;
+}
+
+/* Called while the part is open and not loaded yet. */
+void funcs_prepare(struct live *l, struct part *p)
+{
+	uint32_t n = (uint32_t)l->funcs.v.n;
+	bool go = false;
+
+	for (size_t i = 0; i < n; i++)
+		go |= (l->funcs.v.v[i]->flags & HL_FUNC_GO) != 0;
+	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), n + 1 + FUNCS_LATER);
+	if (go)
+		bpf_map__set_max_entries(object_map(&p->obj, "goroutines"), HL_FUNC_GOS);
+}
+
+static void *map_of(struct object *o, const char *name, size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(object_map(o, name)), 0);
+}
+
+static int map_shared(struct live *l)
+{
+	struct object *o = &l->parts[PART_FUNC].obj;
+	struct funcs *k = &l->funcs;
+
+	k->room = bpf_map__max_entries(object_map(o, "funcs"));
+	k->shared = map_of(o, "funcs", k->room * sizeof(struct hl_func));
+	k->counts = map_of(o, ".bss", sizeof(*k->counts));
+	if (k->shared != MAP_FAILED && k->counts != MAP_FAILED)
+		return 0;
+	k->shared = NULL;
+	k->counts = NULL;
+	return -errno;
+}
+
+/* ---- probes ------------------------------------------------------------------------------------- */
+
+static int attach_probe(struct live *l, struct func *f, struct func_probe *p, pid_t pid)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = p->cookie, .ref_ctr_offset = p->semaphore,
+		    .retprobe = p->is_return);
+	struct bpf_object *o = l->parts[PART_FUNC].obj.bpf;
+	struct bpf_program *prog = bpf_object__find_program_by_name(o, p->prog);
+	struct bpf_link *link;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->file->fd);
+	link = bpf_program__attach_uprobe_opts(prog, pid, path, p->offset, &opts);
+	if (!link)
+		return -errno;
+	*vec_add(&f->links) = link;
+	return 0;
+}
+
+/* The processes that it is put on; none: on all that have the file. */
+static int attach_func(struct live *l, struct func *f)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < f->probes.n; i++) {
+		if (!l->cfg.nr_pids || l->target_pid)
+			err = attach_probe(l, f, &f->probes.v[i], -1);
+		for (size_t k = 0; !err && k < l->cfg.nr_pids && !l->target_pid; k++)
+			err = attach_probe(l, f, &f->probes.v[i], (pid_t)l->cfg.pids[k]);
+	}
+	return err;
+}
+
+void funcs_take_off(struct func *f)
+{
+	while (f->links.n)
+		bpf_link__destroy(f->links.v[--f->links.n]);
+}
+
+static void send_func(struct live *l, const struct func *f)
+{
+	struct hl_rec_func *r = LIVE_BEGIN(l, FUNC, func);
+
+	r->h.ts = clock_boot_ns();
+	r->id = f->id;
+	r->flags = f->flags;
+	r->offset = f->probes.v[0].offset;
+	rec_add_str(&l->buf, f->name);
+	rec_add_str(&l->buf, f->file->name);
+	rec_add_str(&l->buf, f->ask->spec.text);
+	live_emit(l);
+}
+
+/* Each takes a few descriptors. */
+static void raise_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r))
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+int funcs_attach(struct live *l)
+{
+	struct funcs *k = &l->funcs;
+	int err;
+
+	if (!k->v.n)
+		return 0;
+	if (!l->parts[PART_FUNC].obj.bpf) {
+		pr_err("functions: %s", l->parts[PART_FUNC].reason);
+		return -ENOTSUP;
+	}
+	raise_files();
+	err = map_shared(l);
+	for (size_t i = 0; !err && i < k->v.n; i++) {
+		struct func *f = k->v.v[i];
+
+		share(l, f);
+		send_func(l, f);
+		err = attach_func(l, f);
+		if (err)
+			pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name,
+			       err_str(err));
+	}
+	return err;
+}
+
+void funcs_detach(struct live *l)
+{
+	for (size_t i = 0; i < l->funcs.v.n; i++)
+		funcs_take_off(l->funcs.v.v[i]);
+}
+
+/* ---- cells ------------------------------------------------------------------------------------------ */
+
+uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	uint32_t pid = HL_KEY_PID(c->key);
+	struct hl_rec_func_op *r;
+	uint64_t n;
+
+	if (pid)
+		life_meet(l, pid, c->start);
+	r = LIVE_BEGIN(l, FUNC_OP, func_op);
+	r->entered = cells_take_entered(c, was, &r->abandoned);
+	r->deep = cells_take_phase(c, was, 0);
+	r->nested_ns = cells_take_bytes(c, was);
+	n = cells_fill_op(l, c, was, &r->o);
+	r->o.h.ts = l->last_tick;
+	r->o.h.pid = r->o.h.tid = pid;
+	r->o.proc_start = c->start;
+	r->o.nr = HL_KEY_NR(c->key);
+	r->o.op = HL_OP_FUNCTION;
+	l->funcs.delivered += n;
+	if (r->o.nr < l->funcs.v.n + 1 && l->funcs.v.v[r->o.nr - 1]->flags & HL_FUNC_POINT)
+		l->funcs.reached += r->entered;
+	n += r->entered;
+	live_emit(l);
+	return n;
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------- */
+
+static const struct func *func_of(const struct live *l, uint32_t id)
+{
+	return id && id <= l->funcs.v.n ? l->funcs.v.v[id - 1] : NULL;
+}
+
+/* A value as its kind is written. */
+static void add_value(struct str *to, const struct func *f, uint8_t kind, uint64_t v)
+{
+	if (kind == FUNC_ARG_PTR)
+		str_addf(to, "0x%" PRIx64, v);
+	else if (kind == FUNC_ARG_UINT || kind == FUNC_ARG_ULONG)
+		str_addf(to, "%" PRIu64, v);
+	else
+		str_addf(to, "%" PRId64, (int64_t)v);
+}
+
+/* The arguments in words. */
+static void add_args(struct str *to, const struct func *f, const struct hl_func_raw *raw, bool has_text)
+{
+	uint8_t at = 0;
+
+	for (uint32_t i = 0; f && i < f->ask->n_args && at < raw->r.nr_args; i++) {
+		const struct func_arg *a = &f->ask->args[i];
+
+		str_addf(to, "%s%u=", at ? ", " : "", a->nr);
+		if (a->kind == FUNC_ARG_STR && has_text) {
+			str_addc(to, '"');
+			str_addn(to, raw->text[at], strnlen(raw->text[at], HL_FUNC_TEXT));
+			str_add(to, strnlen(raw->text[at], HL_FUNC_TEXT) >= HL_FUNC_TEXT - 1 ? "\"…" : "\"");
+		} else {
+			add_value(to, f, a->kind, raw->r.args[at]);
+		}
+		at++;
+	}
+}
+
+static void send_call(struct live *l, const struct hl_rec_func_call *c, const char *args)
+{
+	struct hl_rec_func_call *r;
+
+	life_meet(l, c->h.pid, c->proc_start);
+	r = LIVE_BEGIN(l, FUNC_CALL, func_call);
+	*r = *c;
+	r->user_stack = 0;
+	rec_add_str(&l->buf, args);
+	live_emit(l);
+}
+
+static uint8_t longest_state(const struct hl_rec_func_call *c)
+{
+	uint8_t most = c->flags & HL_FUNC_CALL_STATES ? HL_STATE_CPU : HL_STATE_OTHER;
+
+	for (uint8_t i = 0; i < NR_HL_STATES; i++)
+		if (c->state_ns[i] > c->state_ns[most])
+			most = i;
+	return most;
+}
+
+/* The same among what is slow. */
+static void send_slow(struct live *l, const struct hl_rec_func_call *c, const struct str *args)
+{
+	struct hl_slow_raw raw = { .r = {
+					   .h = c->h,
+					   .start = c->start,
+					   .proc_start = c->proc_start,
+					   .begin_ns = c->begin_ns,
+					   .duration_ns = c->duration_ns,
+					   .result = c->result,
+					   .op = HL_OP_FUNCTION,
+					   .nr = (__u16)c->func,
+					   .state = longest_state(c),
+					   .user_stack = c->user_stack,
+				   } };
+
+	raw.r.h.kind = HL_KIND_SLOW;
+	raw.r.h.size = sizeof(raw);
+	raw.r.flags = c->flags & HL_FUNC_CALL_RESULT ? 0 : HL_SLOW_NO_RESULT;
+	memcpy(raw.r.state_ns, c->state_ns, sizeof(raw.r.state_ns));
+	if (args->len) {
+		raw.r.detail = HL_DETAIL_ARGS;
+		raw.r.path_len = (__u16)MIN(args->len, sizeof(raw.path));
+		memcpy(raw.path, args->s, raw.r.path_len);
+	}
+	l->funcs.slow++;
+	slow_record(l, &raw, sizeof(raw));
+}
+
+void funcs_record(struct live *l, const struct hl_rec *rec, size_t n)
+{
+	const struct hl_func_raw *raw = (const void *)rec;
+	struct str args = {};
+
+	if (n < sizeof(raw->r)) {
+		l->damaged++;
+		return;
+	}
+	l->funcs.told++;
+	add_args(&args, func_of(l, raw->r.func), raw, n >= sizeof(*raw));
+	if (l->sh.ctl->func_calls)
+		send_call(l, &raw->r, str_get(&args));
+	if (raw->r.duration_ns >= l->cfg.slow_ns && !(raw->r.flags & HL_FUNC_CALL_POINT))
+		send_slow(l, &raw->r, &args);
+	str_free(&args);
+}
+
+/* ---- open, close ------------------------------------------------------------------------------------- */
+
+int funcs_open(struct live *l)
+{
+	for (size_t i = 0; i < l->cfg.nr_funcs; i++) {
+		int err = func_sites_find(l, &l->cfg.funcs[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void func_free(struct func *f)
+{
+	funcs_take_off(f);
+	vec_free(&f->links);
+	vec_free(&f->probes);
+	free(f->name);
+	free(f);
+}
+
+void kfuncs_fini(struct live *l)
+{
+	struct funcs *k = &l->funcs;
+
+	for (size_t i = 0; i < k->v.n; i++)
+		func_free(k->v.v[i]);
+	vec_free(&k->v);
+	for (size_t i = 0; i < k->files.n; i++) {
+		close(k->files.v[i]->fd);
+		free(k->files.v[i]->name);
+		free(k->files.v[i]);
+	}
+	vec_free(&k->files);
+	if (k->shared)
+		munmap(k->shared, k->room * sizeof(struct hl_func));
+	if (k->counts)
+		munmap(k->counts, sizeof(*k->counts));
+}
