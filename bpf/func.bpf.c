@@ -4,8 +4,7 @@
  * by user space, each with a cookie that says of which function it is and what it stands for.
  *
  *   func_enter   where a function begins, or the first of two points
- *   func_return  where the kernel sees it return
- *   func_leave   an instruction that ends it, or the second of two points
+ *   func_leave   where the kernel sees it return, an instruction that ends it, or the second of two points
  *   func_point   an instruction that is reached
  *
  *   sched_process_exit, sched_process_exec   what a thread is in then never returns
@@ -91,6 +90,12 @@ struct {
 	__type(value, struct hl_func);
 } funcs SEC(".maps");
 
+/* Calls, in a ring of their own: what else is slow on the host leaves them room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} calls SEC(".maps");
+
 struct hl_func_counts func_counts; /* all of .bss */
 
 #define COUNT(what) __sync_fetch_and_add(&func_counts.what, 1)
@@ -167,9 +172,9 @@ static __noinline struct hl_cell *func_cell(__u32 pid, __u64 start, __u32 id)
 }
 
 /* It is in `sequential` that a call has begun, and in `requeues` that it never ended. */
-static __noinline int count_abandoned(struct task_struct *p, __u32 id)
+__global int count_abandoned(__u32 pid, __u64 start, __u32 id)
 {
-	struct hl_cell *c = func_cell(p->tgid, start_of(p), id);
+	struct hl_cell *c = func_cell(pid, start, id);
 
 	COUNT(abandoned);
 	if (!c)
@@ -180,7 +185,7 @@ static __noinline int count_abandoned(struct task_struct *p, __u32 id)
 	return 0;
 }
 
-static __noinline int count_deep(__u32 pid, __u64 start, __u32 id)
+__global int count_deep(__u32 pid, __u64 start, __u32 id)
 {
 	struct hl_cell *c = func_cell(pid, start, id);
 
@@ -195,57 +200,111 @@ static __noinline int count_deep(__u32 pid, __u64 start, __u32 id)
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
+/*
+ * Functions over all frames are verified once, each by itself: what they say of a thread's frames to who calls them
+ * is no more than that a place is below HL_FUNC_DEPTH.
+ */
+
 __hot struct func_frame *frame_at(struct func_stack *t, __u32 i)
 {
 	return &t->v[i & (HL_FUNC_DEPTH - 1)];
 }
 
 /* Frames that are over, at the end. */
-__hot void frames_trim(struct func_stack *t)
+__global int frames_trim(struct func_stack *t)
 {
+	if (!t)
+		return 0;
 	for (int i = 0; i < HL_FUNC_DEPTH; i++) {
 		if (!t->depth || frame_at(t, t->depth - 1)->func)
 			break;
 		t->depth--;
 	}
+	return 0;
 }
 
 /* Those that begin further down than `sp` were left without a return; func: at `sp`, too, if they are of it. */
-__hot void frames_left(struct func_stack *t, struct task_struct *p, __u64 sp, __u32 func)
+__global int frames_left(struct func_stack *t, __u32 pid, __u64 start, __u64 sp, __u32 func)
 {
+	if (!t)
+		return 0;
 	for (int i = 0; i < HL_FUNC_DEPTH; i++) {
 		struct func_frame *f = frame_at(t, t->depth - 1);
 
 		if (!t->depth || f->sp > sp || (f->sp == sp && f->func != func))
 			break;
 		if (f->func)
-			count_abandoned(p, f->func);
+			count_abandoned(pid, start, f->func);
 		f->func = 0;
 		t->depth--;
 	}
+	return 0;
+}
+
+/* Of the frames from `at` on, those that begin further down than `sp` were left. */
+__global int frames_within(struct func_stack *t, __u32 pid, __u64 start, __u64 sp, __u32 at)
+{
+	if (!t)
+		return 0;
+	for (__u32 i = 0; i < HL_FUNC_DEPTH && at + i < t->depth; i++) {
+		struct func_frame *f = frame_at(t, at + i);
+
+		if (!f->func || (f->sp >= sp && sp != ANYWHERE))
+			continue;
+		count_abandoned(pid, start, f->func);
+		f->func = 0;
+	}
+	return 0;
 }
 
 /* A point that begins something which has not ended yet: it did not. */
-__hot void frames_again(struct func_stack *t, struct task_struct *p, __u32 func)
+__global int frames_again(struct func_stack *t, __u32 pid, __u64 start, __u32 func)
 {
+	if (!t)
+		return 0;
 	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++)
 		if (frame_at(t, i)->func == func) {
 			frame_at(t, i)->func = 0;
-			count_abandoned(p, func);
+			count_abandoned(pid, start, func);
 		}
-	frames_trim(t);
+	return frames_trim(t);
+}
+
+/* Whose return this is: the last that began where the stack is now; sp ANYWHERE: the last of that function. */
+__global int frame_find(struct func_stack *t, __u32 id, __u64 sp)
+{
+	if (!t)
+		return -1;
+	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
+		__u32 at = t->depth - 1 - i;
+		struct func_frame *f = frame_at(t, at);
+
+		if (f->func == id && f->sp == sp)
+			return at;
+	}
+	return -1;
+}
+
+/* The call that this one was made in has so much less of its own. */
+__global int caller_nested(struct func_stack *t, __u32 at, __u64 ns)
+{
+	if (!t)
+		return 0;
+	for (__u32 i = 1; i < HL_FUNC_DEPTH && i <= at; i++) {
+		struct func_frame *f = frame_at(t, at - i);
+
+		if (f->func) {
+			f->nested += ns;
+			break;
+		}
+	}
+	return 0;
 }
 
 /* All of them. */
 static __noinline int frames_end(struct func_stack *t, struct task_struct *p)
 {
-	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
-		struct func_frame *f = frame_at(t, i);
-
-		if (f->func)
-			count_abandoned(p, f->func);
-		f->func = 0;
-	}
+	frames_within(t, p->tgid, start_of(p), ANYWHERE, 0);
 	t->depth = 0;
 	return 0;
 }
@@ -391,7 +450,7 @@ __hot void call_times(struct hl_rec_func_call *r, const struct spent *spent, __u
 
 __hot void *call_reserve(__u64 size)
 {
-	void *r = bpf_ringbuf_reserve(&hl_events, size, 0);
+	void *r = bpf_ringbuf_reserve(&calls, size, 0);
 
 	COUNT(records);
 	if (!r)
@@ -411,7 +470,7 @@ static __noinline int call_send(const struct here *h, const struct func_frame *f
 	if (spent)
 		call_times(r, spent, frame->nested);
 	r->h.size = sizeof(*r);
-	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
+	bpf_ringbuf_submit(r, wake_flag(&calls, sizeof(*r)));
 	return 0;
 }
 
@@ -431,7 +490,7 @@ static __noinline int call_send_text(const struct here *h, const struct func_fra
 		bpf_probe_read_kernel(raw->text, sizeof(raw->text), t->v[e->depth & (HL_FUNC_DEPTH - 1)]);
 	else
 		__builtin_memset(raw->text, 0, sizeof(raw->text));
-	bpf_ringbuf_submit(raw, wake_flag(&hl_events, sizeof(*raw)));
+	bpf_ringbuf_submit(raw, wake_flag(&calls, sizeof(*raw)));
 	return 0;
 }
 
@@ -453,9 +512,9 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	struct func_frame *f;
 
 	if (by_id)
-		frames_again(t, h->p, id);
+		frames_again(t, h->p->tgid, h->start, id);
 	else
-		frames_left(t, h->p, h->sp, id);
+		frames_left(t, h->p->tgid, h->start, h->sp, id);
 	COUNT(entered);
 	at = t->depth;
 	if (at >= HL_FUNC_DEPTH)
@@ -508,23 +567,7 @@ static __noinline int count_call(const struct here *h, const struct spent *spent
 	return 0;
 }
 
-/* The call that this one was made in has so much less of its own. */
-__hot void caller_nested(struct func_stack *t, __u32 at, __u64 ns)
-{
-	for (int i = 1; i < HL_FUNC_DEPTH; i++) {
-		struct func_frame *f;
-
-		if ((__u32)i > at)
-			break;
-		f = frame_at(t, at - i);
-		if (f->func) {
-			f->nested += ns;
-			break;
-		}
-	}
-}
-
-static __noinline int call_over(void *ctx, struct here *h, struct func_frame *f, struct func_end *e, bool same)
+static __noinline int call_over(struct here *h, struct func_frame *f, struct func_end *e, bool same)
 {
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_ctl *ctl = ctl_get();
@@ -553,53 +596,35 @@ static __noinline int call_over(void *ctx, struct here *h, struct func_frame *f,
 	return call_send(h, f, e, &spent);
 }
 
-/* Whose return this is: the last that began where the stack is now; or the last of that function. */
-__hot int frame_find(struct func_stack *t, const struct here *h)
+/* A return of which no entry was seen. A child begins with what its parent was in. */
+static __noinline int unpaired(struct task_struct *p, const struct func_stack *t)
 {
-	bool by_id = h->cookie & HL_FUNC_BY_ID;
-	__u32 id = HL_FUNC_ID(h->cookie);
-
-	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
-		__u32 at = t->depth - 1 - i;
-		struct func_frame *f = frame_at(t, at);
-
-		if (f->func == id && (by_id || f->sp == h->sp))
-			return at;
-	}
-	return -1;
+	if (p->flags & HL_PF_FORKNOEXEC && p->pid == p->tgid && (!t || !t->depth))
+		COUNT(inherited);
+	else
+		COUNT(unpaired);
+	return 0;
 }
 
 static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 {
+	bool by_id = h->cookie & HL_FUNC_BY_ID;
 	struct func_end e = {};
 	struct func_frame *f;
 	__u64 nested;
-	int at = frame_find(t, h);
+	int at = frame_find(t, HL_FUNC_ID(h->cookie), by_id ? ANYWHERE : h->sp);
 
-	if (at < 0) {
-		COUNT(unpaired);
-		return 0;
-	}
+	if (at < 0)
+		return unpaired(h->p, t);
 	f = frame_at(t, at);
-	if (!(h->cookie & HL_FUNC_BY_ID)) {
+	if (!by_id) {
 		e.result = PT_REGS_RC((struct pt_regs *)ctx);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
 	}
-	/* what it called, and is still open, was left */
-	for (__u32 i = 1; i < HL_FUNC_DEPTH; i++) {
-		struct func_frame *in;
-
-		if (at + i >= t->depth)
-			break;
-		in = frame_at(t, at + i);
-		if (in->func && in->sp < h->sp) {
-			count_abandoned(h->p, in->func);
-			in->func = 0;
-		}
-	}
+	frames_within(t, h->p->tgid, h->start, h->sp, at + 1); /* what it called, and is still open, was left */
 	e.depth = at;
 	nested = bpf_ktime_get_ns() - f->begin;
-	call_over(ctx, h, f, &e, !(h->cookie & HL_FUNC_OF_GO));
+	call_over(h, f, &e, !(h->cookie & HL_FUNC_OF_GO));
 	f->func = 0;
 	caller_nested(t, at, nested);
 	frames_trim(t);
@@ -688,10 +713,8 @@ static __noinline int at_end(struct pt_regs *ctx)
 	} else {
 		t = bpf_task_storage_get(&stacks, h.p, NULL, 0);
 	}
-	if (!t) {
-		COUNT(unpaired);
-		return 0;
-	}
+	if (!t)
+		return unpaired(h.p, NULL);
 	leaves(ctx, &h, t);
 	if (h.cookie & HL_FUNC_OF_GO && !t->depth)
 		go_forget(h.p, GO_G(ctx));
@@ -720,7 +743,7 @@ static __noinline int at_point(struct pt_regs *ctx)
 	if (!t)
 		return 0;
 	e.depth = t->depth;
-	if (h.f->n_args) /* behind what is open */
+	if (h.f->n_args && t->depth < HL_FUNC_DEPTH) /* behind what is open */
 		args_take(ctx, &h, frame_at(t, t->depth), t->depth);
 	if (has_texts(h.f))
 		return call_send_text(&h, frame_at(t, t->depth), &e, NULL);
@@ -732,15 +755,6 @@ int func_enter(struct pt_regs *ctx)
 {
 	hold();
 	at_begin(ctx);
-	release();
-	return 0;
-}
-
-SEC("uretprobe")
-int func_return(struct pt_regs *ctx)
-{
-	hold();
-	at_end(ctx);
 	release();
 	return 0;
 }

@@ -124,7 +124,7 @@ static void add_function(struct live *l, const struct func_ask *ask, struct func
 		add_returns(f, s, go ? HL_FUNC_OF_GO : 0);
 		return;
 	}
-	probe_add(f, "func_return", s->offset, 0);
+	probe_add(f, "func_leave", s->offset, 0);
 	f->probes.v[0].is_return = true;
 	probe_add(f, "func_enter", s->offset, 0);
 }

@@ -93,6 +93,8 @@ void funcs_prepare(struct live *l, struct part *p)
 	for (size_t i = 0; i < n; i++)
 		go |= (l->funcs.v.v[i]->flags & HL_FUNC_GO) != 0;
 	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), n + 1 + FUNCS_LATER);
+	if (l->cfg.ring_bytes)
+		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
 	if (go)
 		bpf_map__set_max_entries(object_map(&p->obj, "goroutines"), HL_FUNC_GOS);
 }
@@ -194,6 +196,8 @@ int funcs_attach(struct live *l)
 	}
 	raise_files();
 	err = map_shared(l);
+	if (!err)
+		err = ring_add(l, &l->parts[PART_FUNC].obj, "calls");
 	for (size_t i = 0; !err && i < k->v.n; i++) {
 		struct func *f = k->v.v[i];
 

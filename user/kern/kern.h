@@ -106,6 +106,7 @@ void shared_unmap(struct shared *s);
 /* ---- ring.c -------------------------------------------------------------------- */
 
 int ring_open(struct live *l);
+int ring_add(struct live *l, struct object *o, const char *map); /* one more, of records as they are in hl_events */
 int ring_drain(struct live *l); /* how many records came, or -errno */
 int ring_early(struct live *l); /* the same of what belongs to other records: lifecycle, user stacks */
 void ring_close(struct live *l);

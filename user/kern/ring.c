@@ -99,6 +99,11 @@ int ring_open(struct live *l)
 	return err;
 }
 
+int ring_add(struct live *l, struct object *o, const char *map)
+{
+	return ring_buffer__add(l->ring, bpf_map__fd(object_map(o, map)), on_record, l);
+}
+
 void ring_close(struct live *l)
 {
 	ring_buffer__free(l->ring);
