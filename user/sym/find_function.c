@@ -24,6 +24,13 @@ struct found {
 	bool exact;
 };
 
+/* A symbol that is a function which chooses one when the program starts. */
+struct chooser {
+	uint64_t addr;
+	const char *symbol;
+	bool asked;
+};
+
 struct search {
 	struct finder *w;
 	const char *pattern;
@@ -31,6 +38,7 @@ struct search {
 	bool glob, version; /* version: it names one */
 	char must[64];      /* letters that a mangled symbol must have; "": none are known */
 	VEC(struct found) v;
+	VEC(struct chooser) choosers;
 	VEC(uint64_t) starts; /* of all functions, where they are needed */
 	struct nearest *nearest;
 };
@@ -161,6 +169,16 @@ static bool is_function(const struct finder *w, const GElf_Sym *s)
 	       elf_file_is_code(w->f, s->st_value);
 }
 
+/* NULL: it has none, or there is none newer. In .symtab it stands in the name. */
+static const char *old_version(const struct symtab_entry *e)
+{
+	const char *at = strchr(e->name, '@');
+
+	if (e->old)
+		return symtab_version(e);
+	return at && at[1] != '@' ? at + 1 : NULL;
+}
+
 static void search_one(void *arg, const struct symtab_entry *e)
 {
 	struct search *s = arg;
@@ -175,13 +193,13 @@ static void search_one(void *arg, const struct symtab_entry *e)
 	memcpy(bare, e->name, n);
 	bare[n] = '\0';
 	is = matches(s, bare, &exact) || (s->version && is_version_like(s, e, bare));
-	if (is && GELF_ST_TYPE(e->sym.st_info) == STT_GNU_IFUNC)
-		s->w->found.ifuncs++;
+	if (GELF_ST_TYPE(e->sym.st_info) == STT_GNU_IFUNC)
+		*vec_add(&s->choosers) = (struct chooser){ e->sym.st_value, e->name, is };
 	else if (is)
 		*vec_add(&s->v) = (struct found){ e->sym.st_value,
 						  e->sym.st_size,
 						  e->name,
-						  e->old ? symtab_version(e) : NULL,
+						  old_version(e),
 						  symtab_rank(&e->sym, e->name),
 						  exact };
 	if (bare != room)
@@ -206,6 +224,45 @@ static int by_address(const void *a, const void *b)
 	return strcmp(x->symbol, y->symbol);
 }
 
+static bool is_same_name(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "@");
+
+	return n == strcspn(b, "@") && !memcmp(a, b, n);
+}
+
+/* What chooses is not what is called, under whatever name; and who writes its name does not mean an older
+ * version of it that is a function. */
+static bool is_chooser(const struct search *s, const struct found *f)
+{
+	for (size_t i = 0; i < s->choosers.n; i++)
+		if (s->choosers.v[i].addr == f->addr ||
+		    (f->version && !s->version && is_same_name(s->choosers.v[i].symbol, f->symbol)))
+			return true;
+	return false;
+}
+
+static int by_chooser(const void *a, const void *b)
+{
+	const struct chooser *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static void count_choosers(struct search *s)
+{
+	uint64_t before = 0;
+
+	if (s->choosers.n)
+		qsort(s->choosers.v, s->choosers.n, sizeof(*s->choosers.v), by_chooser);
+	for (size_t i = 0; i < s->choosers.n; i++) {
+		if (!s->choosers.v[i].asked || s->choosers.v[i].addr == before)
+			continue;
+		before = s->choosers.v[i].addr;
+		s->w->found.ifuncs++;
+	}
+}
+
 /* One for each address; the largest size that a name of it has. */
 static void leave_one_each(struct search *s)
 {
@@ -216,7 +273,7 @@ static void leave_one_each(struct search *s)
 	for (size_t i = 0; i < s->v.n; i++)
 		if (kept && s->v.v[kept - 1].addr == s->v.v[i].addr)
 			s->v.v[kept - 1].size = MAX(s->v.v[kept - 1].size, s->v.v[i].size);
-		else
+		else if (!is_chooser(s, &s->v.v[i]))
 			s->v.v[kept++] = s->v.v[i];
 	s->v.n = kept;
 }
@@ -378,6 +435,7 @@ int finder_functions(struct finder *w)
 	s.version = strchr(s.pattern, '@') != NULL;
 	find_must(&s);
 	symtab_each(w->f, search_one, &s);
+	count_choosers(&s);
 	leave_one_each(&s);
 	if (w->q.plus)
 		err = check_plus(&s);
