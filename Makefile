@@ -30,7 +30,7 @@ HLFLAGS := -std=gnu11 $(WARN) -Iuser -I. -I$(O) -D_GNU_SOURCE -DHL_VERSION='"$(V
            -fstack-protector-strong -MMD -MP
 BPFFLAGS := -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3 -target bpf \
             -D__TARGET_ARCH_$(ARCH) -D__BPF__ -Ivmlinux/$(ARCH) -I. -MMD -MP
-LIBS    := -lbpf -ldw -lelf -lz -llzma -lseccomp -liberty -lncursesw -ltinfo -lcjson -lm
+LIBS    := -lbpf -ldw -lelf -lz -llzma -lseccomp -liberty -lcapstone -lncursesw -ltinfo -lcjson -lm
 LDFLAGS ?=
 
 ifneq ($(SAN),)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The growable string, the array, the log and the words for errno. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -136,4 +137,24 @@ void test_path_below(void)
 	ASSERT(path_below("/a", "/"));
 	ASSERT(!path_below("/ab", "/a"));
 	ASSERT(!path_below("/", "/a"));
+}
+
+void test_str_glob(void)
+{
+	static const struct {
+		const char *pattern, *s;
+		bool want;
+	} rows[] = {
+		{ "", "", true },           { "", "a", false },         { "a", "", false },
+		{ "*", "", true },          { "*", "abc", true },       { "**", "abc", true },
+		{ "a*", "abc", true },      { "*c", "abc", true },      { "a*c", "abc", true },
+		{ "a*b*c", "aXbYc", true }, { "a*b*c", "aXbY", false }, { "?", "a", true },
+		{ "?", "", false },         { "??", "a", false },       { "a?c", "abc", true },
+		{ "*ab", "aab", true },     { "*ab*ab", "abab", true }, { "*ab*ab", "aba", false },
+		{ "[a]", "[a]", true },     { "[a]", "a", false },      { "SSL_*", "SSL_read", true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!ASSERT_EQ(str_glob(rows[i].pattern, rows[i].s), rows[i].want))
+			printf("# %s %s\n", rows[i].pattern, rows[i].s);
 }

@@ -85,3 +85,31 @@ bool path_below(const char *path, const char *folder)
 		n--;
 	return !strncmp(path, folder, n) && (!path[n] || path[n] == '/');
 }
+
+/* What a * has taken so far is given one byte more when the rest does not fit; of the stars before it
+ * nothing has to be taken back. */
+bool str_glob(const char *pattern, const char *s)
+{
+	const char *star = NULL, *from = s;
+
+	while (*s) {
+		if (*pattern == '*') {
+			star = pattern++;
+			from = s;
+		} else if (*pattern == '?' || *pattern == *s) {
+			pattern++;
+			s++;
+		} else if (star) {
+			pattern = star + 1;
+			s = ++from;
+		} else {
+			return false;
+		}
+	}
+	return !pattern[strspn(pattern, "*")];
+}
+
+bool str_is_glob(const char *pattern)
+{
+	return strpbrk(pattern, "*?") != NULL;
+}

@@ -21,6 +21,9 @@ const char *str_get(const struct str *b); /* never NULL */
 
 /* Whether path is the folder or something in it, however deep. */
 bool path_below(const char *path, const char *folder);
+/* Whether s is like the pattern: * is any text, ? any one byte, all else itself. */
+bool str_glob(const char *pattern, const char *s);
+bool str_is_glob(const char *pattern);
 
 /*
  * The encoders append src (n bytes, any bytes) to dst so that what comes out is

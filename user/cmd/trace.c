@@ -6,6 +6,7 @@
 #include "cmd/select.h"
 #include "cmd/session.h"
 #include "cmd/trace_lines.h"
+#include "cmd/trace_list.h"
 
 #define BUFFER 4096 /* bytes of lines before they are written */
 
@@ -14,7 +15,7 @@ struct values {
 	struct session_opts live;
 	uint64_t duration_ns, interval_ns;
 	unsigned int count;
-	bool tree, json, summary;
+	bool tree, json, summary, list;
 };
 
 static const struct values defaults = {
@@ -24,6 +25,9 @@ static const struct values defaults = {
 
 /* clang-format off */
 static const struct opt rows[] = {
+	{ .type = OPT_FLAG, .short_name = 'l', .long_name = "list",
+	  .help = "only print what there is that is meant, where, and what a probe on it costs",
+	  .offset = offsetof(struct values, list) },
 	{ .type = OPT_SECONDS, .short_name = 'd', .long_name = "duration", .arg = "SEC",
 	  .help = "end after this long; without it when the command ends, or on ^C", .min = NSEC_PER_MSEC,
 	  .offset = offsetof(struct values, duration_ns) },
@@ -141,6 +145,8 @@ static int run(const struct invocation *in)
 
 	if (status)
 		return status;
+	if (v->list)
+		return trace_list(&in->words, NULL, 0, v->json);
 	t.lines = trace_lines_new(&look);
 	status = session_open(&cfg, &t.session);
 	if (!status) {
@@ -164,14 +170,15 @@ const struct command cmd_trace = {
 	.name = "trace",
 	.usage = "SPEC... [OPTION...] [-- CMD ARG...]",
 	.help = "Trace functions of programs: a line for each call, then what they come to",
-	.more = "What can be traced:\n"
-		"  libc:malloc                   a function of a library, in all programs that have it\n"
-		"  /usr/bin/x:ns::Class::method  of a program, by its name as the source has it\n"
-		"  libssl:SSL_*                  all that are like it\n"
+	.more = "A SPEC is one of:\n"
+		"  libc:malloc                   a function of a library or program\n"
+		"  /usr/bin/x:ns::Class::method  the same of a file, by its name in the source\n"
+		"  libssl:SSL_*                  all that are like it: * any text, ? any letter\n"
 		"  /usr/bin/x:main+0x10          an instruction: how often it is reached\n"
-		"  /usr/bin/x:file.c:120         a line, where the program has debug information\n"
-		"  usdt:/usr/bin/x:provider:name a USDT probe; two that belong together (query__start, query__done)\n"
-		"                                are one thing with a duration: usdt:/usr/bin/x:provider:query\n",
+		"  /usr/bin/x:file.c:120         a line of its source, the same\n"
+		"  usdt:/usr/bin/x:provider:name a USDT probe; usdt:libc:* all of a file. Two that belong together\n"
+		"                                (query__start, query__done) are one thing, with a duration\n"
+		"A name without / means what processes have mapped under that name, in every container.\n",
 	.rows = rows,
 	.defaults = &defaults,
 	.values_size = sizeof(struct values),

@@ -5,5 +5,7 @@
 
 /* To be freed; NULL: it is not a mangled name. */
 char *demangle(const char *name);
+/* The same without arguments and what is returned. */
+char *demangle_bare(const char *name);
 
 #endif

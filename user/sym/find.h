@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What a program file has that a probe can be put on: functions by name, lines, USDT probes. Files are hostile:
- * they are read by a child in the sandbox, one for each question, which is killed when it takes too long.
- * Offsets are those in the file, as the kernel takes them for a uprobe.
+ * What a program file has that a probe can be put on: functions by name, lines, USDT probes. Files are
+ * hostile: they are read by a child in the sandbox, one for each question, which is killed when it takes too
+ * long. Offsets are those in the file, as the kernel takes them for a uprobe.
  */
 #ifndef SYM_FIND_H
 #define SYM_FIND_H
@@ -10,7 +10,7 @@
 #include "base/base.h"
 
 /* What a probe on an instruction costs: how the kernel carries the instruction out that it stands on. */
-#define SITE_COSTS(X) /* X(NAME, "key") */                                                                   \
+#define SITE_COSTS(X)           /* X(NAME, "key") */                                                         \
 	X(CALL, "call")         /* a five-byte nop, which newer kernels turn into a call */                  \
 	X(EMULATED, "emulated") /* push, nop, jump, call: in the kernel, without running it */               \
 	X(STEPPED, "stepped")   /* all else is run out of line, with a second trap */
@@ -22,9 +22,10 @@ enum site_cost {
 		NR_SITE_COSTS,
 };
 
-/* Where an argument of a USDT probe is: a constant, a register, or memory at register + add (+ index * scale). */
+/* Where an argument of a USDT probe is: a constant, a register, or memory at register + add (+ index *
+ * scale). */
 struct site_arg {
-	int8_t size;   /* bytes; negative: signed */
+	int8_t size;   /* bytes; negative: signed; 0: it cannot be read */
 	uint8_t where; /* 0: constant, 1: register, 2: memory */
 	uint8_t scale; /* of the index; 0: there is none */
 	uint8_t pad;
@@ -47,15 +48,17 @@ struct site {
 	uint64_t *rets;                  /* offsets of its return instructions, where they were asked for */
 	size_t n_rets;
 	bool no_return; /* it has none: it ends with a jump to another function, or never */
-	bool frameless; /* … is jumped into from within itself where it begins: a probe fires more than once a call */
+	bool leaves;    /* some of its ways end with a jump to another function, which returns for it */
+	bool frameless; /* … is jumped into from within itself where it begins: a probe fires more than once a
+			   call */
 };
 
 enum find_what { FIND_FUNCTIONS, FIND_USDT, FIND_LINE };
 
 struct find_query {
 	enum find_what what;
-	const char *name; /* glob of a name as it stands in the file, or demangled with or without its arguments; USDT: of the
-			     name; FIND_LINE: the source file, its last parts */
+	const char *name;     /* glob of a name as it stands in the file, or demangled with or without its
+				 arguments; USDT: of the     name; FIND_LINE: the source file, its last parts */
 	const char *provider; /* of a USDT probe, glob */
 	uint64_t plus;        /* so many bytes behind the beginning */
 	uint32_t line;
@@ -68,6 +71,10 @@ struct find_result {
 	size_t n, all;  /* all: how many there are, of which n are here */
 	char **nearest; /* where there is none: names that are like it, the most alike first */
 	size_t n_nearest;
+	size_t ifuncs;  /* of that name that choose a function when the program starts: nearest has those to
+			   choose from */
+	size_t refused; /* sites that are not among v, as the kernel puts no probe there … */
+	char why_refused[200]; /* … of the first: its name, and why */
 	bool is_go;
 	char build_id[68]; /* hex; "": it has none */
 };
@@ -75,5 +82,8 @@ struct find_result {
 /* fd: of the file, which stays open. 0, or -errno, and then why says in words what is wrong with the file. */
 int find_in(int fd, const struct find_query *q, struct find_result *out, char *why, size_t why_size);
 void find_free(struct find_result *r);
+
+/* What a compiler added to the name of a function of which it made one more: ".part.0"; NULL: nothing. */
+const char *find_clone(const char *symbol);
 
 #endif

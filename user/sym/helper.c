@@ -1,13 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Tells helpers from hostlat. Called by main before anything else. */
+/* Tells helpers from hostlat, and starts them. Called by main before anything else. */
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "sym/child.h"
 #include "sym/fetcher.h"
+#include "sym/find_in.h"
 #include "sym/helper.h"
 #include "sym/opener.h"
+
+int helper_spawn(const char *what, const char *arg, char **env, const int *fds, size_t n, pid_t *pid)
+{
+	char *argv[] = { (char *)"hostlat", (char *)what, (char *)arg, NULL };
+	posix_spawn_file_actions_t a;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int err;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	/* a group of its own: what is typed on the terminal is meant for hostlat */
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawn_file_actions_init(&a);
+	for (size_t i = 0; i < n; i++)
+		posix_spawn_file_actions_adddup2(&a, fds[i], i ? (int)i + 2 : STDIN_FILENO);
+	err = posix_spawn(pid, "/proc/self/exe", &a, &attr, argv, env);
+	posix_spawn_file_actions_destroy(&a);
+	posix_spawnattr_destroy(&attr);
+	return -err;
+}
 
 void sym_helper(int argc, char **argv)
 {
@@ -22,4 +48,6 @@ void sym_helper(int argc, char **argv)
 		fetcher_main(argv[2]);
 	if (!strcmp(argv[1], SYM_SANDBOX))
 		child_main(strtoull(argv[2], NULL, 10));
+	if (!strcmp(argv[1], SYM_FINDER))
+		finder_main(strtoull(argv[2], NULL, 10));
 }

@@ -84,8 +84,6 @@ void opener_add_bad(struct opener *o, uint64_t key);
 int opener_want(struct opener *o, const struct wire_ask *ask, const struct oimage *image,
 		const struct wire_want *w);
 
-/* Whether it is a build id in hex. */
-bool opener_is_build_id(const char *s);
 /* A WIRE_FILE that answers a want: a file (the descriptor is closed), or that there is none, and why. */
 int opener_send_found(struct opener *o, int fd, const struct stat *st, enum file_type type);
 int opener_send_missing(struct opener *o, const char *why);

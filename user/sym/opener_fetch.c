@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "sym/debug_file.h"
 #include "sym/opener.h"
 
 struct ofetch {
@@ -67,7 +68,7 @@ int opener_want_fetched(struct opener *o, const struct wire_want *w)
 	char id[WIRE_ID] = "";
 	struct ofetch *f;
 
-	if (!of || of->type == FILE_BYTES || strlen(w->name) >= sizeof(id) || !opener_is_build_id(w->name))
+	if (!of || of->type == FILE_BYTES || strlen(w->name) >= sizeof(id) || !debug_is_build_id(w->name))
 		return opener_send_missing(o, "");
 	memcpy(id, w->name, strlen(w->name));
 	f = hash_get(o->fetched, id);

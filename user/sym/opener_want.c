@@ -7,8 +7,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +16,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "host/file.h"
+#include "sym/debug_file.h"
 #include "sym/open_in.h"
 #include "sym/opener.h"
-
-#define DEBUG_ROOT "/usr/lib/debug"
 
 int opener_send_missing(struct opener *o, const char *why)
 {
@@ -84,58 +81,6 @@ static bool is_readable(const struct stat *st, const struct owner *w)
 
 /* ---- debug information -------------------------------------------------------------------- */
 
-bool opener_is_build_id(const char *s)
-{
-	size_t n = strlen(s);
-
-	return n >= 4 && n <= 128 && n % 2 == 0 && strspn(s, "0123456789abcdef") == n;
-}
-
-/* One path element; with `folders` several, none of them hidden. */
-static bool is_name(const char *s, bool folders)
-{
-	if (!*s || *s == '.' || *s == '/' || strstr(s, "/.") || (!folders && strchr(s, '/')))
-		return false;
-	for (; *s; s++)
-		if (!isgraph((unsigned char)*s))
-			return false;
-	return true;
-}
-
-#define MAX_PLACES 3
-struct places {
-	char v[MAX_PLACES][PATH_MAX];
-	size_t n;
-};
-
-static void __printf(2, 3) add_place(struct places *p, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(p->v[p->n], PATH_MAX, fmt, ap);
-	va_end(ap);
-	p->n += n > 0 && n < PATH_MAX;
-}
-
-static void find_places(struct opener *o, const struct wire_want *w, struct places *p)
-{
-	const struct ofile *f = hash_get(o->files, &w->key);
-	const char *slash = f ? strrchr(f->path, '/') : NULL;
-	int folder = slash ? (int)(slash - f->path) : 0;
-
-	if (w->type == WANT_BUILD_ID && opener_is_build_id(w->name)) {
-		add_place(p, DEBUG_ROOT "/.build-id/%.2s/%s.debug", w->name, w->name + 2);
-	} else if (w->type == WANT_LINK && is_name(w->name, false) && slash) {
-		add_place(p, "%.*s/%s", folder, f->path, w->name);
-		add_place(p, "%.*s/.debug/%s", folder, f->path, w->name);
-		add_place(p, DEBUG_ROOT "%.*s/%s", folder, f->path, w->name);
-	} else if (w->type == WANT_ALT && is_name(w->name, true)) {
-		add_place(p, DEBUG_ROOT "/.dwz/%s", w->name);
-	}
-}
-
 /* The name in a link is often that of the file itself, which is not what is sought. */
 static int open_place(struct opener *o, int root, const char *path, uint64_t self, const struct owner *who,
 		      struct stat *st, const char **why)
@@ -155,14 +100,15 @@ static int open_place(struct opener *o, int root, const char *path, uint64_t sel
 static int want_debug(struct opener *o, pid_t pid, const struct wire_want *w)
 {
 	const pid_t roots[] = { pid, 0 };
-	struct places *p = xcalloc(1, sizeof(*p));
+	struct debug_places *p = xcalloc(1, sizeof(*p));
+	const struct ofile *f = hash_get(o->files, &w->key);
 	struct owner who = { .euid = UINT32_MAX };
 	const char *why = "";
 	struct stat st;
 	int fd = -1;
 
 	read_owner(pid, &who); /* one that has ended: what everyone may read */
-	find_places(o, w, p);
+	debug_places(w, f ? f->path : NULL, p);
 	for (size_t r = 0; r < ARRAY_SIZE(roots) && fd < 0; r++) {
 		int root = open_root(roots[r]);
 

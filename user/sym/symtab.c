@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Reads .symtab, or .dynsym together with the table that .gnu_debugdata holds compressed. Names
- * stay in the file's string table. Used by names.c.
+ * stay in the file's string table. Used by names.c and find_function.c.
  */
+#include <limits.h>
 #include <lzma.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct symtab {
 	VEC(struct symbol) v;
 };
 
-static uint8_t rank_of(const GElf_Sym *s, const char *name)
+uint8_t symtab_rank(const GElf_Sym *s, const char *name)
 {
 	uint8_t bind = GELF_ST_BIND(s->st_info) == STB_GLOBAL ? 2 : GELF_ST_BIND(s->st_info) == STB_WEAK;
 	uint8_t plain = name[0] != '_' ? 2 : name[1] != '_';
@@ -45,28 +46,73 @@ static bool is_object(const struct elf_file *f, const GElf_Sym *s)
 
 typedef bool (*wanted_fn)(const struct elf_file *f, const GElf_Sym *s);
 
-static void add_table(struct symtab *t, const struct elf_file *f, Elf *elf, uint32_t type, wanted_fn wanted)
+/* What its version is called; NULL: it has none. The names stand in the definitions of versions. */
+static const char *version_name(Elf *elf, uint16_t version)
+{
+	GElf_Shdr head;
+	Elf_Scn *scn = elf_file_section(elf, NULL, SHT_GNU_verdef, &head);
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+	size_t at = 0, n = data ? MIN((size_t)head.sh_info, (size_t)4096) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		GElf_Verdaux aux;
+		GElf_Verdef def;
+
+		if (at > INT_MAX / 2 || !gelf_getverdef(data, (int)at, &def))
+			break;
+		if (def.vd_ndx == version)
+			return gelf_getverdaux(data, (int)MIN(at + def.vd_aux, (size_t)INT_MAX), &aux)
+				       ? elf_strptr(elf, head.sh_link, aux.vda_name)
+				       : NULL;
+		at += def.vd_next;
+		if (!def.vd_next)
+			break;
+	}
+	return NULL;
+}
+
+/* The versions of a table of that type; NULL: it has none. */
+static Elf_Data *versions_of(Elf *elf, uint32_t type)
+{
+	GElf_Shdr head;
+	Elf_Scn *scn = type == SHT_DYNSYM ? elf_file_section(elf, NULL, SHT_GNU_versym, &head) : NULL;
+
+	return scn ? elf_getdata(scn, NULL) : NULL;
+}
+
+/* All symbols that have a name. */
+static void walk_table(Elf *elf, uint32_t type, symtab_fn fn, void *arg)
 {
 	GElf_Shdr head;
 	Elf_Scn *scn = elf_file_section(elf, NULL, type, &head);
-	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL, *versions = versions_of(elf, type);
 	size_t n = data && head.sh_entsize ? data->d_size / head.sh_entsize : 0;
 
-	for (size_t i = 1; i < n && t->v.n < MAX_SYMBOLS; i++) {
-		const char *name;
-		GElf_Sym s;
+	for (size_t i = 1; i < MIN(n, (size_t)MAX_SYMBOLS); i++) {
+		struct symtab_entry e = {};
+		GElf_Versym version;
 
-		if (!gelf_getsym(data, (int)i, &s) || !wanted(f, &s))
+		if (!gelf_getsym(data, (int)i, &e.sym))
 			continue;
-		name = elf_strptr(elf, head.sh_link, s.st_name);
-		if (!name || !*name || *name == '$') /* $x, $d: marks of the assembler on ARM */
+		e.name = elf_strptr(elf, head.sh_link, e.sym.st_name);
+		if (!e.name || !*e.name || *e.name == '$') /* $x, $d: marks of the assembler on ARM */
 			continue;
-		*vec_add(&t->v) = (struct symbol){ s.st_value, s.st_size, name, rank_of(&s, name) };
+		if (versions && gelf_getversym(versions, (int)i, &version)) {
+			e.old = version & 0x8000;
+			e.version = version & 0x7fff;
+		}
+		e.elf = elf;
+		fn(arg, &e);
 	}
 }
 
-/* The table of a file within the file, which the tables of stripped binaries often are. */
-static void add_debugdata(struct symtab *t, const struct elf_file *f, wanted_fn wanted)
+const char *symtab_version(const struct symtab_entry *e)
+{
+	return e->version > 1 ? version_name(e->elf, e->version) : NULL;
+}
+
+/* The file within the file, which has the table that stripped binaries often lack; NULL: there is none. */
+static Elf *debugdata(const struct elf_file *f)
 {
 	uint64_t memory = LZMA_MEMORY;
 	GElf_Shdr head;
@@ -77,18 +123,51 @@ static void add_debugdata(struct symtab *t, const struct elf_file *f, wanted_fn 
 	Elf *elf;
 
 	if (!data || !data->d_buf)
-		return;
+		return NULL;
 	room = MIN((size_t)DEBUGDATA, data->d_size * 32 + 4096);
 	buf = malloc(room);
 	if (!buf)
-		return;
+		return NULL;
 	if (lzma_stream_buffer_decode(&memory, 0, NULL, data->d_buf, &in, data->d_size, buf, &out, room) !=
 		    LZMA_OK ||
 	    !(elf = elf_memory((char *)buf, out)) || elf_kind(elf) != ELF_K_ELF) {
 		free(buf);
-		return;
+		return NULL;
 	}
-	add_table(t, f, elf, SHT_SYMTAB, wanted);
+	return elf;
+}
+
+void symtab_each(struct elf_file *f, symtab_fn fn, void *arg)
+{
+	Elf *inside = debugdata(f);
+
+	if (f->debug && f->debug->usable) {
+		uint64_t before = elf_file_enter_debug(f);
+
+		walk_table(f->debug->elf, SHT_SYMTAB, fn, arg);
+		elf_file_leave_debug(f, before);
+	}
+	walk_table(f->elf, SHT_SYMTAB, fn, arg);
+	walk_table(f->elf, SHT_DYNSYM, fn, arg);
+	if (inside)
+		walk_table(inside, SHT_SYMTAB, fn, arg);
+}
+
+/* ---- of one kind, by address -------------------------------------------------------------- */
+
+struct making {
+	struct symtab *t;
+	const struct elf_file *f;
+	wanted_fn wanted;
+};
+
+static void add_symbol(void *arg, const struct symtab_entry *e)
+{
+	struct making *m = arg;
+
+	if (m->t->v.n < MAX_SYMBOLS && m->wanted(m->f, &e->sym))
+		*vec_add(&m->t->v) = (struct symbol){ e->sym.st_value, e->sym.st_size, e->name,
+						      symtab_rank(&e->sym, e->name) };
 }
 
 static int by_address(const void *a, const void *b)
@@ -103,19 +182,23 @@ static int by_address(const void *a, const void *b)
 static struct symtab *make(struct elf_file *f, wanted_fn wanted)
 {
 	struct symtab *t = xcalloc(1, sizeof(*t));
+	struct making m = { t, f, wanted };
 	size_t kept = 0;
 
 	if (f->debug && f->debug->usable) {
 		uint64_t before = elf_file_enter_debug(f);
 
-		add_table(t, f, f->debug->elf, SHT_SYMTAB, wanted);
+		walk_table(f->debug->elf, SHT_SYMTAB, add_symbol, &m);
 		elf_file_leave_debug(f, before);
 	}
 	if (!t->v.n)
-		add_table(t, f, f->elf, SHT_SYMTAB, wanted);
+		walk_table(f->elf, SHT_SYMTAB, add_symbol, &m);
 	if (!t->v.n) {
-		add_table(t, f, f->elf, SHT_DYNSYM, wanted);
-		add_debugdata(t, f, wanted);
+		Elf *inside = debugdata(f);
+
+		walk_table(f->elf, SHT_DYNSYM, add_symbol, &m);
+		if (inside)
+			walk_table(inside, SHT_SYMTAB, add_symbol, &m);
 	}
 	if (t->v.n)
 		qsort(t->v.v, t->v.n, sizeof(*t->v.v), by_address);

@@ -35,7 +35,6 @@
 #define FETCH_NS    (120 * NSEC_PER_SEC)
 #define FETCH_BYTES (512ull << 20)
 #define END_MS      1000      /* that the fetcher has to clean up */
-#define FIRST_FD    10        /* descriptors for the children are above those that they get */
 #define SEND_ROOM   (1 << 20) /* of the socket */
 #define AT_ONCE     64        /* answers that one take hands on */
 #define RETRY_NS    NSEC_PER_SEC
@@ -134,29 +133,6 @@ static void drop_pair(struct ustacks *u)
 	reap(u);
 }
 
-/* Descriptors: the first becomes standard input, the others 3 and on. */
-static int spawn(const char *what, const char *arg, char **env, const int *fds, size_t n, pid_t *pid)
-{
-	char *argv[] = { (char *)"hostlat", (char *)what, (char *)arg, NULL };
-	posix_spawn_file_actions_t a;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int err;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	/* a group of its own: what is typed on the terminal is meant for hostlat */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawn_file_actions_init(&a);
-	for (size_t i = 0; i < n; i++)
-		posix_spawn_file_actions_adddup2(&a, fds[i], i ? (int)i + 2 : STDIN_FILENO);
-	err = posix_spawn(pid, "/proc/self/exe", &a, &attr, argv, env);
-	posix_spawn_file_actions_destroy(&a);
-	posix_spawnattr_destroy(&attr);
-	return -err;
-}
-
 static int spawn_opener(const struct ustacks *u, int sock, pid_t *pid)
 {
 	const int fds[] = { sock, u->step_fd[0], u->step_fd[1], u->fetch_sock };
@@ -164,7 +140,8 @@ static int spawn_opener(const struct ustacks *u, int sock, pid_t *pid)
 	bool fetches = u->fetch_sock >= 0;
 
 	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)u->memory);
-	return spawn(fetches ? SYM_OPENER_FETCHES : SYM_OPENER, memory, env, fds, fetches ? 4 : 3, pid);
+	return helper_spawn(fetches ? SYM_OPENER_FETCHES : SYM_OPENER, memory, env, fds, fetches ? 4 : 3,
+			    pid);
 }
 
 static void tell_bad(struct ustacks *u)
@@ -190,7 +167,7 @@ static int start_pair(struct ustacks *u)
 	u->retry_at = clock_mono_ns() + RETRY_NS;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
-	theirs = fcntl(fds[1], F_DUPFD_CLOEXEC, FIRST_FD);
+	theirs = fcntl(fds[1], F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
 	close(fds[1]);
 	for (int i = 0; i < 2; i++)
 		if (setsockopt(i ? theirs : fds[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
@@ -220,7 +197,7 @@ static void *make_page(int *page_fd)
 
 	if (fd < 0)
 		return NULL;
-	*page_fd = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+	*page_fd = fcntl(fd, F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
 	close(fd);
 	if (*page_fd < 0 || ftruncate(*page_fd, 4096) ||
 	    fcntl(*page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
@@ -240,13 +217,14 @@ static int start_fetcher(struct ustacks *u)
 	if (!u->fetches || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
 	env = fetcher_environment(u->urls);
-	u->fetch_sock = fcntl(fds[0], F_DUPFD_CLOEXEC, FIRST_FD);
-	to[0] = fcntl(fds[1], F_DUPFD_CLOEXEC, FIRST_FD);
+	u->fetch_sock = fcntl(fds[0], F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
+	to[0] = fcntl(fds[1], F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
 	to[1] = u->fetches_fd;
 	close(fds[0]);
 	close(fds[1]);
-	err = u->fetch_sock < 0 || to[0] < 0 ? -EMFILE
-					     : spawn(SYM_FETCHER, u->limits, env, to, ARRAY_SIZE(to), &pid);
+	err = u->fetch_sock < 0 || to[0] < 0
+		      ? -EMFILE
+		      : helper_spawn(SYM_FETCHER, u->limits, env, to, ARRAY_SIZE(to), &pid);
 	cleanup_close(&to[0]);
 	if (!err)
 		set_helper(u, 2, pid);

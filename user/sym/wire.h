@@ -32,6 +32,9 @@ enum wire_kind {
 	WIRE_WANT,    /* child to opener: struct wire_want; a WIRE_FILE comes back */
 	WIRE_FETCH,   /* opener to fetcher: struct wire_fetch */
 	WIRE_FETCHED, /* fetcher to opener, with a descriptor; opener to child, without: struct wire_fetch */
+	WIRE_FIND,    /* find.c to finder: struct wire_find */
+	WIRE_SITE,    /* finder to find.c: struct wire_site */
+	WIRE_FOUND,   /* finder to find.c, at the end: struct wire_found */
 	WIRE_REFUSED, /* opener to hostlat: struct wire_word, a fetched file is not what was asked for */
 };
 

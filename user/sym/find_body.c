@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What the instructions of a function say: where it returns, whether it jumps back to where it begins, and
+ * whether its second instruction is a cheaper place for a probe. Used by find_function.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sym/find_in.h"
+
+#define WALK (4 << 20) /* bytes of a function, at most */
+
+/* Calls fn for each instruction; false: one is not known, or fn said so. */
+typedef bool (*walk_fn)(void *arg, uint64_t vaddr, const struct insn *i);
+
+static bool walk(struct finder *w, uint64_t start, uint64_t size, walk_fn fn, void *arg)
+{
+	uint64_t offset, at = 0;
+	size_t left;
+	const uint8_t *code = finder_code(w, start, &offset, &left);
+
+	if (!code || size > left || size > WALK)
+		return false;
+	while (at < size) {
+		struct insn i;
+
+		if (!decoder_next(w->decoder, code + at, (size_t)(size - at), start + at, &i) ||
+		    !fn(arg, start + at, &i))
+			return false;
+		at += i.len;
+	}
+	return true;
+}
+
+struct seek {
+	uint64_t vaddr;
+	bool found;
+};
+
+static bool is_before(void *arg, uint64_t vaddr, const struct insn *i)
+{
+	struct seek *s = arg;
+
+	s->found = vaddr == s->vaddr;
+	return vaddr < s->vaddr;
+}
+
+bool finder_is_boundary(struct finder *w, uint64_t start, uint64_t plus)
+{
+	struct seek s = { start + plus, false };
+
+	walk(w, start, plus + 1, is_before, &s);
+	return s.found;
+}
+
+/* ---- jumps to a place -------------------------------------------------------------------------- */
+
+static bool is_not_to(void *arg, uint64_t vaddr, const struct insn *i)
+{
+	struct seek *s = arg;
+
+	s->found |= (i->kind == INSN_JUMP || i->kind == INSN_BRANCH) && i->target == s->vaddr;
+	return !s->found;
+}
+
+/* Whether any four, or one, of the bytes could be the distance to `to`: nearly always none, which is seen
+ * much faster than by decoding. */
+static bool may_jump(struct finder *w, uint64_t start, size_t size, uint64_t to)
+{
+	uint64_t offset;
+	size_t left;
+	const uint8_t *code = finder_code(w, start, &offset, &left);
+
+	if (!code || size > left)
+		return false;
+	for (size_t i = 1; i < size; i++) {
+		int64_t far = (int64_t)(to - (start + i + 1));
+		int32_t four;
+
+		if (far == (int8_t)code[i] &&
+		    ((code[i - 1] & 0xf0) == 0x70 || code[i - 1] == 0xeb || (code[i - 1] & 0xfc) == 0xe0))
+			return true;
+		if (i + 4 > size)
+			continue;
+		memcpy(&four, code + i, sizeof(four));
+		if (far - 3 == four && (code[i - 1] == 0xe9 || (code[i - 1] & 0xf0) == 0x80))
+			return true;
+	}
+	return false;
+}
+
+static bool jumps_to(struct finder *w, uint64_t start, size_t size, uint64_t to)
+{
+	struct seek s = { to, false };
+
+#if defined(__x86_64__)
+	if (!may_jump(w, start, size, to))
+		return false;
+#endif
+	if (!walk(w, start, size, is_not_to, &s))
+		return true; /* it jumped there, or it cannot be told */
+	return s.found;
+}
+
+/* ---- returns ----------------------------------------------------------------------------------- */
+
+struct returns {
+	struct site *s;
+	uint64_t start, size, offset;
+	VEC(uint64_t) v;
+	bool refused;
+};
+
+static bool add_return(void *arg, uint64_t vaddr, const struct insn *i)
+{
+	struct returns *r = arg;
+
+	if (i->kind == INSN_JUMP && i->target && (i->target < r->start || i->target - r->start >= r->size))
+		r->s->leaves = true;
+	if (i->kind != INSN_RET)
+		return true;
+	r->refused |= i->refused != NULL;
+	if (r->v.n >= FIND_RETS)
+		return false;
+	*vec_add(&r->v) = r->offset + (vaddr - r->start);
+	return true;
+}
+
+/* All of them or none: one that is not known would be a call that seems not to end. */
+static void find_returns(struct finder *w, struct site *s, uint64_t start, size_t size)
+{
+	struct returns r = { .s = s, .start = start, .size = size };
+	size_t left;
+
+	finder_code(w, start, &r.offset, &left);
+	if (!size || !walk(w, start, size, add_return, &r) || r.refused) {
+		vec_free(&r.v);
+		return;
+	}
+	s->rets = r.v.v;
+	s->n_rets = r.v.n;
+	s->no_return = !r.v.n;
+}
+
+/* ---- where it begins --------------------------------------------------------------------------- */
+
+/* Behind a mark that does nothing the arguments and the stack are as the caller left them. */
+static void take_cheaper(struct finder *w, struct site *s, uint64_t start, size_t size)
+{
+	uint64_t offset;
+	struct insn first, next;
+	size_t left;
+	const uint8_t *code = finder_code(w, start, &offset, &left);
+
+	if (!code || size > left || !decoder_next(w->decoder, code, size, start, &first) ||
+	    first.kind != INSN_MARK || first.len >= size ||
+	    !decoder_next(w->decoder, code + first.len, size - first.len, start + first.len, &next))
+		return;
+	if (next.refused || next.cost >= first.cost || jumps_to(w, start, size, start + first.len))
+		return;
+	s->vaddr = start + first.len;
+	s->offset = offset + first.len;
+	s->cost = next.cost;
+}
+
+void finder_body(struct finder *w, struct site *s, uint64_t start, size_t size)
+{
+	if (s->vaddr == start && size)
+		take_cheaper(w, s, start, size);
+	s->frameless = size && s->vaddr - start < size && jumps_to(w, start, size, s->vaddr);
+	if (w->q.rets)
+		find_returns(w, s, start, size);
+}
