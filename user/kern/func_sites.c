@@ -5,10 +5,10 @@
  * funcs.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -17,50 +17,44 @@
 #include "base/str.h"
 #include "kern/func_sites.h"
 #include "kern/kern.h"
-#include "sym/open_in.h"
+#include "sym/mapped.h"
 
 #define MOST 4000 /* functions of a run */
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
-/* One that gives rights to whoever runs it. */
-static bool is_privileged(const struct stat *st)
-{
-	return st->st_mode & (S_ISUID | S_ISGID);
-}
-
-static struct func_file *file_known(struct live *l, const struct stat *st)
+static struct func_file *file_known(struct live *l, const struct mapped_file *m)
 {
 	for (size_t i = 0; i < l->funcs.files.n; i++) {
 		struct func_file *f = l->funcs.files.v[i];
 
-		if (f->dev == st->st_dev && f->ino == st->st_ino)
+		if (f->dev == m->dev && f->ino == m->ino)
 			return f;
 	}
 	return NULL;
 }
 
-/* NULL: it cannot be probed, or must not; why is one line then. */
-static struct func_file *file_open(struct live *l, const char *path, const char *name, char *why, size_t size)
+/* NULL, after one printed line: it must not be probed, or cannot. */
+static struct func_file *file_take(struct live *l, const struct func_ask *ask, const struct mapped_file *m)
 {
-	struct func_file *f;
-	struct stat st;
-	int fd = open_regular(path, &st);
+	struct func_file *f = file_known(l, m);
+	int fd;
 
-	if (fd < 0) {
-		snprintf(why, size, "%s: %s", name, fd == -ENXIO ? "no regular file" : err_str(fd));
+	if (f)
+		return f;
+	if (m->set_id && !l->cfg.allow_setuid) {
+		pr_err("%s: %s gives rights to whoever runs it, and a probe may change what it does with them; "
+		       "--allow-setuid puts one there all the same",
+		       ask->spec.text, m->name);
 		return NULL;
 	}
-	f = file_known(l, &st);
-	if (f || (is_privileged(&st) && !l->cfg.allow_setuid)) {
-		close(fd);
-		if (!f)
-			snprintf(why, size, "%s is setuid: a probe may change what it is allowed to do; "
-					    "--allow-setuid puts one on it all the same", name);
-		return f;
+	fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		pr_err("%s: %s: %s", ask->spec.text, m->name, err_str(-errno));
+		return NULL;
 	}
 	f = xcalloc(1, sizeof(*f));
-	*f = (struct func_file){ .name = xstrdup(name), .fd = fd, .dev = st.st_dev, .ino = st.st_ino };
+	*f = (struct func_file){ .name = xstrdup(m->name), .fd = fd, .dev = m->dev, .ino = m->ino };
 	*vec_add(&l->funcs.files) = f;
 	return f;
 }
@@ -100,27 +94,48 @@ static bool returns_by_trap(void)
 }
 
 /* Every instruction that returns, and where it begins. */
-static bool add_returns(struct func *f, const struct site *s, uint64_t cookie)
+static void add_returns(struct func *f, const struct site *s, uint64_t cookie)
 {
 	for (size_t i = 0; i < s->n_rets; i++)
 		probe_add(f, "func_leave", s->rets[i], HL_FUNC_HERE | cookie);
 	probe_add(f, "func_enter", s->offset, cookie);
-	return s->n_rets > 0;
 }
 
+/* Why its return is not looked at; NULL: it is. */
+static const char *no_return(const struct func_file *file, const struct site *s, bool by_instruction)
+{
+	if (s->is_start)
+		return "nobody calls it";
+	if (s->twice)
+		return "it returns more than once";
+	if (!by_instruction)
+		return NULL;
+	if (!s->n_rets)
+		return "where it returns cannot be seen";
+	return NULL;
+}
+
+/*
+ * The kernel sees a function return by its return address, which it changes. Who looks for its way by those
+ * addresses gets lost: Go's runtime, and whatever throws an exception, which ends the program. Then the instructions
+ * that return are probed instead, which is dearer.
+ */
 static void add_function(struct live *l, const struct func_ask *ask, struct func_file *file,
 			 const struct site *s)
 {
-	bool go = file->is_go;
+	bool go = file->is_go, by_instruction = go || file->throws || !returns_by_trap();
+	const char *why = no_return(file, s, by_instruction);
 	struct func *f;
 
-	if (ask->spec.q.plus || ask->spec.q.what == FIND_LINE) {
+	if (ask->spec.q.plus || ask->spec.q.what == FIND_LINE || why) {
 		f = func_add(l, ask, file, s->name, HL_FUNC_POINT);
 		probe_add(f, "func_point", s->offset, 0);
+		if (why && !ask->spec.q.plus && ask->spec.q.what != FIND_LINE)
+			pr_warn("%s is only counted: %s", s->name, why);
 		return;
 	}
 	f = func_add(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
-	if (go || !returns_by_trap()) {
+	if (by_instruction) {
 		add_returns(f, s, go ? HL_FUNC_OF_GO : 0);
 		return;
 	}
@@ -314,16 +329,27 @@ static int too_many(struct live *l, const struct func_ask *ask, const struct fin
 	return -E2BIG;
 }
 
+/* What of the sites that were found there is left out, and why. */
+static void tell_refused(const struct func_ask *ask, const struct find_result *r)
+{
+	if (r->refused)
+		pr_warn("%s: %zu left out, where no probe can be: %s%s", ask->spec.text, r->refused, r->why_refused,
+			r->refused > 1 ? ", …" : "");
+}
+
 static int add_from(struct live *l, const struct func_ask *ask, struct func_file *file, size_t *found)
 {
 	struct find_result r = {};
 	int err = find_query(file, ask, &r);
 
 	file->is_go = r.is_go;
+	file->throws = r.throws;
 	if (!err)
 		err = too_many(l, ask, &r);
 	if (!err && !r.n)
 		tell_nearest(ask, file->name, &r);
+	if (!err)
+		tell_refused(ask, &r);
 	if (!err && ask->spec.q.what == FIND_USDT)
 		add_usdt(l, ask, file, &r);
 	for (size_t i = 0; !err && i < r.n && ask->spec.q.what != FIND_USDT; i++)
@@ -333,17 +359,37 @@ static int add_from(struct live *l, const struct func_ask *ask, struct func_file
 	return err;
 }
 
+static int add_files(struct live *l, const struct func_ask *ask, const struct mapped *m)
+{
+	size_t found = 0;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < m->v.n; i++) {
+		struct func_file *file = file_take(l, ask, &m->v.v[i]);
+
+		err = file ? add_from(l, ask, file, &found) : -EPERM;
+	}
+	return err ? err : found ? 0 : -ENOENT;
+}
+
 int func_sites_find(struct live *l, const struct func_ask *ask)
 {
-	char why[300];
-	struct func_file *file = file_open(l, ask->spec.file, ask->spec.file, why, sizeof(why));
-	size_t found = 0;
+	struct mapped m = {};
+	pid_t *pids = xcalloc(l->cfg.nr_pids + 1, sizeof(*pids));
 	int err;
 
-	if (!file) {
-		pr_err("%s: %s", ask->spec.text, why);
-		return -ENOENT;
-	}
-	err = add_from(l, ask, file, &found);
-	return err ? err : found ? 0 : -ENOENT;
+	for (size_t i = 0; i < l->cfg.nr_pids; i++)
+		pids[i] = (pid_t)l->cfg.pids[i];
+	err = mapped_find(&ask->spec, pids, l->cfg.nr_pids, &m);
+	free(pids);
+	if (err)
+		pr_err("%s: %s: %s", ask->spec.text, ask->spec.file, err_str(err));
+	else if (!m.v.n)
+		pr_err("%s: no process has a file %s mapped, and none is where programs and libraries are; write its "
+		       "path",
+		       ask->spec.text, ask->spec.file);
+	if (!err)
+		err = m.v.n ? add_files(l, ask, &m) : -ENOENT;
+	mapped_free(&m);
+	return err;
 }

@@ -14,7 +14,7 @@ struct func_file {
 	char *name; /* as users know it */
 	int fd;
 	uint64_t dev, ino;
-	bool is_go;
+	bool is_go, throws;
 };
 
 struct func_probe {

@@ -101,6 +101,8 @@ static bool take_site(struct asking *a, size_t n)
 		.no_return = w.no_return != 0,
 		.leaves = w.leaves != 0,
 		.frameless = w.frameless != 0,
+		.is_start = w.is_start != 0,
+		.twice = w.twice != 0,
 	};
 	memcpy(s->args, w.args, sizeof(s->args));
 	s->rets = xcalloc(w.n_rets + 1, sizeof(*s->rets));
@@ -297,6 +299,7 @@ static void hand_over(struct asking *a)
 	r->ifuncs = f->ifuncs;
 	r->refused = f->refused;
 	r->is_go = f->is_go != 0;
+	r->throws = f->throws != 0;
 	memcpy(r->build_id, f->build_id, sizeof(r->build_id));
 	memcpy(r->why_refused, f->why_refused, sizeof(r->why_refused));
 }

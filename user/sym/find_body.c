@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "sym/find_in.h"
+#include "sym/symtab.h"
 
 #define WALK (4 << 20) /* bytes of a function, at most */
 
@@ -106,20 +107,32 @@ static bool jumps_to(struct finder *w, uint64_t start, size_t size, uint64_t to)
 /* ---- returns ----------------------------------------------------------------------------------- */
 
 struct returns {
+	struct finder *w;
 	struct site *s;
 	uint64_t start, size, offset;
 	VEC(uint64_t) v;
-	bool refused;
+	bool refused, returns;
 };
+
+/* A jump to where another function begins is the end of this one. What is out of the way of a function's usual
+ * course has a name of its own, too, and may come back. */
+static bool is_function(struct finder *w, uint64_t vaddr)
+{
+	const struct symbol *s = symtab_find(w->f, vaddr);
+
+	return s && s->addr == vaddr && !strstr(s->name, ".cold");
+}
 
 static bool add_return(void *arg, uint64_t vaddr, const struct insn *i)
 {
 	struct returns *r = arg;
+	bool leaves = i->kind == INSN_JUMP && i->target &&
+		      (i->target < r->start || i->target - r->start >= r->size);
 
-	if (i->kind == INSN_JUMP && i->target && (i->target < r->start || i->target - r->start >= r->size))
-		r->s->leaves = true;
-	if (i->kind != INSN_RET)
+	r->s->leaves |= leaves;
+	if (i->kind != INSN_RET && !(leaves && is_function(r->w, i->target)))
 		return true;
+	r->returns |= i->kind == INSN_RET;
 	r->refused |= i->refused != NULL;
 	if (r->v.n >= FIND_RETS)
 		return false;
@@ -130,7 +143,7 @@ static bool add_return(void *arg, uint64_t vaddr, const struct insn *i)
 /* All of them or none: one that is not known would be a call that seems not to end. */
 static void find_returns(struct finder *w, struct site *s, uint64_t start, size_t size)
 {
-	struct returns r = { .s = s, .start = start, .size = size };
+	struct returns r = { .w = w, .s = s, .start = start, .size = size };
 	size_t left;
 
 	finder_code(w, start, &r.offset, &left);
@@ -140,7 +153,7 @@ static void find_returns(struct finder *w, struct site *s, uint64_t start, size_
 	}
 	s->rets = r.v.v;
 	s->n_rets = r.v.n;
-	s->no_return = !r.v.n;
+	s->no_return = !r.returns;
 }
 
 /* ---- where it begins --------------------------------------------------------------------------- */

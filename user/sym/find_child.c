@@ -88,7 +88,9 @@ void finder_send(struct finder *w, const struct site *s)
 			       .symbol_len = (uint32_t)strnlen(s->symbol, NAME) + 1,
 			       .no_return = s->no_return,
 			       .leaves = s->leaves,
-			       .frameless = s->frameless };
+			       .frameless = s->frameless,
+			       .is_start = s->is_start,
+			       .twice = s->twice };
 	struct iovec v[] = { { &m, sizeof(m) }, { (char *)s->name, m.name_len - 1 },
 			     { (char *)"", 1 }, { (char *)s->symbol, m.symbol_len - 1 },
 			     { (char *)"", 1 }, { s->rets, 8 * s->n_rets } };
@@ -157,17 +159,6 @@ static int check_file(struct finder *w)
 	return 0;
 }
 
-static void look_at_kind(struct finder *w)
-{
-	GElf_Shdr head;
-	char id[WIRE_ID] = "";
-
-	w->found.is_go = elf_file_section(w->f->elf, ".go.buildinfo", 0, &head) ||
-			 elf_file_section(w->f->elf, ".note.go.buildid", 0, &head);
-	elf_file_build_id(w->f, id, sizeof(id));
-	strcpy(w->found.build_id, id);
-}
-
 static int find(struct finder *w)
 {
 	static int (*const ways[])(struct finder *) = {
@@ -177,7 +168,7 @@ static int find(struct finder *w)
 
 	if (err)
 		return err;
-	look_at_kind(w);
+	finder_kind(w);
 	if ((size_t)w->q.what >= ARRAY_SIZE(ways))
 		return finder_fail(w, -EINVAL, "no such question");
 #if defined(__aarch64__)

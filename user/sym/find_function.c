@@ -348,6 +348,7 @@ static void send_one(struct search *s, const struct found *f)
 	struct site site = { .name = name, .symbol = symbol, .vaddr = f->addr + w->q.plus, .size = f->size };
 
 	if (finder_place(w, &site)) {
+		finder_marks(w, &site);
 		finder_body(w, &site, f->addr, (size_t)size_of(s, f));
 		finder_send(w, &site);
 		free(site.rets);

@@ -30,7 +30,7 @@ struct wire_site {
 	uint32_t cost, n_args, n_rets;
 	uint64_t offset, vaddr, size, semaphore;
 	uint32_t name_len, symbol_len;
-	uint8_t no_return, leaves, frameless, pad[5];
+	uint8_t no_return, leaves, frameless, is_start, twice, pad[3];
 	struct site_arg args[SITE_ARGS];
 };
 
@@ -39,7 +39,7 @@ struct wire_found {
 	uint32_t kind;
 	int32_t err;
 	uint64_t all, ifuncs, refused;
-	uint32_t n_nearest, is_go;
+	uint32_t n_nearest, is_go, throws, pad;
 	char build_id[WIRE_ID];
 	char why[FIND_WHY], why_refused[FIND_WHY];
 };
@@ -71,6 +71,11 @@ const uint8_t *finder_code(const struct finder *w, uint64_t vaddr, uint64_t *off
 bool finder_place(struct finder *w, struct site *s);
 void finder_send(struct finder *w, const struct site *s);
 int __printf(3, 4) finder_fail(struct finder *w, int err, const char *fmt, ...);
+
+/* find_kind.c: what kind of a file it is, into found. */
+void finder_kind(struct finder *w);
+/* What its name and its place say of a function. */
+void finder_marks(const struct finder *w, struct site *s);
 
 /* find_body.c: what the instructions of a function say of it; size: as far as it goes. */
 void finder_body(struct finder *w, struct site *s, uint64_t start, size_t size);
