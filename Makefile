@@ -116,13 +116,22 @@ $(O)/held: tests/held/held.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -O2 -g -Wall -Wextra -Wno-unused-parameter -std=gnu11 -static -pthread $< -o $@
 
+# Functions whose calls are known; as programs mostly are, and static for guests.
+$(O)/func: tests/func/func.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -O2 -g -Wall -Wextra -Wno-unused-parameter -std=gnu11 -fomit-frame-pointer -pthread $< -o $@ -ldl
+
+$(O)/func-static: tests/func/func.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -O2 -g -Wall -Wextra -Wno-unused-parameter -std=gnu11 -DNO_LIBRARY -static -pthread $< -o $@
+
 # The programs of known call chains: the same sources, built in each of the ways that unwinders meet.
 CHAIN_DEP := $(wildcard tests/chain/*.[ch] tests/chain/*.cc) tests/chain/gen.py tests/chain/build.sh
 CHAIN     := $(patsubst %,$(O)/chain/%/chain,$(shell tests/chain/build.sh --list))
 $(CHAIN): $(O)/chain/%/chain: $(CHAIN_DEP)
 	$(call say,CHAIN,$@)tests/chain/build.sh $* $(@D)
 
-work: $(O)/work $(O)/held
+work: $(O)/work $(O)/held $(O)/func $(O)/func-static
 chain: $(CHAIN)
 unit: $(O)/unit
 

@@ -596,13 +596,18 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 	return call_send(h, f, e, &spent);
 }
 
-/* A return of which no entry was seen. A child begins with what its parent was in. */
+/* A return of which no entry was seen. Of a thread that was seen for the first time the call may be older, and a child
+ * begins with what its parent was in. */
 static __noinline int unpaired(struct task_struct *p, const struct func_stack *t)
 {
-	if (p->flags & HL_PF_FORKNOEXEC && p->pid == p->tgid && (!t || !t->depth))
-		COUNT(inherited);
-	else
-		COUNT(unpaired);
+	if (!t)
+		t = bpf_task_storage_get(&stacks, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	else if (!(p->flags & HL_PF_FORKNOEXEC) || p->pid != p->tgid || t->depth)
+		goto lost;
+	COUNT(older);
+	return 0;
+lost:
+	COUNT(unpaired);
 	return 0;
 }
 
@@ -658,6 +663,8 @@ static __noinline int here_look(struct pt_regs *ctx, struct here *h)
 	if (!h->f || !ctl || !cpu)
 		return false;
 	__sync_fetch_and_add(&h->f->hits, 1);
+	if (!h->f->ready)
+		return false;
 	s = slot_find(h->p);
 	h->s = s;
 	h->sp = PT_REGS_SP(ctx);

@@ -52,7 +52,7 @@ enum hl_func_test {
 struct hl_func {
 	__u64 hits; /* of all its probes, whoever's: what it costs */
 	__s64 error_value;
-	__u32 flags; /* HL_FUNC_* of its record */
+	__u32 ready; /* all its probes are there; before that none counts */
 	__u8 error_test, n_args;
 	__u8 pad[2];
 	struct hl_func_arg args[HL_FUNC_ARGS];
@@ -65,7 +65,7 @@ struct hl_func_counts {
 	__u64 deep;      /* too deep to be seen to return */
 	__u64 full;      /* no room for what is kept of the thread */
 	__u64 unpaired;  /* returns without an entry that was seen */
-	__u64 inherited; /* … of a child, in the function that its parent forked in */
+	__u64 older;     /* … of a call that is older than the probes, or was made before a fork, by the parent */
 	__u64 points;
 	__u64 clock;
 	__u64 records, records_lost;

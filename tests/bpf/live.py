@@ -237,6 +237,8 @@ def valid(doc, may_lose=(), clocks=True):
             if o["kind"] == "io_uring":  # it has no thread whose time it could be
                 f.check("time_ns" not in o, f"{who}: breakdown")
                 continue
+            if o["kind"] == "function" and not o["time_ns"]:  # of goroutines, which change threads
+                continue
             # a breakdown's clocks are rounded for each operation, not its total
             f.near(sum(o["time_ns"].values()), o["total_ns"], f"{who}: breakdown", 0.1, 64 * o["count"])
         for t in j["threads"]:
@@ -247,7 +249,7 @@ def valid(doc, may_lose=(), clocks=True):
             f.check(age <= j["capture"]["duration_ns"] + S, f"the ledger of {t['tid']} holds {age / S:.3f} s")
         # what a kernel has to have does not fail to load in silence
         for c in j["capture"]["collectors"]:
-            f.check(c["name"] in ("calls", "files", "fault", "dns", "exchanges") or c["state"] == "on" or c.get("reason") in (NO_FENTRY, NO_CGROUPS),
+            f.check(c["name"] in ("calls", "files", "fault", "dns", "exchanges", "func") or c["state"] == "on" or c.get("reason") in (NO_FENTRY, NO_CGROUPS),
                     f"collector {c['name']}: {c['state']}: {c.get('reason')}")
     return doc
 

@@ -54,7 +54,7 @@ static void leave_alone(struct live *l, struct func *f, uint64_t rate)
 	const char *comm = c.pid ? life_comm(l, c.pid, 0) : NULL;
 	char many[FMT_LEN];
 
-	funcs_take_off(f);
+	funcs_take_off(l, f);
 	f->is_off = true;
 	fmt_count(many, rate);
 	if (comm)

@@ -76,7 +76,6 @@ static void share(struct live *l, const struct func *f)
 {
 	struct hl_func *to = shared_of(l, f->id);
 
-	to->flags = f->flags;
 	to->error_test = f->ask->error_test;
 	to->error_value = f->ask->error_value;
 	for (uint32_t i = 0; i < f->ask->n_args; i++)
@@ -152,8 +151,11 @@ static int attach_func(struct live *l, struct func *f)
 	return err;
 }
 
-void funcs_take_off(struct func *f)
+/* Taking probes off takes a while: from here on none counts. */
+void funcs_take_off(struct live *l, struct func *f)
 {
+	if (l->funcs.shared)
+		__atomic_store_n(&shared_of(l, f->id)->ready, 0, __ATOMIC_RELEASE);
 	while (f->links.n)
 		bpf_link__destroy(f->links.v[--f->links.n]);
 }
@@ -204,6 +206,7 @@ int funcs_attach(struct live *l)
 		share(l, f);
 		send_func(l, f);
 		err = attach_func(l, f);
+		__atomic_store_n(&shared_of(l, f->id)->ready, 1, __ATOMIC_RELEASE);
 		if (err)
 			pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name,
 			       err_str(err));
@@ -214,7 +217,7 @@ int funcs_attach(struct live *l)
 void funcs_detach(struct live *l)
 {
 	for (size_t i = 0; i < l->funcs.v.n; i++)
-		funcs_take_off(l->funcs.v.v[i]);
+		funcs_take_off(l, l->funcs.v.v[i]);
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------ */
@@ -365,9 +368,9 @@ int funcs_open(struct live *l)
 	return 0;
 }
 
-static void func_free(struct func *f)
+static void func_free(struct live *l, struct func *f)
 {
-	funcs_take_off(f);
+	funcs_take_off(l, f);
 	vec_free(&f->links);
 	vec_free(&f->probes);
 	free(f->name);
@@ -379,7 +382,7 @@ void kfuncs_fini(struct live *l)
 	struct funcs *k = &l->funcs;
 
 	for (size_t i = 0; i < k->v.n; i++)
-		func_free(k->v.v[i]);
+		func_free(l, k->v.v[i]);
 	vec_free(&k->v);
 	for (size_t i = 0; i < k->files.n; i++) {
 		close(k->files.v[i]->fd);

@@ -566,7 +566,7 @@ void funcs_detach(struct live *l);
 void kfuncs_fini(struct live *l);
 void funcs_record(struct live *l, const struct hl_rec *rec, size_t n); /* a struct hl_func_raw, from the ring */
 uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
-void funcs_take_off(struct func *f);
+void funcs_take_off(struct live *l, struct func *f);
 /* Takes probes off that are too dear. */
 void funcs_guard(struct live *l);
 
