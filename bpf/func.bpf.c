@@ -14,6 +14,8 @@
  * begins at the same place as the one before it, that one has jumped there (a tail call), and both return; or it was
  * left, if it is of the same function.
  *
+ * A function may jump to where it begins; one of Go's does when its stack had to grow. That is no other call.
+ *
  * A goroutine's stack moves, and goroutines change threads: there it counts how far the stack is from its own end,
  * and what is kept is kept by goroutine.
  *
@@ -45,7 +47,8 @@ struct func_frame {
 /* What a thread, or a goroutine, is in. Frames that are over stay between others until those are. */
 struct func_stack {
 	__u32 depth;
-	__u32 tid; /* of a goroutine: the thread that was there last */
+	__u32 deep_func; /* the last one that was too deep for a frame, and where */
+	__u64 deep_sp;
 	struct func_frame v[HL_FUNC_DEPTH];
 };
 
@@ -505,25 +508,38 @@ __hot void frame_clocks(struct func_frame *f, const struct hl_slot *s)
 	__builtin_memcpy(&f->clocks, s->state_ns, sizeof(f->clocks));
 }
 
+static __noinline int too_deep(const struct here *h, struct func_stack *t)
+{
+	__u32 id = HL_FUNC_ID(h->cookie);
+
+	if (h->cookie & HL_FUNC_AGAIN && t->deep_func == id && t->deep_sp == h->sp)
+		return 0;
+	t->deep_func = id;
+	t->deep_sp = h->sp;
+	COUNT(entered);
+	return count_deep(h->p->tgid, h->start, id);
+}
+
 static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 {
 	bool by_id = h->cookie & HL_FUNC_BY_ID;
 	__u32 id = HL_FUNC_ID(h->cookie), at;
 	struct func_frame *f;
 
+	if (h->cookie & HL_FUNC_AGAIN && frame_find(t, id, h->sp) >= 0)
+		return 0;
 	if (by_id)
 		frames_again(t, h->p->tgid, h->start, id);
 	else
 		frames_left(t, h->p->tgid, h->start, h->sp, id);
-	COUNT(entered);
 	at = t->depth;
 	if (at >= HL_FUNC_DEPTH)
-		return count_deep(h->p->tgid, h->start, id);
+		return too_deep(h, t);
+	COUNT(entered);
 	f = frame_at(t, at);
 	f->sp = by_id ? ANYWHERE : h->sp;
 	f->nested = 0;
 	f->func = id;
-	t->tid = h->p->pid;
 	if (h->f->n_args)
 		args_take(ctx, h, f, at);
 	frame_clocks(f, h->s);
@@ -611,6 +627,12 @@ lost:
 	return 0;
 }
 
+/* The return of a call that had no frame, as was said when it began. */
+__hot bool is_deep(const struct here *h, struct func_stack *t)
+{
+	return t->depth >= HL_FUNC_DEPTH && h->sp < frame_at(t, HL_FUNC_DEPTH - 1)->sp;
+}
+
 static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 {
 	bool by_id = h->cookie & HL_FUNC_BY_ID;
@@ -620,7 +642,7 @@ static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 	int at = frame_find(t, HL_FUNC_ID(h->cookie), by_id ? ANYWHERE : h->sp);
 
 	if (at < 0)
-		return unpaired(h->p, t);
+		return is_deep(h, t) ? 0 : unpaired(h->p, t);
 	f = frame_at(t, at);
 	if (!by_id) {
 		e.result = PT_REGS_RC((struct pt_regs *)ctx);

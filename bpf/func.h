@@ -19,6 +19,7 @@
 #define HL_FUNC_HERE       (1ull << 32) /* its end is an instruction of its own, before the stack moves */
 #define HL_FUNC_BY_ID      (1ull << 33) /* begin and end are two points, wherever the stack is */
 #define HL_FUNC_OF_GO      (1ull << 34) /* it is a goroutine's, whichever thread that is on */
+#define HL_FUNC_AGAIN      (1ull << 35) /* it may come to where it begins once more: that is the same call */
 
 /* How an argument is found: a constant, a register, memory at register + add (+ index * scale). */
 enum hl_func_where { HL_FUNC_CONSTANT, HL_FUNC_REGISTER, HL_FUNC_MEMORY };

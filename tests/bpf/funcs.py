@@ -278,8 +278,8 @@ def too_often():
         took = time.monotonic() - began
         look(3)
         out, err = live._finish(p, 30)
-    check("its probes were taken off" in err, f"no word of it: {err!r}")
-    check(took < 2.5, f"after {took:.2f} s")
+    check("taken off" in err, f"no word of it: {err!r}")
+    check(took < 2, f"after {took:.2f} s")
     before, after = max(rates[0]), max(rates[1])
     check(after > 0.95 * before, f"{before} a second before, {after} after")
 
@@ -287,37 +287,37 @@ def too_often():
 # ---- programs that others made ---------------------------------------------------------------------------
 
 
+SCRIPT = "SELECT pg_sleep(0.02);\nSELECT sum(abalance) FROM pgbench_accounts a, generate_series(1, 2) s;\n"
+
+
 @test("functions: PostgreSQL's USDT probes say of its statements what pgbench says, and its own function, too")
 def postgres():
-    binary = exchanges.program("postgres")
+    binary, times = exchanges.program("postgres"), 60
     with exchanges.Postgres(7931) as pg:
         pg.once(exchanges.program("pgbench"), *pg.at(), "-q", "-i", "postgres")
-        path = f"{live.folder()}/x.json"
-        h = Host(f"usdt:{binary}:postgresql:query", f"usdt:{binary}:postgresql:transaction__*", f"{binary}:PortalRun",
-                 f"usdt:{binary}:postgresql:query__execute", probes=9)
-        with h:
-            out = pg.once(exchanges.program("pgbench"), *pg.at(), "-n", "-r", "-c", 1, "-t", 400, "postgres")
+        with open(f"{pg.dir}/script", "w", encoding="ascii") as f:
+            f.write(SCRIPT)
+        os.chmod(f.name, 0o644)
+        with Host(f"usdt:{binary}:postgresql:query", f"usdt:{binary}:postgresql:transaction__*", f"{binary}:PortalRun",
+                  f"usdt:{binary}:postgresql:query__execute", probes=9) as h:
+            out = pg.once(exchanges.program("pgbench"), *pg.at(), "-n", "-r", "-c", 1, "-t", times, "-f", f"{pg.dir}/script", "postgres")
             time.sleep(0.2)
             h.stop()
-    rows = {}
-    for r in h.doc["functions"]:
-        if r["entered"] >= 400:
-            rows[r["name"]] = r
-    # of seven statements a transaction
-    mean = [float(m) for m in re.findall(r"^ +([\d.]+) .*?(?:BEGIN|UPDATE|SELECT|INSERT|END);", out, re.M)]
-    want = sum(mean) * 400 * MS
+    rows = {r["name"]: r for r in h.doc["functions"] if r["entered"] >= times}
+    mean = [float(m) for m in re.findall(r"^ +([\d.]+) +\d+ +SELECT", out, re.M)]
+    want = sum(mean) * times * MS
     with Facts() as f:
-        f.same(len(mean), 7, f"statements of pgbench in {out!r}")
+        f.same(len(mean), 2, f"statements of pgbench in {out!r}")
         q, t = rows["postgresql:query"], rows["postgresql:transaction"]
         x, y = rows["PortalRun"], rows["postgresql:query__execute"]
         f.same([r["what"] for r in (q, t, x, y)], ["usdt pair", "usdt pair", "function", "usdt pair"], "what they are")
-        f.same((q["count"], x["count"], y["count"]), (2800, 2800, 2800), "statements")
-        f.near(x["total_ns"], y["total_ns"], "the function, and the probes in it", 5, 2800 * 20 * US)
+        f.same((q["count"], x["count"], y["count"]), (2 * times,) * 3, "statements")
+        f.near(q["total_ns"], want, "pgbench's latencies", 5, 2 * times * 200 * US)  # it has the way there and back
+        f.near(x["total_ns"], y["total_ns"], "the function, and the probes in it", 5, 2 * times * 20 * US)
         f.check(x["total_ns"] < q["total_ns"], f"all of a statement {q['total_ns']}, a part of it {x['total_ns']}")
-        # the client has the way there and back beside it
-        f.check(q["total_ns"] < want < 1.5 * q["total_ns"] + 2800 * 150 * US, f"{q['total_ns'] / MS} ms, pgbench {want / MS}")
-        f.same(t["count"], 400, "transactions")
-        f.check(sum(q["time_ns"].values()) == q["total_ns"], "the states")
+        # one more where the server begins a connection
+        f.check(t["count"] in (2 * times, 2 * times + 1), f"transactions: {t['count']}")
+        f.same(sum(q["time_ns"].values()), q["total_ns"], "the sum of the states")
 
 
 GO = """package main
@@ -327,13 +327,13 @@ import ("fmt"; "net/http"; "os"; "sync/atomic")
 var n int64
 
 //go:noinline
-func grow(d int, b [256]byte) int { if d == 0 { return int(b[0]) }; b[0] = byte(d); return grow(d-1, b) + 1 }
+func grow(d int, b [1024]byte) int { if d == 0 { return int(b[0]) }; b[0] = byte(d); return grow(d-1, b) + 1 }
 
 //go:noinline
 func handle(w http.ResponseWriter, r *http.Request) {
-	atomic.AddInt64(&n, 1)
 	c := make(chan int)
-	go func() { c <- grow(200, [256]byte{}) }()
+	k := atomic.AddInt64(&n, 1)
+	go func() { if k % 40 == 0 { c <- grow(40, [1024]byte{}) }; c <- 0 }()
 	fmt.Fprintln(w, <-c)
 }
 
@@ -367,7 +367,7 @@ def go():
     with Facts() as f:
         f.same(rows["main.handle"]["entered"], served, "calls of the handler")
         f.check(rows["main.handle"]["count"] + rows["main.handle"]["abandoned"] == served, f"{rows['main.handle']}")
-        f.same(rows["main.grow"]["entered"], 201 * served, "calls of the other")
+        f.same((rows["main.grow"]["entered"], rows["main.grow"]["count"]), (41 * (served // 40),) * 2, "calls of the other")
         f.same(rows["main.handle"]["time_ns"], {}, "states of a goroutine")
 
 

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What probes cost is paid by the programs: a function that one process calls more than so many times a second is
- * left alone again, and said so. Called by live.c.
+ * What probes cost is paid by the programs: a function that one process calls more than so many times a second, or
+ * whose probes take much of the time that it runs, is left alone again, and said so. Called by live.c.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/fmt.h"
 #include "base/log.h"
+#include "host/proc.h"
 #include "kern/kern.h"
 
 #define MOST_A_SECOND 100000
+#define MOST_SHARE    2 /* probes take no more of a process's CPU time than one part in so many */
 #define LOOK_NS       (250 * NSEC_PER_MSEC)
+#define SHARE_NS      (20 * NSEC_PER_MSEC) /* a second: less is not looked at */
 
 struct caller {
 	uint32_t pid;
 	uint64_t calls;
 };
 
-/* Who has called it most so far. What strangers did, whom this run is not about, costs as much. */
+/* Who has called it most so far. */
 static struct caller busiest(const struct live *l, uint32_t id)
 {
 	uint32_t used = MIN(__atomic_load_n(&l->sh.ctl->pool_next, __ATOMIC_RELAXED), l->cells.nr_cells);
@@ -48,9 +50,31 @@ static struct caller busiest(const struct live *l, uint32_t id)
 	return most;
 }
 
-static void leave_alone(struct live *l, struct func *f, uint64_t rate)
+struct cpu_time {
+	pid_t pid;
+	uint64_t ns;
+};
+
+static int add_thread(void *arg, pid_t tid)
 {
-	struct caller c = busiest(l, f->id);
+	struct cpu_time *t = arg;
+	struct proc_schedstat s;
+
+	if (!proc_schedstat(t->pid, tid, &s))
+		t->ns += s.cpu_ns;
+	return 0;
+}
+
+static uint64_t cpu_of(uint32_t pid)
+{
+	struct cpu_time t = { .pid = (pid_t)pid };
+
+	proc_each_thread(t.pid, add_thread, &t);
+	return t.ns;
+}
+
+static void leave_alone(struct live *l, struct func *f, struct caller c, uint64_t rate)
+{
 	const char *comm = c.pid ? life_comm(l, c.pid, 0) : NULL;
 	char many[FMT_LEN];
 
@@ -58,13 +82,46 @@ static void leave_alone(struct live *l, struct func *f, uint64_t rate)
 	f->is_off = true;
 	fmt_count(many, rate);
 	if (comm)
-		pr_warn("%s was called %s times a second, mostly by %.16s (%u): its probes were taken off, what "
-			"was counted until then stays",
+		pr_warn("%s was called %s times a second, mostly by %.16s (%u), which is more than its probes are "
+			"worth: they were taken off; what was counted until then stays",
 			f->name, many, comm, c.pid);
 	else
-		pr_warn("%s was called %s times a second: its probes were taken off, what was counted until then "
-			"stays",
+		pr_warn("%s was called %s times a second, which is more than its probes are worth: they were taken "
+			"off; what was counted until then stays",
 			f->name, many);
+}
+
+/*
+ * Do its probes take too much of the process that calls it most? How often it calls is known, and about what that
+ * costs it; that is compared with what the process ran in the same time. Whoever is slowed down by its probes does
+ * not come to a high number of calls.
+ */
+static bool takes_too_much(struct func *f, struct caller c, uint64_t ns)
+{
+	uint64_t cpu = c.pid ? cpu_of(c.pid) : 0, ran = cpu - f->caller_cpu, calls = c.calls - f->caller_calls;
+	bool same = c.pid == f->caller && f->caller_cpu && cpu > f->caller_cpu;
+
+	f->caller = c.pid;
+	f->caller_cpu = cpu;
+	f->caller_calls = c.calls;
+	return same && (calls * NSEC_PER_SEC / ns > MOST_A_SECOND || calls * f->cost_ns > ran / MOST_SHARE);
+}
+
+static void look(struct live *l, struct func *f, uint64_t ns)
+{
+	uint64_t hits = __atomic_load_n(&l->funcs.shared[f->id].hits, __ATOMIC_RELAXED);
+	uint64_t more = (hits - f->hits) * NSEC_PER_SEC / ns;
+	struct caller c;
+
+	f->hits = hits;
+	if (!(f->flags & HL_FUNC_POINT))
+		more /= 2; /* of a call there are two, its begin and its end */
+	if (f->is_off || more * f->cost_ns < SHARE_NS)
+		return;
+	c = busiest(l, f->id);
+	/* strangers pay, too, whom this run is not about and who have no cells */
+	if (takes_too_much(f, c, ns) || more > (uint64_t)MOST_A_SECOND * l->sys.cpus_online)
+		leave_alone(l, f, c, more);
 }
 
 void funcs_guard(struct live *l)
@@ -74,16 +131,7 @@ void funcs_guard(struct live *l)
 
 	if (!k->shared || ns < LOOK_NS)
 		return;
-	for (size_t i = 0; i < k->v.n; i++) {
-		struct func *f = k->v.v[i];
-		uint64_t hits = __atomic_load_n(&k->shared[f->id].hits, __ATOMIC_RELAXED), more = hits - f->hits;
-
-		f->hits = hits;
-		if (f->flags & HL_FUNC_POINT)
-			more *= 2; /* of a call there are two, its begin and its end */
-		more = more * NSEC_PER_SEC / 2 / ns;
-		if (!f->is_off && k->guard_at && more > MOST_A_SECOND)
-			leave_alone(l, f, more);
-	}
+	for (size_t i = 0; k->guard_at && i < k->v.n; i++)
+		look(l, k->v.v[i], ns);
 	k->guard_at = now;
 }

@@ -21,6 +21,12 @@
 
 #define MOST 4000 /* functions of a run */
 
+/* What a probe was measured to cost on one machine, a virtual one: on most it is less. */
+#define RETURN_NS 520 /* of a return that the kernel sees */
+static const uint32_t costs[NR_SITE_COSTS] = {
+	[SITE_CALL] = 450, [SITE_EMULATED] = 670, [SITE_STEPPED] = 10000
+};
+
 /* ---- files ------------------------------------------------------------------------------------------- */
 
 static struct func_file *file_known(struct live *l, const struct mapped_file *m)
@@ -125,23 +131,27 @@ static void add_function(struct live *l, const struct func_ask *ask, struct func
 {
 	bool go = file->is_go, by_instruction = go || file->throws || !returns_by_trap();
 	const char *why = no_return(file, s, by_instruction);
+	uint64_t again;
 	struct func *f;
 
 	if (ask->spec.q.plus || ask->spec.q.what == FIND_LINE || why) {
 		f = func_add(l, ask, file, s->name, HL_FUNC_POINT);
 		probe_add(f, "func_point", s->offset, 0);
+		f->cost_ns = costs[s->cost];
 		if (why && !ask->spec.q.plus && ask->spec.q.what != FIND_LINE)
 			pr_warn("%s is only counted: %s", s->name, why);
 		return;
 	}
 	f = func_add(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
+	again = go || s->frameless ? HL_FUNC_AGAIN : 0;
+	f->cost_ns = costs[s->cost] + (by_instruction ? costs[SITE_STEPPED] : RETURN_NS);
 	if (by_instruction) {
-		add_returns(f, s, go ? HL_FUNC_OF_GO : 0);
+		add_returns(f, s, (go ? HL_FUNC_OF_GO : 0) | again);
 		return;
 	}
 	probe_add(f, "func_leave", s->offset, 0);
 	f->probes.v[0].is_return = true;
-	probe_add(f, "func_enter", s->offset, 0);
+	probe_add(f, "func_enter", s->offset, again);
 }
 
 /* ---- USDT -------------------------------------------------------------------------------------------- */
@@ -185,6 +195,7 @@ static void add_usdt_probe(struct func *f, const struct site *s, const char *pro
 {
 	probe_add(f, prog, s->offset, cookie);
 	f->probes.v[f->probes.n - 1].semaphore = s->semaphore;
+	f->cost_ns = MAX(f->cost_ns, costs[s->cost]);
 }
 
 static void take_args(struct func *f, const struct site *s)
