@@ -389,6 +389,8 @@ struct hl_ctl {
 	__u32 exchange_gen;    /* grows with each attachment of the hooks of exchanges */
 	__u32 exchanges;       /* sockets whose exchanges are looked at … */
 	__u32 exchanges_found; /* … and those that the iterator has come by */
+	__u32 tell_all;        /* a look tells of every socket, whether it moved or not */
+	__u32 pad2;
 };
 
 /* ---- TCP sockets --------------------------------------------------------------- */
