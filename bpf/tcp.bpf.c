@@ -210,6 +210,7 @@ static __noinline int connect_ends(const struct sock *sk, bool done)
 		v.nr = how;
 		s->end = how >> 8;
 		v.result = -sk->sk_err;
+		v.flags = sk->sk_err ? 0 : HL_SLOW_NO_RESULT; /* the program has not waited for one */
 		s->ended = now;
 	}
 	if (!(s->flags & HL_SOCK_EXISTED)) { /* else nobody saw its begin */
