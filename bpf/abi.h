@@ -197,13 +197,14 @@ enum hl_tcp_state {
 	X(5, REFUSED, "refused")                                                                             \
 	X(6, UNREACHABLE, "unreachable")                                                                     \
 	X(7, GIVEN_UP, "given up") /* closed from here before it was established */                          \
-	X(8, FAILED, "failed")
+	X(8, FAILED, "failed")                                                                               \
+	X(9, NOT_SEEN, "end not seen") /* it is gone, and nothing was told of that */
 
 enum hl_end {
 #define X(id, NAME, key) HL_END_##NAME = id,
 	HL_ENDS(X)
 #undef X
-		NR_HL_ENDS = 9,
+		NR_HL_ENDS = 10,
 };
 
 /* ---- accounting: every class of event has one row ------------------------ */
@@ -372,20 +373,21 @@ struct hl_rec {
 	X(25, CGROUP, cgroup, 80)                                                                            \
 	X(26, CONN, conn, 264)                                                                               \
 	X(27, CONN_OP, conn_op, 64)                                                                          \
-	X(28, LISTEN, listen, 112)                                                                           \
+	X(28, LISTEN, listen, 120)                                                                           \
 	X(29, DNS, dns, 80)                                                                                  \
 	X(30, EXCHANGE_OP, exchange_op, 232)                                                                 \
 	X(31, CONN_EXCHANGES, conn_exchanges, 72)                                                            \
 	X(32, PEERS, peers, 32)                                                                              \
-	X(33, FUNC, func, 40)                                                                                \
-	X(34, FUNC_OP, func_op, 240)                                                                         \
-	X(35, FUNC_CALL, func_call, 248)
+	X(33, CONNS_TOLD, meta, 24) /* since ts each CONN and LISTEN that is open was told of */             \
+	X(34, FUNC, func, 40)                                                                                \
+	X(35, FUNC_OP, func_op, 240)                                                                         \
+	X(36, FUNC_CALL, func_call, 248)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 36,
+		HL_KIND_MAX = 37,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -765,6 +767,7 @@ struct hl_rec_listen {
 	__u32 length, limit; /* of the queue of connections that nobody has accepted yet */
 	__u32 half_open;     /* handshakes that are not complete */
 	__u64 drops;         /* connections that it turned away, for that queue was full */
+	__u64 first_wait_ns; /* of the first in the queue, so far; 0: nobody is there, or it is not known */
 };
 
 #include "abi_dns.h"

@@ -190,6 +190,8 @@ int sched_waking(__u64 *ctx)
 		return 0;
 	s->woken_throttled = throttled_total(cfs_rq_first(p));
 	s->wake_mark = 0;
+	if (p->sched_info.last_queued)
+		not_queued(p, s, cpu);
 	if (in_interrupt(ctx, cpu)) {
 		by = NULL;
 		s->waker = HL_WAKER_INTERRUPT;

@@ -32,6 +32,7 @@ struct exchange {
 	__u64 closed; /* … by whichever side was the first; 0: it is open */
 	__u64 count, unanswered, total, max; /* of the connection; count + unanswered … */
 	__u64 told;                          /* … when that was told of last: the iterator's */
+	__u64 opened;                        /* which connection of the socket's that is; 0: not known yet */
 	__u64 start, proc_start;             /* of who asked: the thread, its process */
 	__u64 addr[2];                       /* the peer's */
 	__u32 pid, tid, switches;            /* of who asked */
@@ -58,28 +59,18 @@ __hot struct exchange *exchange_find(const struct sock *sk)
 	return bpf_sk_storage_get(&exchanges, (void *)sk, NULL, 0);
 }
 
-/* Nobody looked for a while: what is due is not known. */
-__hot void exchange_again(struct exchange *e, __u32 gen)
-{
-	e->asked = e->ready = e->closed = 0;
-	e->flags = 0;
-	barrier_compiler();
-	e->gen = gen;
-}
-
-static __noinline struct exchange *exchange_new(const struct sock *sk)
+/* Nobody has looked at it, or not for a while: what is due is not known, and it may be another connection. */
+static __noinline int exchange_begin(const struct sock *sk, struct exchange *e)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	const struct hl_sock *known = sock_find(sk);
 	struct hl_ctl *ctl = ctl_get();
-	struct exchange *e;
 
-	if (!tp || !ctl || (__s32)ctl->exchanges >= (__s32)cfg.max_exchanges)
-		return NULL;
-	e = bpf_sk_storage_get(&exchanges, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!e)
-		return NULL;
-	__sync_fetch_and_add(&ctl->exchanges, 1);
+	if (!tp || !ctl || !e)
+		return 0;
+	if (known && e->opened && e->opened != known->begin)
+		e->count = e->unanswered = e->total = e->max = e->told = 0;
+	e->opened = known ? known->begin : 0;
 	e->role = known && known->role     ? known->role
 		  : sk->sk_max_ack_backlog ? HL_ROLE_ACCEPTED
 					   : HL_ROLE_OPENED;
@@ -87,7 +78,25 @@ static __noinline struct exchange *exchange_new(const struct sock *sk)
 							: sk->__sk_common.skc_dport);
 	e->is_v6 = sk->__sk_common.skc_family == HL_AF_INET6;
 	sock_addr((__u64)sk, true, e->addr);
-	exchange_again(e, ctl->exchange_gen);
+	e->asked = e->ready = e->closed = 0;
+	e->flags = 0;
+	barrier_compiler();
+	e->gen = ctl->exchange_gen;
+	return 0;
+}
+
+static __noinline struct exchange *exchange_new(const struct sock *sk)
+{
+	struct hl_ctl *ctl = ctl_get();
+	struct exchange *e;
+
+	if (!ctl || (__s32)ctl->exchanges >= (__s32)cfg.max_exchanges)
+		return NULL;
+	e = bpf_sk_storage_get(&exchanges, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!e)
+		return NULL;
+	__sync_fetch_and_add(&ctl->exchanges, 1);
+	exchange_begin(sk, e);
 	return e;
 }
 
@@ -97,7 +106,7 @@ __hot struct exchange *exchange_take(const struct sock *sk, struct exchange *e, 
 	if (!e)
 		return exchange_new(sk);
 	if (e->gen != ctl->exchange_gen)
-		exchange_again(e, ctl->exchange_gen);
+		exchange_begin(sk, e);
 	return e;
 }
 

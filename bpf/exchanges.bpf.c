@@ -299,24 +299,6 @@ int BPF_PROG(sk_data_ready, const struct sock *sk)
 	return 0;
 }
 
-/* Who closes it first. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
-{
-	struct exchange *e;
-
-	if (to != HL_TCP_STATE_FIN_WAIT1 && to != HL_TCP_STATE_LAST_ACK && to != HL_TCP_STATE_CLOSE)
-		return 0;
-	e = is_tcp(sk) ? exchange_find(sk) : NULL;
-	if (!e || e->closed)
-		return 0;
-	e->closed = bpf_ktime_get_ns();
-	e->flags |= to == HL_TCP_STATE_FIN_WAIT1  ? EXCHANGE_HERE
-		    : to == HL_TCP_STATE_LAST_ACK ? EXCHANGE_THERE
-						  : 0;
-	return 0;
-}
-
 /* The connection is over, and an answer was due: did anybody wait for it? */
 __hot bool was_waited_for(const struct exchange *e, const struct hl_cpu *cpu)
 {
@@ -337,7 +319,7 @@ __hot void sums_fill(struct hl_rec_conn_exchanges *r, const struct sock *sk, con
 	r->h.ts = bpf_ktime_get_boot_ns();
 	r->h.pid = r->h.tid = 0;
 	r->cookie = bpf_get_socket_cookie((void *)sk);
-	r->opened = s->begin;
+	r->opened = e->opened ?: s->begin;
 	r->count = e->count;
 	r->unanswered = e->unanswered;
 	r->total_ns = e->total;
@@ -359,10 +341,8 @@ static __noinline int sums_send(const struct sock *sk, const struct exchange *e,
 	return 0;
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(exchange_over, const struct sock *sk)
+static __noinline int over(const struct sock *sk, struct exchange *e)
 {
-	struct exchange *e = exchange_find(sk);
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
 
@@ -373,6 +353,41 @@ int BPF_PROG(exchange_over, const struct sock *sk)
 	e->asked = 0;
 	__sync_fetch_and_add(&ctl->exchanges, -1);
 	return e->count + e->unanswered != e->told ? sums_send(sk, e, sock_find(sk)) : 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(exchange_over, const struct sock *sk)
+{
+	return over(sk, exchange_find(sk));
+}
+
+/* Who closes it first. A socket may be used again, and then it is another connection. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
+{
+	struct exchange *e;
+	const struct hl_sock *s;
+
+	if (to != HL_TCP_STATE_FIN_WAIT1 && to != HL_TCP_STATE_LAST_ACK && to != HL_TCP_STATE_CLOSE &&
+	    to != HL_TCP_STATE_SYN_SENT)
+		return 0;
+	e = is_tcp(sk) ? exchange_find(sk) : NULL;
+	if (!e)
+		return 0;
+	if (to == HL_TCP_STATE_SYN_SENT) {
+		over(sk, e);
+		return bpf_sk_storage_delete(&exchanges, (void *)sk);
+	}
+	if (e->closed)
+		return 0;
+	s = sock_find(sk);
+	if (s)
+		e->opened = s->begin;
+	e->closed = bpf_ktime_get_ns();
+	e->flags |= to == HL_TCP_STATE_FIN_WAIT1  ? EXCHANGE_HERE
+		    : to == HL_TCP_STATE_LAST_ACK ? EXCHANGE_THERE
+						  : 0;
+	return 0;
 }
 
 /* Counts those that there are, too: of some nobody saw the end. */

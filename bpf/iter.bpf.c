@@ -167,7 +167,8 @@ __hot __u64 off_since(struct task_struct *p, struct hl_slot *s, __u8 *state)
 	*state = s->state;
 	if (!s->begin) /* it never ran yet */
 		since = at;
-	if ((s->flags & HL_SLOT_WAS_ASLEEP) && at > since) { /* woken, not yet running */
+	if ((s->flags & HL_SLOT_WAS_ASLEEP) && at > since && !(p->__state && is_dequeued(p))) {
+		/* woken, not yet running */
 		*state = HL_STATE_RUNQUEUE;
 		return at;
 	}

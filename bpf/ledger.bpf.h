@@ -233,7 +233,7 @@ __hot void queued_here(const struct hl_slot *s, const struct hl_split *t, const 
 		return;
 	if (!a->queued_at || a->now <= a->queued_at)
 		return;
-	w->queued_here = a->now - a->queued_at;
+	w->queued_here = a->now - a->queued_at < t->delay ? a->now - a->queued_at : t->delay;
 	w->slices = cpu->slices;
 }
 

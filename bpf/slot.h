@@ -391,7 +391,7 @@ struct hl_ctl {
 	__u32 exchanges;       /* sockets whose exchanges are looked at … */
 	__u32 exchanges_found; /* … and those that the iterator has come by */
 	__u32 func_calls;      /* every call of a traced function is told of */
-	__u32 pad2;
+	__u32 tell_all;        /* a look tells of every socket, whether it moved or not */
 };
 
 /* ---- TCP sockets --------------------------------------------------------------- */

@@ -151,6 +151,24 @@ __hot bool is_queued(const struct sock *sk, const struct hl_sock *s)
 	       !(sk->__sk_common.skc_flags & HL_SOCK_DEAD);
 }
 
+/* How long the first in a listener's queue has waited there. It is taken out while this looks: then it is not
+ * known. */
+__hot __u64 first_wait(const struct sock *sk, const struct tcp_sock *tp)
+{
+	const struct request_sock *first = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
+	const struct tcp_sock *child;
+	__u64 since, now;
+
+	if (!first || BPF_CORE_READ(first, __req_common.skc_listener) != sk)
+		return 0;
+	child = (const void *)BPF_CORE_READ(first, sk);
+	since = child ? BPF_CORE_READ(child, rcvq_space.time) * 1000 : 0; /* as accept.bpf.h says */
+	now = bpf_ktime_get_ns();
+	if (tp->inet_conn.icsk_accept_queue.rskq_accept_head != first)
+		return 0;
+	return since && now > since ? now - since : 0;
+}
+
 /* All of a connection, into a record of zeroes. */
 __hot void sock_fill(struct hl_rec_conn *r, const struct sock *sk, const struct tcp_sock *tp,
 		     const struct hl_sock *s)

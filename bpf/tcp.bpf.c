@@ -210,6 +210,7 @@ static __noinline int connect_ends(const struct sock *sk, bool done)
 		v.nr = how;
 		s->end = how >> 8;
 		v.result = -sk->sk_err;
+		v.flags = sk->sk_err ? 0 : HL_SLOW_NO_RESULT; /* the program has not waited for one */
 		s->ended = now;
 	}
 	if (!(s->flags & HL_SOCK_EXISTED)) { /* else nobody saw its begin */
@@ -274,7 +275,9 @@ static __noinline int conn_ends(const struct sock *sk, __u32 from)
 	s->ended = bpf_ktime_get_boot_ns();
 	s->end = why_ended(sk, s, from);
 	if (s->end == HL_END_RESET_SENT && !s->resets_sent)
-		s->resets_sent = 1; /* which comes right after */
+		s->resets_sent = 1;       /* which comes right after */
+	if (!s->pid && sk->sk_lock.owned) /* a process is at it, and no packet comes in between */
+		sock_is_of(s, bpf_get_current_task_btf());
 	if (s->pid || sk->__sk_common.skc_flags & HL_SOCK_DEAD)
 		return conn_over(sk, s);
 	s->flags |= HL_SOCK_ENDED; /* who closes it says whose it was */
@@ -343,6 +346,7 @@ static __noinline int listen_fill(struct hl_rec_listen *r, const struct sock *sk
 	r->limit = sk->sk_max_ack_backlog;
 	r->half_open = tp->inet_conn.icsk_accept_queue.qlen.counter;
 	r->drops = (__u32)sk->sk_drops.counter;
+	r->first_wait_ns = first_wait(sk, tp);
 	return 0;
 }
 
@@ -614,19 +618,22 @@ __hot bool has_moved(const struct sock *sk, const struct tcp_sock *tp, const str
 	       state == HL_TCP_STATE_SYN_SENT || (!tp->snd_wnd && tp->write_seq != tp->snd_nxt);
 }
 
-/* What user space has to be told of a socket, into the item. False: nothing. */
+/* What user space has to be told of a socket, into the item. False: nothing. One that is closed, and of
+ * which it is not known whose it was, is open until it is. */
 __hot bool item_fill(struct hl_rec_conn *item, const struct sock *sk, const struct tcp_sock *tp,
-		     const struct hl_sock *s)
+		     const struct hl_sock *s, bool all)
 {
 	bool listens = sk->__sk_common.skc_state == HL_TCP_STATE_LISTEN;
 
-	if (!listens && !has_moved(sk, tp, s))
+	if (!listens && !all && !has_moved(sk, tp, s))
 		return false;
 	__builtin_memset(item, 0, sizeof(*item));
 	if (listens)
 		listen_fill((struct hl_rec_listen *)item, sk, tp, s);
 	else
 		sock_fill(item, sk, tp, s);
+	if (!listens)
+		item->ended = item->end = 0;
 	return true;
 }
 
@@ -652,9 +659,9 @@ int hl_conns(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (s->untold && bpf_ktime_get_boot_ns() - s->told >= HL_EVENT_AGAIN)
 		retransmits_send(sk, s, 0);
 	ctl->ownerless += !s->pid;
-	if (s->flags & HL_SOCK_ENDED)
+	if (s->flags & HL_SOCK_ENDED && (s->pid || !ctl->tell_all))
 		return s->pid ? conn_over(sk, s) : 0;
-	if (!item_fill(item, sk, tp, s) || bpf_seq_write(ctx->meta->seq, item, sizeof(*item)))
+	if (!item_fill(item, sk, tp, s, ctl->tell_all) || bpf_seq_write(ctx->meta->seq, item, sizeof(*item)))
 		return 0;
 	s->sent = tp->segs_in + tp->segs_out;
 	s->sent_state = told_state(sk, s);

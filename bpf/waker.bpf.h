@@ -27,6 +27,22 @@ __hot __u64 clock_now(const struct hl_cpu *cpu)
 	return cpu->clock + (bpf_ktime_get_boot_ns() - cpu->boot);
 }
 
+/*
+ * It sleeps, and the scheduler takes it for queued: it leaves threads in a queue that fall asleep there
+ * (v6.12, 152e11f6df29), and one that is moved to another CPU then is noted as queued, until it comes to a
+ * CPU. So its sums have the sleep: what they have by now is taken as if they had had it before.
+ */
+static __noinline int not_queued(struct task_struct *p, struct hl_slot *s, const struct hl_cpu *cpu)
+{
+	const __u16 asleep = HL_SLOT_OFF_CPU | HL_SLOT_WAS_ASLEEP;
+	__u64 at = p->sched_info.last_queued, now = clock_now(cpu);
+
+	if (cpu->clock && (s->flags & (asleep | HL_SLOT_ON_ITS_WAY)) == asleep && at > s->since && now > at &&
+	    is_dequeued(p))
+		s->run_delay = p->sched_info.run_delay + now - at;
+	return 0;
+}
+
 __hot void waker_call(struct hl_ustack_raw *raw, struct task_struct *cur)
 {
 	long nr = has_no_calls(cur) ? -1 : regs_nr((struct pt_regs *)bpf_task_pt_regs(cur));

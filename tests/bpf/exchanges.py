@@ -734,5 +734,51 @@ def tls():
         f.check(19 * MS < a["p50_ns"] < 25 * MS, f"p50 {a['p50_ns']}")
 
 
+# One socket, three connections: asked of one server, of another one (which never answers the last), then as the end
+# that a client opens, for it was accepted first.
+REUSED = """
+def away(c):
+    assert libc.connect(c.fileno(), bytes(16), 16) == 0, "AF_UNSPEC"
+import ctypes
+libc = ctypes.CDLL(None)
+s = listen(7924)
+p = socket.create_connection(("127.0.0.1", 7924))
+c, _ = s.accept()
+s.close()
+p.sendall(b"q")
+c.recv(1)
+c.sendall(b"a")
+p.recv(1)
+away(c)
+p.close()
+for port, n in ((7922, 3), (7923, 5)):
+    c.connect(("127.0.0.1", port))
+    ask(c, n)
+    if port == 7922:
+        c.sendall(b"q" * 100)
+        time.sleep(0.02)
+    away(c)
+c.close()
+done()
+"""
+
+
+@test("a socket that is used for several connections, one after the other: each has its own peer, role and exchanges")
+def reused():
+    with python(SERVER, 7922, "lambda: time.sleep(0.1)") as a, python(SERVER, 7923, "lambda: time.sleep(0.01)") as b, recorded() as h:
+        c = client(REUSED)
+        time.sleep(0.3)
+        h.stop()
+    with Facts() as f:
+        got = {(r["name"], r["port"]): (r["count"], r["unanswered"]) for r in rows(h.doc, pid=c.pid)}
+        # of the first also its peer's side; of the second the last was still due
+        f.same(got, {("answer", 7924): (1, 0), ("request", 7924): (1, 0), ("request", 7922): (3, 1), ("request", 7923): (5, 0)}, "exchanges")
+        total = sum(r["total_ns"] for r in rows(h.doc, pid=c.pid, name="request") if r["port"] in (7922, 7923))
+        f.near(total, sum(c.log), "how long they took", 5, 20 * MS)
+        conns = {(r["role"], r["port"]): (r.get("exchanges"), r.get("unanswered")) for r in h.doc["connections"] if r.get("pid") == c.pid}
+        f.same(conns, {("opened", 7924): (1, 0), ("accepted", 7924): (1, 0), ("opened", 7922): (3, 1), ("opened", 7923): (5, 0)}, "by connection")
+        f.same([r["count"] for s in (a, b) for r in rows(h.doc, pid=s.pid)], [3, 5], "of the servers")
+
+
 if __name__ == "__main__":
     live.main()

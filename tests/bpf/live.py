@@ -386,16 +386,30 @@ class Load:
         self.p.communicate(timeout=20)
 
 
-def attached(p, want=5):
-    """Whether this hostlat holds its hooks."""
+def hooks(p):
+    """How many this hostlat holds."""
     check(p.poll() is None, f"hostlat ended early with {p.returncode}")
     n = 0
     try:
         for fd in os.listdir(f"/proc/{p.pid}/fd"):
             n += os.readlink(f"/proc/{p.pid}/fd/{fd}").endswith("bpf_link")
     except OSError:
-        return False
-    return n >= want
+        return 0
+    return n
+
+
+def attached(p, want=5):
+    return hooks(p) >= want
+
+
+def settled(p, limit=10):
+    """Waits until it attaches no more of them: on a busy host that takes a while."""
+    n, since, end = -1, 0, time.monotonic() + limit
+    while time.monotonic() < min(end, since + 0.3) or n < 0:
+        now = hooks(p)
+        if now != n:
+            n, since = now, time.monotonic()
+        time.sleep(0.02)
 
 
 class Record:
@@ -410,7 +424,7 @@ class Record:
     def __enter__(self):
         try:
             wait_for("hooks of hostlat", lambda: attached(self.p))
-            time.sleep(0.2)  # the threads that exist are found after the hooks are there
+            settled(self.p)  # the threads that exist are found after the hooks are there
         except BaseException:
             self._kill()
             raise

@@ -407,5 +407,38 @@ def resolver():
     waits_for_peer(args, 990 * MS, "poll", 2)
 
 
+# Processes that compute for 4 ms and sleep for a second, beside others that only compute, and that come and go.
+CROWD = """
+import os, sys, time
+def burn(s):
+    end = time.thread_time() + s
+    while time.thread_time() < end:
+        pass
+for i in range(60):
+    if not os.fork():
+        for _ in range(4):
+            burn(0.004)
+            time.sleep(1)
+        os._exit(0)
+for i in range(16):
+    if not os.fork():
+        burn(0.05 * (1 + i % 4))
+        os._exit(0)
+for i in range(76):
+    os.wait()
+"""
+
+
+@test("state: who sleeps is asleep, also on a crowded host where the scheduler takes it for queued")
+def crowd():
+    r = live.record(["sh", "-c", 'sh -c "while :; do :; done" & a=$!; sh -c "while :; do :; done" & b=$!; "$@"; kill $a $b', "sh",
+                     sys.executable, "-c", CROWD], may_lose=("stacks",))
+    slept = [t["time_ns"].get("sleep", 0) for t in r.doc.threads() if t["comm"] == "python3" and t["time_ns"].get("sleep", 0) > S]
+    with Facts() as f:
+        f.same(len(slept), 60, "threads that slept")
+        f.check(sum(slept) >= 0.99 * 60 * 4 * S, f"they slept {sum(slept) / S:.1f} s, no less than 240 s")
+        f.check(min(slept, default=0) > 3.7 * S, f"one slept {min(slept, default=0) / S:.2f} s, no less than 4 s")
+
+
 if __name__ == "__main__":
     live.main()

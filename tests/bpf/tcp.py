@@ -5,6 +5,7 @@ the tests make."""
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -215,8 +216,8 @@ def failures():
                     p["10.77.0.2", 7806]["opened"]), (2, 1, 2, 1), "peers")
             f.same({r.get("end") for r in conns(h.doc, pid=c.pid, remote="10.77.0.9:7805")}, {"timed out", "given up"}, "ends")
             slow = [s for s in h.doc["slow"] if s["kind"] == "connect" and s["pid"] == c.pid]
-            f.same(sorted((s["name"], s["result"], s["detail"]["remote"]) for s in slow),
-                   [("connect given up", 0, "10.77.0.9:7805"), ("connect timed out", -110, "10.77.0.9:7805")], "slow ones")
+            f.same(sorted((s["name"], s.get("result"), s["detail"]["remote"]) for s in slow),
+                   [("connect given up", None, "10.77.0.9:7805"), ("connect timed out", -110, "10.77.0.9:7805")], "slow ones")
             again = events(h.doc, "retransmit")
             f.check(any(s["detail"]["remote"] == "10.77.0.9:7805" and s["pid"] == c.pid for s in again), f"no SYN was sent again: {again}")
 
@@ -564,6 +565,150 @@ def late():
         seen = rows[0].get("longest_wait_ns", 0) if rows else 0
         f.check(max(waits) - 1.3 * S < seen <= max(waits), f"refreshes saw {seen}, of {max(waits)}")
         f.check(rows and rows[0]["longest_queue"] > 30, f"its queue: {rows}")
+
+
+# Listeners that share a port, in two pairs: of one address each; of one group. Connections that nobody accepts, but
+# of the second pair who has none. What each has, by itself: when the first of its queue came.
+SHARED = """
+import json, socket, sys, time
+def listener(host, port, group=False):
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT if group else socket.SO_REUSEADDR, 1)
+    s.bind((host, port))
+    s.listen(64)
+    s.setblocking(False)
+    return s
+late, prompt = listener("127.0.0.1", 7816), listener("127.0.0.2", 7816)
+group = [listener("::", 7817, True), listener("::", 7817, True)]
+held, first = [], {}
+def accept(s):
+    try:
+        while True:
+            held.append(s.accept()[0])
+    except BlockingIOError:
+        pass
+for i in range(8):
+    for host, port in (("127.0.0.1", 7816), ("127.0.0.2", 7816), ("127.0.0.1", 7817), ("::1", 7817)):
+        held.append(socket.create_connection((host, port)))
+        first.setdefault(port, time.monotonic_ns())
+    accept(prompt)
+    accept(group[0])
+    time.sleep(0.02)
+print("READY", file=sys.stderr, flush=True)
+sys.stdin.readline()
+def waits():
+    return time.monotonic_ns() - first[7816]
+print(json.dumps(waits()), flush=True)
+sys.stdin.readline()
+accept(late)
+accept(group[1])
+print("ACCEPTED", file=sys.stderr, flush=True)
+sys.stdin.readline()
+"""
+
+
+def queues(doc, pid):
+    """Of each of the pairs the listener whose queue is not empty: what it has, and how many others there are."""
+    rows = [r for r in doc["listeners"] if r.get("pid") == pid]
+    return {port: sorted((r for r in rows if r["port"] == port), key=lambda r: -r["queue"]) for port in (7816, 7817)}
+
+
+@test("listeners that share a port: each has its own queue and who waits there, by address and in a group")
+def shared():
+    with python(SHARED, ready="READY") as load, live.Record("-i", "0.5", seconds=40) as h:
+        time.sleep(1)
+        begin = time.monotonic()
+        load.say()
+        least = int(load.p.stdout.readline())
+        now = live.top(n=1)[0]
+        most = least + (time.monotonic() - begin) * S
+        load.say()
+        time.sleep(1.2)
+        h.stop()
+        load.say()
+    with Facts() as f:
+        for port, rows in queues(now, load.pid).items():
+            f.same(len(rows), 2, f"listeners at {port}")
+            f.check(rows[0]["queue"] > 0 and least - 200 * MS < rows[0].get("oldest_wait_ns", 0) < most,
+                    f"{port}: who waits late: {rows[0].get('oldest_wait_ns')}, {least} at least")
+            f.same((rows[1]["queue"], rows[1].get("oldest_wait_ns")), (0, None), f"{port}: at the other one")
+        f.same([r["local"] for r in queues(now, load.pid)[7816]], ["127.0.0.1:7816", "127.0.0.2:7816"], "which is which")
+        for port, rows in queues(h.doc, load.pid).items():
+            waited = sorted(r.get("longest_wait_ns", 0) for r in rows)
+            f.check(waited[0] == 0 and waited[1] > least - 700 * MS, f"{port}: the longest waits {waited}")
+            f.same([(r["queue"], r.get("oldest_wait_ns")) for r in rows], [(0, None)] * 2, f"{port}: when all were accepted")
+
+
+CLOSES = """
+import socket, sys
+def listener(port):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", port))
+    s.listen(512)
+    return s
+s = listener(7820)
+others = [listener(7821 + i) for i in range(4)]
+def pair():
+    c = socket.create_connection(("127.0.0.1", 7820))
+    return c, s.accept()[0]
+stay = [pair() for _ in range(30)]
+go = [pair() for _ in range(400)]
+print("OPEN", file=sys.stderr, flush=True)
+sys.stdin.readline()
+for _ in range(1500):        # these fill the ring
+    for c in pair():
+        c.close()
+for p in go:
+    for c in p:
+        c.close()
+for c in others:
+    c.close()
+print("CLOSED", flush=True)
+sys.stdin.readline()
+"""
+
+
+def open_ends(port):
+    """Both ends of all that ss has at a port, and the ports that somebody listens at."""
+    out = run("ss", "-tanH").splitlines()
+    words = [w.split() for w in out]
+    return ({(w[3], w[4]) for w in words if w[0] in ("ESTAB", "CLOSE-WAIT", "FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING")
+             and str(port) in (w[3].rsplit(":", 1)[1], w[4].rsplit(":", 1)[1])},
+            {int(w[3].rsplit(":", 1)[1]) for w in words if w[0] == "LISTEN"})
+
+
+def still_open(doc, port):
+    return {(r["local"], r["remote"]) for r in doc["connections"] if not r.get("end") and str(port) in (r["local"].rsplit(":", 1)[1],
+                                                                                                   r["remote"].rsplit(":", 1)[1])}
+
+
+@test("ends that the ring had no room for: what is open in the end is what ss has open, connections and listeners")
+def unseen():
+    with python(CLOSES, ready="OPEN") as load, live.Record("-i", "0.5", "--ring", "64K", seconds=60, may_lose=("slow", "ended_connections")) as h:
+        time.sleep(1.2)
+        os.kill(h.p.pid, signal.SIGSTOP)  # nobody empties the ring
+        try:
+            load.say()
+            same(load.p.stdout.readline(), "CLOSED\n", "what the load says")
+        finally:
+            os.kill(h.p.pid, signal.SIGCONT)
+        time.sleep(0.8)
+        want, listening = open_ends(7820)
+        h.stop()
+        load.say()
+    with Facts() as f:
+        lost = h.doc.acct("ended_connections")
+        f.check(lost["lost"] > 400, f"the ring was to lose most: {lost}")
+        f.same(len(want), 60, "ends that ss has")
+        f.same(still_open(h.doc, 7820), want, "open rows")
+        rows = conns(h.doc, pid=load.pid, end="end not seen")
+        f.check(len(rows) > 100, f"{len(rows)} whose end was not seen")
+        f.check(all(r["lower_bound"] for r in rows), "how long those lasted is a lower bound")
+        ports = {r["port"] for r in h.doc["listeners"] if r.get("pid") == load.pid and not r["ended"]}
+        f.same(ports, listening & set(range(7820, 7825)), "listeners")
+        p = [r for r in h.doc["peers"] if r.get("pid") == load.pid]
+        f.same((sum(r["open"] for r in p), sum(r["opened"] for r in p), sum(r["ended"] for r in p)), (60, 3000, 3800), "peers")
 
 
 if __name__ == "__main__":

@@ -158,11 +158,11 @@ void test_conns_bounded(void)
 	feed_free(f);
 }
 
-/* A listener has the one that waits for longest in the queue at its port, in its network namespace. */
+/* A listener has how long the first of its own queue waits, whoever else listens at its port. */
 void test_conns_accept_queue(void)
 {
 	struct hl_rec_listen l = {
-		.h = { .pid = 10 }, .cookie = 1, .opened = SEC, .netns = 7, .local_port = 80, .limit = 5
+		.h = { .pid = 10 }, .opened = SEC, .netns = 7, .local_port = 80, .limit = 5
 	};
 	struct feed *f = feed_new(NULL, NULL);
 	const struct listen_row *r;
@@ -170,32 +170,62 @@ void test_conns_accept_queue(void)
 	size_t n;
 
 	feed_process(f, 10, "server", 0);
-	l.length = 2;
-	for (uint64_t i = 0; i < 3; i++) {
-		struct hl_rec_conn c = conn(0, 100 + i, 7, 0);
-
-		c.role = HL_ROLE_ACCEPTED;
-		c.local_port = 80;
-		c.netns = i == 2 ? 8 : 7;
-		c.queued_ns = (i + 1) * 100 * MS;
-		feed_conn(f, c);
+	for (uint8_t i = 1; i <= 2; i++) {
+		l.cookie = l.local_addr[3] = i;
+		l.length = i == 1 ? 2 : 0;
+		l.first_wait_ns = i == 1 ? 200 * MS : 0;
+		feed_listen(f, l);
 	}
-	feed_listen(f, l);
 	s = feed_tick(f, SEC);
-	r = find(s, "listeners", "accept_op", "accept queue :80", &n);
+	r = find(s, "listeners", "local", "0.0.0.1:80", &n);
 	ASSERT(r && n == 1 && r->oldest_wait_ns == 200 * MS && r->longest_wait_ns == 200 * MS);
-	for (uint64_t i = 0; i < 2; i++) {
-		struct hl_rec_conn c = conn(10, 100 + i, 7, 0);
-
-		c.role = HL_ROLE_ACCEPTED;
-		c.local_port = 80;
-		c.netns = 7;
-		feed_conn(f, c);
-	}
-	l.length = 0;
+	r = find(s, "listeners", "local", "0.0.0.2:80", &n);
+	ASSERT(r && n == 1 && r->oldest_wait_ns == 0 && r->longest_wait_ns == 0);
+	l.cookie = l.local_addr[3] = 1;
 	feed_listen(f, l);
 	s = feed_tick(f, SEC);
-	r = find(s, "listeners", "accept_op", "accept queue :80", &n);
+	r = find(s, "listeners", "local", "0.0.0.1:80", &n);
 	ASSERT(r && r->oldest_wait_ns == 0 && r->longest_wait_ns == 200 * MS && r->longest == 2);
+	feed_free(f);
+}
+
+/* What was open and is not told of where all are told of is gone; it comes back if it was only not seen. */
+void test_conns_not_seen(void)
+{
+	struct hl_rec_listen l = { .h = { .pid = 10 }, .cookie = 1, .opened = SEC, .local_port = 80 };
+	struct hl_rec_conn connecting = conn(10, 3, 9, 0);
+	struct feed *f = feed_new(NULL, NULL);
+	const struct conn_row *r;
+	const struct snap *s;
+	uint64_t since;
+	size_t n;
+
+	feed_process(f, 10, "client", 0);
+	feed_conn(f, conn(10, 1, 7, 1000));
+	connecting.state = HL_TCP_STATE_SYN_SENT;
+	feed_conn(f, connecting);
+	feed_listen(f, l);
+	feed_tick(f, SEC);
+	since = f->ts;
+	feed_conn(f, conn(10, 2, 8, 1000));
+	feed_conns_told(f, since);
+	s = feed_tick(f, SEC);
+	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
+	ASSERT(r && r->end == HL_END_NOT_SEEN && r->existed && r->total.bytes_sent == 1000);
+	ASSERT_EQ(r->age_ns, since - SEC - 5 * SEC);
+	r = find(s, "connections", "remote", "10.0.0.8:5432", &n);
+	ASSERT(r && !r->end);
+	ASSERT_EQ(peer(s, "10.0.0.7")->total.ended, 1);
+	ASSERT_EQ(peer(s, "10.0.0.7")->ivl.ended, 1);
+	ASSERT_EQ(peer(s, "10.0.0.7")->open, 0);
+	ASSERT_EQ(peer(s, "10.0.0.8")->open, 1);
+	ASSERT_EQ(peer(s, "10.0.0.9")->open + peer(s, "10.0.0.9")->total.ended, 0);
+	ASSERT(((const struct listen_row *)snap_row(snap_table(s, "listeners"), 0))->ended);
+	feed_conn(f, conn(10, 1, 7, 1100));
+	s = feed_tick(f, SEC);
+	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
+	ASSERT(r && !r->end && !r->existed);
+	ASSERT_EQ(peer(s, "10.0.0.7")->total.ended, 0);
+	ASSERT_EQ(snap_table(s, "listeners")->n, 0);
 	feed_free(f);
 }

@@ -156,6 +156,12 @@ int feed_listen(struct feed *f, struct hl_rec_listen figures)
 	return finish(f);
 }
 
+int feed_conns_told(struct feed *f, uint64_t since)
+{
+	((struct hl_rec *)begin(f, HL_KIND_CONNS_TOLD, 0, 0))->ts = since;
+	return finish(f);
+}
+
 int feed_conn_op(struct feed *f, uint32_t pid, uint8_t role, uint64_t opened, uint64_t ended)
 {
 	struct hl_rec_conn_op *r = begin(f, HL_KIND_CONN_OP, pid, pid);

@@ -79,6 +79,7 @@ int feed_process_under(struct feed *f, uint32_t pid, const char *comm, const cha
 /* A connection, IPv4; a listener; how many a process had in one role. h.pid says whose, 0: nobody's. */
 int feed_conn(struct feed *f, struct hl_rec_conn figures);
 int feed_listen(struct feed *f, struct hl_rec_listen figures);
+int feed_conns_told(struct feed *f, uint64_t since);
 int feed_conn_op(struct feed *f, uint32_t pid, uint8_t role, uint64_t opened, uint64_t ended);
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm);
 int feed_ledger(struct feed *f, uint32_t pid, uint32_t tid, uint64_t begin, const uint64_t *clocks);

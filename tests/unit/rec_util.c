@@ -167,6 +167,8 @@ static void sample_conn(struct recbuf *b, unsigned int i)
 	rec_end(b);
 	fill(b, HL_KIND_LISTEN, i);
 	rec_end(b);
+	fill(b, HL_KIND_CONNS_TOLD, i);
+	rec_end(b);
 }
 
 static void sample_dns(struct recbuf *b, unsigned int i)

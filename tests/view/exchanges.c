@@ -14,6 +14,7 @@ static const struct feed_exchange some[] = {
 	{ 10, HL_ROLE_ACCEPTED, HL_EXCHANGE_ANSWERED, 8080, 0, 1200, 9 * MS, 2, false },
 	{ 10, HL_ROLE_ACCEPTED, HL_EXCHANGE_ANSWERED, 8080, 0, 3, 70 * MS, 0, true },
 	{ 10, HL_ROLE_ACCEPTED, HL_EXCHANGE_READ, 8080, 0, 1203, MS / 10, 0, false },
+	{ 10, HL_ROLE_ACCEPTED, HL_EXCHANGE_READ, 8080, 0, 2, 5 * MS, 0, true },
 	{ 10, HL_ROLE_OPENED, HL_EXCHANGE_ANSWERED, 5432, 5, 4810, 2 * MS, 0, false },
 	{ 10, HL_ROLE_OPENED, HL_EXCHANGE_ANSWERED, 6379, 7, 9000, MS / 5, 1, true },
 	{ 11, HL_ROLE_ACCEPTED, HL_EXCHANGE_ANSWERED, 5432, 0, 4810, MS, 0, false },
@@ -50,7 +51,7 @@ void test_view_exchanges_screens(void)
 	} shots[] = {
 		{ "exchanges-80", "e", 80, 24 },          { "exchanges-200", "e", 200, 24 },
 		{ "exchanges-group-80", "eggt", 80, 24 }, { "exchanges-one-80", "e\n", 80, 50 },
-		{ "exchanges-slow-80", "4\n", 80, 24 },
+		{ "exchanges-one-200", "e\n", 200, 40 },  { "exchanges-slow-80", "4\n", 80, 24 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(shots); i++) {

@@ -7,6 +7,9 @@
  *
  * Looking costs time for each socket, and asking who holds which for each descriptor of the host. Neither
  * takes more than a hundredth of one CPU: when it took long, the next time is later.
+ *
+ * Where the ring had no room for the end of a connection, nobody would ever hear of that. So some looks after
+ * that tell of all sockets: what none of them did is gone (CONNS_TOLD).
  */
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -21,9 +24,11 @@
 #define MAX_WAITING 4096
 #define MAX_LISTEN  4096
 #define MAX_REASONS 64
+#define ALL_LOOKS   3 /* one may miss a socket, where others go meanwhile */
 
 /* A connection whose peer's window was closed when it was looked at last. */
 struct conn_wait {
+	uint64_t seen; /* CLOCK_BOOTTIME: when it was looked at last; the first member of both */
 	struct hl_rec_conn last;
 	uint64_t since;   /* CLOCK_BOOTTIME */
 	uint64_t limited; /* the kernel's clock of such waits, at that moment */
@@ -33,6 +38,7 @@ struct conn_wait {
  * ends a handshake where accepting is deferred, a reset. How many connections found no room it counts for a
  * whole network namespace: no more than these are overflows. */
 struct listener {
+	uint64_t seen;
 	uint64_t drops, all; /* the listener's count; … the namespace's, when that moved last */
 	uint64_t overflows;
 };
@@ -146,8 +152,10 @@ static void window_look(struct live *l, const struct hl_rec_conn *c)
 		w->limited = c->window_limited_ns - c->zero_window_ns;
 		hash_put(l->conns.waiting, &c->cookie, w);
 	}
-	if (w)
+	if (w) {
 		w->last = *c;
+		w->seen = c->seen;
+	}
 	if (c->zero_window_ns >= l->cfg.slow_ns)
 		conn_event(l, HL_KIND_NOW, c, HL_OP_TCP, HL_TCP_ZERO_WINDOW, c->seen - c->zero_window_ns,
 			   c->seen);
@@ -197,6 +205,7 @@ static void listen_look(struct live *l, struct hl_rec_listen *r)
 		r->drops = 0; /* there are too many: it is not known what they were */
 		return;
 	}
+	k->seen = r->h.ts;
 	n = r->drops > k->drops ? overflowed(k, r) : 0;
 	k->overflows += n;
 	k->drops = r->drops;
@@ -318,14 +327,72 @@ static void look_owners(struct live *l)
 	l->conns.owners_due = object_look_again(begin);
 }
 
+/* Records of ends that found no room. */
+static uint64_t records_lost(const struct live *l)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++)
+		n += __atomic_load_n(&l->sh.cpus[i].conn_records_lost, __ATOMIC_RELAXED);
+	return n;
+}
+
+static bool owes_all(const struct live *l)
+{
+	return l->conns.all_since || records_lost(l) != l->conns.lost;
+}
+
 static void look(struct live *l)
 {
-	uint64_t begin = clock_cpu_ns();
+	uint64_t begin = clock_cpu_ns(), at = clock_boot_ns(), lost = records_lost(l);
+	struct conns *c = &l->conns;
+	bool all = owes_all(l);
+	int err;
 
 	l->sh.ctl->ownerless = 0;
-	object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn), on_item,
-			   l);
-	l->conns.look_due = object_look_again(begin);
+	l->sh.ctl->tell_all = all;
+	err = object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn),
+				 on_item, l);
+	l->sh.ctl->tell_all = 0;
+	c->look_due = object_look_again(begin);
+	if (!all || err)
+		return;
+	if (!c->all_since) {
+		c->all_since = at;
+		c->lost = lost;
+		c->looks = 0;
+	}
+	c->looks++;
+}
+
+/* What was not seen since then is gone. */
+static void forget_unseen(struct hash *h, uint64_t since)
+{
+	VEC(uint64_t) gone = {};
+	const uint64_t *seen;
+	const void *key;
+
+	for (size_t i = 0; (seen = hash_next(h, &i, &key));)
+		if (*seen < since)
+			*vec_add(&gone) = *(const uint64_t *)key;
+	for (size_t i = 0; i < gone.n; i++)
+		free(hash_del(h, &gone.v[i]));
+	vec_free(&gone);
+}
+
+/* All have been told of, often enough; what had been told of by an end is out of the ring. */
+static void told_all(struct live *l)
+{
+	struct conns *c = &l->conns;
+	uint64_t since = c->all_since;
+
+	if (!since || c->looks < ALL_LOOKS)
+		return;
+	c->all_since = 0;
+	forget_unseen(c->waiting, since);
+	forget_unseen(c->listeners, since);
+	LIVE_BEGIN(l, CONNS_TOLD, meta)->h.ts = since;
+	live_emit(l);
 }
 
 void conns_find(struct live *l)
@@ -348,5 +415,8 @@ void conns_refresh(struct live *l, bool final)
 		look_owners(l);
 	if (final || now >= c->look_due)
 		look(l);
+	for (int i = 1; final && i < 2 * ALL_LOOKS && owes_all(l); i++)
+		look(l);
 	ring_drain(l); /* what was found to have ended, and did since the rings were drained */
+	told_all(l);
 }

@@ -497,6 +497,9 @@ struct conns {
 	uint64_t owners_due;    /* CLOCK_MONOTONIC: not before that is asked again who holds which socket */
 	uint64_t look_due;      /* the same of their figures */
 	uint64_t delivered;     /* records of those that ended */
+	uint64_t lost;          /* … that the ring had no room for, when looks began to tell of all */
+	uint64_t all_since;     /* CLOCK_BOOTTIME: when that was; 0: they tell of what moved */
+	unsigned int looks;     /* … and how many did */
 	char (*reasons)[48];    /* why the kernel sends a reset, by its numbers */
 	size_t nr_reasons;
 	bool asked; /* for those */

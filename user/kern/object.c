@@ -139,24 +139,30 @@ size_t object_map_bytes(const struct object *o)
 	return sum;
 }
 
-#define ITER_BYTES (64 << 10)
+#define ITER_BYTES  (64 << 10)
+#define ITER_GATHER (1 << 20)
 
 static int read_items(int fd, size_t size, item_fn fn, struct live *l)
 {
-	/* no less than the kernel gathers for one read: between two of them it may lose its place */
-	size_t have = 0, cap = MAX(size * 64, (size_t)ITER_BYTES), used;
+	/* no less than the kernel gathers for one read: between two of them it may lose its place; and so
+	 * that this is a short time, items are looked at when many have come */
+	size_t have = 0, least = MAX(size * 64, (size_t)ITER_BYTES), cap = least + ITER_GATHER, used;
 	__free char *buf = xmalloc(cap);
 	ssize_t n;
+	int err;
 
 	for (;;) {
 		n = read(fd, buf + have, cap - have);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		have += n;
+		have += n > 0 ? (size_t)n : 0;
+		if (n > 0 && cap - have >= least)
+			continue;
+		err = n < 0 ? -errno : 0;
 		for (used = 0; have - used >= size; used += size)
 			fn(l, buf + used);
+		if (n <= 0)
+			return err;
 		memmove(buf, buf + used, have - used);
 		have -= used;
 	}

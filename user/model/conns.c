@@ -169,12 +169,13 @@ static int conn_added(struct conn *c, const struct hl_rec_conn *r)
 int conn_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_conn *r = (const void *)rec;
-	bool is_new, came, ended, connected;
+	bool is_new, came, ended, was_ended, connected;
 	struct conn *c = conn_get(m, r, &is_new);
 
 	if (!c || r->flags & HL_CONN_ADDED)
 		return conn_added(c, r);
-	ended = r->ended && !c->last.ended;
+	was_ended = c->last.ended;
+	ended = r->ended && !was_ended;
 	connected = r->connect_ns && !c->last.connect_ns && !(r->flags & HL_CONN_FAILED);
 	came = conn_is_up(r) && (is_new || !conn_is_up(&c->last));
 	if (is_new && r->flags & HL_CONN_EXISTED)
@@ -189,6 +190,10 @@ int conn_apply(struct model *m, const struct hl_rec *rec)
 	if (ended) {
 		c->tick = m->seq;
 		m->conns->closed++;
+	}
+	if (was_ended && !r->ended) { /* it was only not seen for a while */
+		c->ended = false;
+		m->conns->closed--;
 	}
 	if (c->proc || r->ended)
 		peer_take(m, c);
@@ -208,19 +213,12 @@ int conn_exchanges_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
-/* Where somebody may listen: a port of a network namespace. */
-static uint64_t place_of(uint32_t netns, uint16_t port)
-{
-	return (uint64_t)netns << 16 | port;
-}
-
 int listen_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_listen *r = (const void *)rec;
 	struct conn_key key = { r->cookie, r->opened };
 	struct conns *k = m->conns;
 	struct listener *s = hash_get(k->listen_by_key, &key);
-	uint64_t place = place_of(r->netns, r->local_port);
 
 	if (!s && k->listeners.n >= m->limits.max_conns)
 		return 0;
@@ -229,14 +227,38 @@ int listen_apply(struct model *m, const struct hl_rec *rec)
 		s->key = key;
 		s->first = s->before = r->flags & HL_CONN_EXISTED ? r->drops : 0;
 		hash_put(k->listen_by_key, &key, s);
-		hash_put(k->listen_by_port, &place, s);
 		*vec_add(&k->listeners) = s;
 	}
 	s->last = *r;
 	s->tick = m->seq;
 	s->longest = MAX(s->longest, r->length);
+	s->longest_wait = MAX(s->longest_wait, r->first_wait_ns);
 	set_proc(m, &s->proc, rec->pid, r->proc_start);
 	set_addr(m, &s->local, r->family, r->local_addr, r->local_port);
+	return 0;
+}
+
+/* It is gone, and nobody told of that. What was seen of it last stands. */
+static void conn_unseen(struct model *m, struct conn *c, uint64_t ended)
+{
+	c->last.ended = ended;
+	c->last.end = HL_END_NOT_SEEN;
+	c->ended = true;
+	c->tick = m->seq;
+	m->conns->closed++;
+	peer_take(m, c);
+}
+
+int conns_told_apply(struct model *m, const struct hl_rec *rec)
+{
+	struct conns *k = m->conns;
+
+	for (size_t i = 0; i < k->list.n; i++)
+		if (!k->list.v[i]->last.ended && k->list.v[i]->last.seen < rec->ts)
+			conn_unseen(m, k->list.v[i], rec->ts);
+	for (size_t i = 0; i < k->listeners.n; i++)
+		if (!k->listeners.v[i]->last.ended && k->listeners.v[i]->last.h.ts < rec->ts)
+			k->listeners.v[i]->last.ended = rec->ts;
 	return 0;
 }
 
@@ -250,37 +272,16 @@ static void listener_free(struct model *m, struct listener *s)
 	free(s);
 }
 
-/* Who waits in a listener's queue for longest, as it was when they were looked at last. */
-static void look_at_queues(struct conns *k)
-{
-	for (size_t i = 0; i < k->listeners.n; i++)
-		k->listeners.v[i]->oldest_wait = 0;
-	for (size_t i = 0; i < k->list.n; i++) {
-		const struct hl_rec_conn *r = &k->list.v[i]->last;
-		uint64_t place = place_of(r->netns, r->local_port);
-		struct listener *s = r->queued_ns && !r->ended ? hash_get(k->listen_by_port, &place) : NULL;
-
-		if (!s)
-			continue;
-		s->oldest_wait = MAX(s->oldest_wait, r->queued_ns);
-		s->longest_wait = MAX(s->longest_wait, r->queued_ns);
-	}
-}
-
 /* One that ended is shown once more. */
 static void listeners_roll(struct model *m)
 {
 	struct conns *k = m->conns;
-	uint64_t place;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < k->listeners.n; i++) {
 		struct listener *s = k->listeners.v[i];
 
 		if (s->last.ended) {
-			place = place_of(s->last.netns, s->last.local_port);
-			if (hash_get(k->listen_by_port, &place) == s)
-				hash_del(k->listen_by_port, &place);
 			hash_del(k->listen_by_key, &s->key);
 			listener_free(m, s);
 			continue;
@@ -301,7 +302,6 @@ void conns_roll(struct model *m)
 		c->before = conn_sums_of(&c->last);
 		c->came = c->ended = c->connected = false;
 	}
-	look_at_queues(k);
 	peers_roll(m);
 	if (k->closed > MAX_CLOSED)
 		drop_closed(m, MAX_CLOSED);
@@ -313,7 +313,6 @@ void conns_init(struct model *m)
 	m->conns = xcalloc(1, sizeof(*m->conns));
 	m->conns->by_key = hash_new(sizeof(struct conn_key));
 	m->conns->listen_by_key = hash_new(sizeof(struct conn_key));
-	m->conns->listen_by_port = hash_new(sizeof(uint64_t));
 	peers_init(m);
 }
 
@@ -330,7 +329,6 @@ void conns_fini(struct model *m)
 	vec_free(&k->listeners);
 	hash_free(k->by_key);
 	hash_free(k->listen_by_key);
-	hash_free(k->listen_by_port);
 	free(k);
 }
 
@@ -366,7 +364,8 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struct arena *a, uint64_t stamp)
 {
 	const struct hl_rec_conn *l = &c->last;
-	uint64_t end = l->ended ? l->ended : m->ts;
+	bool unseen = l->end == HL_END_NOT_SEEN;
+	uint64_t end = unseen ? l->seen : l->ended ? l->ended : m->ts;
 
 	name_ends(m, c);
 	*r = (struct conn_row){
@@ -380,7 +379,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 		.role = l->role,
 		.state = l->state,
 		.end = l->end,
-		.existed = l->flags & HL_CONN_EXISTED,
+		.existed = l->flags & HL_CONN_EXISTED || unseen,
 		.netns = l->netns,
 		.real_ns = model_real_ns(m, l->opened),
 		.age_ns = end > l->opened ? end - l->opened : 0,
@@ -421,7 +420,7 @@ static void listen_fill(struct model *m, struct listen_row *r, const struct list
 		.limit = l->limit,
 		.half_open = l->half_open,
 		.longest = s->longest,
-		.oldest_wait_ns = s->oldest_wait,
+		.oldest_wait_ns = l->ended ? 0 : l->first_wait_ns,
 		.longest_wait_ns = s->longest_wait,
 		.accept_op = intern_copy(op_name(m, HL_OP_ACCEPT, 0, l->local_port), a, stamp),
 		.drops = l->drops,
@@ -438,7 +437,6 @@ struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp,
 	struct listen_row *rows = arena_alloc(a, k->listeners.n * sizeof(*rows));
 
 	*n = 0;
-	look_at_queues(k);
 	for (size_t i = 0; i < k->listeners.n; i++)
 		if (proc_shown(m, k->listeners.v[i]->proc))
 			listen_fill(m, &rows[(*n)++], k->listeners.v[i], a, stamp);

@@ -30,7 +30,7 @@ struct listener {
 	struct istr *local;
 	struct hl_rec_listen last;
 	uint64_t first, before, longest;
-	uint64_t oldest_wait, longest_wait;
+	uint64_t longest_wait;
 	uint64_t tick;
 };
 
@@ -38,7 +38,6 @@ struct conns {
 	struct hash *by_key;     /* struct conn */
 	VEC(struct conn *) list; /* in the order of their coming */
 	struct hash *listen_by_key;
-	struct hash *listen_by_port; /* the newest one, by place_of */
 	VEC(struct listener *) listeners;
 	struct hash *peer_by_key;
 	VEC(struct peer *) peers;

@@ -265,6 +265,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_CONN] = conn_apply,
 	[HL_KIND_CONN_OP] = conn_op_apply,
 	[HL_KIND_LISTEN] = listen_apply,
+	[HL_KIND_CONNS_TOLD] = conns_told_apply,
 	[HL_KIND_DNS] = dns_apply,
 	[HL_KIND_EXCHANGE_OP] = exchange_op_apply,
 	[HL_KIND_CONN_EXCHANGES] = conn_exchanges_apply,

@@ -62,14 +62,14 @@ static void no_counts(struct peer_half *h)
 	h->opened = h->ended = 0;
 }
 
-/* A connection that failed neither came nor ended. */
+/* A connection that failed neither came nor ended; of one whose end was not seen on its way, nobody knows. */
 static void half_conn(struct peer_half *h, const struct conn *c, bool came, bool ended, struct conn_sums sums)
 {
 	const struct hl_rec_conn *r = &c->last;
 	bool failed = r->flags & HL_CONN_FAILED;
 
 	h->opened += came;
-	h->ended += ended && !failed;
+	h->ended += ended && !failed && r->state != HL_TCP_STATE_SYN_SENT;
 	h->failed += ended && failed;
 	h->refused += ended && failed && r->end == HL_END_REFUSED;
 	h->timed_out += ended && failed && r->end == HL_END_TIMED_OUT;

@@ -220,7 +220,7 @@ struct conn_row {
 	const char *name;           /* of the remote address, as an answer had it; NULL: not known */
 	uint64_t port;              /* of the service: on the side that did not begin it */
 	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
-	bool existed;               /* was there before the capture: opened_ns is when it was found */
+	bool existed; /* was there before the capture, or its end was not seen: age_ns is the least */
 	uint32_t netns;
 	uint64_t real_ns, age_ns, connect_ns;
 	struct conn_sums total, ivl;

@@ -455,6 +455,7 @@ void conns_roll(struct model *m);
 int conn_apply(struct model *m, const struct hl_rec *rec);
 int conn_op_apply(struct model *m, const struct hl_rec *rec);
 int listen_apply(struct model *m, const struct hl_rec *rec);
+int conns_told_apply(struct model *m, const struct hl_rec *rec);
 int conn_exchanges_apply(struct model *m, const struct hl_rec *rec);
 /* Rows in memory of the picture. */
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* The page of one row above its tables: words, facts, time by state, charts. All of
  * it follows from the fields of the row's table. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fmt.h"
@@ -505,22 +506,31 @@ static void draw_states(struct sheet *s)
 	}
 }
 
+/* The longest of all that a histogram has: "…histogram" is with "…max_ns". Not known: there is no bound. */
+static uint64_t hist_top(const struct sheet *s, const struct field *f)
+{
+	size_t n = strlen(f->name) - MIN(strlen(f->name), strlen("histogram"));
+	const struct field *max;
+	struct val v = {};
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*smax_ns", (int)n, f->name);
+	max = f->flags & FIELD_IVL ? NULL : table_field(s->d, name);
+	if (max)
+		v = field_get(max, s->l->row);
+	return v.type == VAL_U64 ? v.u : UINT64_MAX;
+}
+
 static void draw_hists(struct sheet *s, bool recent)
 {
-	const struct field *max = table_field(s->d, "max_ns");
-	struct val m = {};
-
-	if (max)
-		m = field_get(max, s->l->row);
 	for (size_t i = 0; i < s->d->nr_fields; i++) {
 		const struct field *f = &s->d->fields[i];
 		struct val v = field_get(f, s->l->row);
-		uint64_t top = (f->flags & FIELD_IVL) || m.type != VAL_U64 ? UINT64_MAX : m.u;
 
 		if (v.type != VAL_HIST || !v.hist->count || recent != !!(f->flags & FIELD_IVL))
 			continue;
 		chart_end(s, hist_draw(s->a, s->c, chart_begin(s, f->title ? f->title : f->name, f), v.hist,
-				       top));
+				       hist_top(s, f)));
 	}
 }
 
