@@ -116,7 +116,8 @@ static bool add_return(void *arg, uint64_t vaddr, const struct insn *i)
 {
 	struct returns *r = arg;
 
-	if (i->kind == INSN_JUMP && i->target && (i->target < r->start || i->target - r->start >= r->size))
+	if ((i->kind == INSN_JUMP || i->kind == INSN_BRANCH) && i->target &&
+	    (i->target < r->start || i->target - r->start >= r->size))
 		r->s->leaves = true;
 	if (i->kind != INSN_RET)
 		return true;

@@ -152,9 +152,10 @@ static int check_file(struct finder *w)
 		return finder_fail(w, -ENOEXEC,
 				   w->f->narrow ? "a 32-bit program, in which no probe is put"
 						: "a program of another kind of machine");
-	if (!w->f->n_loads)
-		return finder_fail(w, -ENOEXEC, "nothing of it is loaded: it is debug information alone");
-	return 0;
+	for (size_t i = 0; i < w->f->n_loads; i++)
+		if (w->f->loads[i].exec && w->f->loads[i].size)
+			return 0;
+	return finder_fail(w, -ENOEXEC, "it has no code: perhaps it is debug information alone");
 }
 
 static void look_at_kind(struct finder *w)
