@@ -162,17 +162,14 @@ def usdt():
     """Every note that readelf sees is a probe."""
     seen = 0
     for path in files():
-        notes, at = [], None
-        for line in out("readelf", "-nW", path).splitlines():
+        notes = []
+        for line in out("readelf", "-n", path).splitlines():
             m = re.match(r"\s+(Provider|Name|Location|Arguments):\s*(.*)", line)
             if m and m[1] == "Provider":
-                notes.append({"Provider": m[2]})
-            elif m and notes:
-                for part in re.finditer(r"(Name|Location|Base|Semaphore|Arguments): ([^,]*)", line.strip()) \
-                        if m[1] == "Location" else [m]:
-                    notes[-1][part[1]] = part[2]
-                if m[1] == "Arguments":
-                    notes[-1]["Arguments"] = m[2]
+                notes.append({})
+            if m and notes:
+                notes[-1].update(re.findall(r"(Location|Base|Semaphore): (0x[0-9a-f]+)", line) if m[1] == "Location"
+                                 else [(m[1], m[2])])
         if not notes:
             continue
         r, doc = listed(f"usdt:{path}:*")
@@ -184,7 +181,7 @@ def usdt():
         check(all(a["readable"] for s in doc["files"][0]["sites"] for a in s["arguments"]), f"{path}: unreadable arguments")
         seen += len(got)
         print(f"# {os.path.basename(path)}: {len(got)} probes")
-    print(f"# {seen} probes")
+    check(seen > 0, "no probes at all")
 
 
 @test

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "sym/find.h"
+#include "sym/mapped.h"
 #include "tests/test.h"
 #include "tests/unit/sym_fixture.h"
 
@@ -378,6 +378,41 @@ void test_sym_find_usdt(void)
 {
 	check_usdt("");
 	check_usdt("-no-pie");
+}
+
+/* ---- which files --------------------------------------------------------------------------------- */
+
+void test_sym_find_mapped(void)
+{
+	const pid_t here[] = { getpid() }, nobody[] = { 0x7fffffff };
+	struct mapped m;
+	struct spec s;
+	char why[200];
+	struct stat st;
+
+	ASSERT_EQ(spec_parse("libc:malloc", &s, why, sizeof(why)), 0);
+	if (ASSERT_EQ(mapped_find(&s, here, 1, &m), 0) && ASSERT_EQ(m.v.n, 1)) {
+		ASSERT_EQ(m.v.v[0].pid, here[0]);
+		ASSERT_EQ(m.v.v[0].processes, 1);
+		ASSERT(!stat(m.v.v[0].open_path, &st) && st.st_ino == m.v.v[0].ino &&
+		       st.st_dev == m.v.v[0].dev);
+		ASSERT(!stat(m.v.v[0].name, &st) && st.st_ino == m.v.v[0].ino);
+	}
+	mapped_free(&m);
+	ASSERT_EQ(mapped_find(&s, nobody, 1, &m), 0);
+	ASSERT_EQ(m.v.n, 0);
+	mapped_free(&m);
+	spec_free(&s);
+	/* a path that is a link to what is mapped, and one to nothing */
+	ASSERT_EQ(spec_parse("/proc/self/exe:main", &s, why, sizeof(why)), 0);
+	ASSERT_EQ(mapped_find(&s, NULL, 0, &m), 0);
+	ASSERT_EQ(m.v.n, 1);
+	mapped_free(&m);
+	spec_free(&s);
+	ASSERT_EQ(spec_parse("/nonexistent/x:main", &s, why, sizeof(why)), 0);
+	ASSERT_EQ(mapped_find(&s, NULL, 0, &m), -ENOENT);
+	ASSERT_EQ(mapped_find(&s, here, 1, &m), -ENOENT);
+	spec_free(&s);
 }
 
 /* ---- files that are none --------------------------------------------------------------------------- */

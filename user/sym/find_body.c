@@ -94,10 +94,8 @@ static bool jumps_to(struct finder *w, uint64_t start, size_t size, uint64_t to)
 {
 	struct seek s = { to, false };
 
-#if defined(__x86_64__)
-	if (!may_jump(w, start, size, to))
+	if (INSN_HERE == INSN_X86_64 && !may_jump(w, start, size, to))
 		return false;
-#endif
 	if (!walk(w, start, size, is_not_to, &s))
 		return true; /* it jumped there, or it cannot be told */
 	return s.found;

@@ -181,11 +181,7 @@ static int find(struct finder *w)
 	look_at_kind(w);
 	if ((size_t)w->q.what >= ARRAY_SIZE(ways))
 		return finder_fail(w, -EINVAL, "no such question");
-#if defined(__aarch64__)
-	w->decoder = decoder_new(INSN_ARM64);
-#else
-	w->decoder = decoder_new(INSN_X86_64);
-#endif
+	w->decoder = decoder_new(INSN_HERE);
 	if (!w->decoder)
 		return finder_fail(w, -ENOMEM, "out of memory");
 	return ways[w->q.what](w);
