@@ -444,6 +444,36 @@ void test_sym_find_refused(void)
 	sym_dir_clean(&t.d);
 }
 
+/* A hundred thousand functions, each with a name of most of a megabyte: who compares them is killed. */
+void test_sym_find_hostile_endless(void)
+{
+	struct find_query q = { .what = FIND_FUNCTIONS, .name = "*b*bc", .max = 10 };
+	size_t room = 16 << 20, n, symbols = 0, size = 0, strings = 0, length = 0;
+	char *elf = calloc(1, room);
+	uint64_t before, took;
+	struct trial t = {};
+
+	if (sym_dir_make(&t.d) &&
+	    sym_run(&t.d, "cc -nostdlib -static -Wa,--defsym,COUNT=100000 -o prog \"$T/sym_many.s\"")) {
+		n = sym_load(&t.d, "prog", elf, room);
+		sym_section(elf, n, ".symtab", &symbols, &size);
+		sym_section(elf, n, ".strtab", &strings, &length);
+		for (size_t i = 24; i + 24 <= size; i += 24)
+			memcpy(elf + symbols + i, &(uint32_t){ 1 }, 4);
+		memset(elf + strings + 1, 'b', length - 2);
+		sym_store(&t.d, "prog", elf, n);
+		before = clock_mono_ns();
+		ASSERT(!find(&t, "prog", &q));
+		took = clock_mono_ns() - before;
+		printf("# %zu symbols of %zu bytes each: %s, after %.1f s\n", size / 24, length, t.why,
+		       (double)took / 1e9);
+		ASSERT_EQ(t.err, -ETIMEDOUT);
+		ASSERT(took < 15 * NSEC_PER_SEC);
+	}
+	sym_dir_clean(&t.d);
+	free(elf);
+}
+
 /* A child that is killed, and one that takes too long, end the question and nothing else. */
 void test_sym_find_hostile_mutants(void)
 {
