@@ -273,6 +273,9 @@ def nothing_found():
     refused(run("trace", "--list", "/etc/passwd:main"), 1, "/etc/passwd", "not an ELF file")
     refused(run("trace", "--list", "/etc:main"), 1, "/etc")
     refused(run("trace", "--list", "/dev/null:main"), 1, "/dev/null")
+    r, doc = listed("libc:mallok")
+    same((r.status, doc["files"]), (1, []), "document")
+    check("malloc" in doc["missing"][0]["nearest"] and doc["missing"][0]["spec"] == "libc:mallok", doc)
     refused(run("trace", "--list", "malloc"), 2, "malloc", "FILE:FUNCTION")
     refused(run("trace", "--list", "libc:x:y"), 2, "usdt:FILE:PROVIDER:NAME")
 

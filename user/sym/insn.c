@@ -182,7 +182,7 @@ static const char *x86_refused(const uint8_t *b, size_t len, const struct x86 *x
 	if (x->prefixes & PREFIX_BAD)
 		return "it has a lock or segment prefix, which the kernel does not put a probe on";
 	if (to_ss || is_refused_op(x->op))
-		return "the kernel puts no probe on it";
+		return "the kernel puts no probe on such an instruction";
 	if (x->prefixes & PREFIX_66 && relative_size(x) && (x->op < 0xe0 || x->op > 0xe3))
 		return "the kernel puts no probe on a jump with an operand size";
 	if (!x->vector && x->op == 0x9c)
@@ -265,7 +265,7 @@ static bool arm_next(const uint8_t *code, size_t n, uint64_t vaddr, struct insn 
 		out->target = vaddr + (uint64_t)((int64_t)words * 4);
 	}
 	out->cost = a->fate == ARM_EMULATED ? SITE_EMULATED : SITE_STEPPED;
-	out->refused = a->fate == ARM_REFUSED ? "the kernel puts no probe on it" : NULL;
+	out->refused = a->fate == ARM_REFUSED ? "the kernel puts no probe on such an instruction" : NULL;
 	return true;
 }
 
