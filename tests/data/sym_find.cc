@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Functions and probes of every kind, for tests/unit/sym_find.c. Lines that are asked for end in a comment. */
+/* Functions and probes of every kind, for tests/unit/sym_find.c. Lines that are asked for end in a comment.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,6 +77,7 @@ int looper(int), marked(int), marked_loop(int), tail(int), rets(int), locked(int
 unsigned short find_semaphore __attribute__((section(".probes"), used));
 }
 
+/* clang-format off */
 #define FUNCTION(name) ".globl " name "\n.type " name ", @function\n" name ":\n"
 #define END(name)      ".size " name ", . - " name "\n"
 /* What a USDT probe leaves behind: where it is, its semaphore, its names and arguments. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -191,10 +192,11 @@ void finder_main(uint64_t memory)
 {
 	struct wire_step step = {};
 	struct finder w = { .c = { .memory = memory, .step = &step } };
+	struct stat st;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	wire_only_these(FILE_FD);
-	if (sandbox_enter(memory))
+	if (fstat(SOCK, &st) || !S_ISSOCK(st.st_mode) || fstat(FILE_FD, &st) || sandbox_enter(memory))
 		child_quit();
 	w.c.in = xmalloc(WIRE_ROOM);
 	w.c.want_in = xmalloc(WIRE_ROOM);
