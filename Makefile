@@ -30,7 +30,8 @@ HLFLAGS := -std=gnu11 $(WARN) -Iuser -I. -I$(O) -D_GNU_SOURCE -DHL_VERSION='"$(V
            -fstack-protector-strong -MMD -MP
 BPFFLAGS := -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3 -target bpf \
             -D__TARGET_ARCH_$(ARCH) -D__BPF__ -Ivmlinux/$(ARCH) -I. -MMD -MP
-LIBS    := -lbpf -ldw -lelf -lz -llzma -lseccomp -liberty -lcapstone -lncursesw -ltinfo -lcjson -lm
+# Capstone from its archive: the shared one costs each start of the program and its helpers 6 ms.
+LIBS    := -lbpf -ldw -lelf -lz -llzma -lseccomp -liberty -l:libcapstone.a -lncursesw -ltinfo -lcjson -lm
 LDFLAGS ?=
 
 ifneq ($(SAN),)

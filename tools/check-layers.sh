@@ -33,7 +33,7 @@ only() { # header pattern, folders or files that may include it
 	grep -ln "^#include <$1" user/*.c user/*/*.[ch] 2>/dev/null | grep -v -E "$2" |
 		sed "s|\$|: <$1> belongs elsewhere|; s|^|# |"
 }
-bad="$bad$(only 'bpf/libbpf' '^user/kern/')$(only 'bpf/bpf' '^user/kern/')$(only '.*curses' '^user/view/screen.c')$(only 'cjson/' '^user/export/')$(only 'elfutils/' '^user/sym/')$(only 'libelf.h' '^user/sym/')$(only 'gelf.h' '^user/sym/')$(only 'dwarf.h' '^user/sym/')$(only 'seccomp.h' '^user/sym/')$(only 'libiberty/' '^user/sym/demangle.c')$(only 'lzma.h' '^user/sym/')"
+bad="$bad$(only 'bpf/libbpf' '^user/kern/')$(only 'bpf/bpf' '^user/kern/')$(only '.*curses' '^user/view/screen.c')$(only 'cjson/' '^user/export/')$(only 'elfutils/' '^user/sym/')$(only 'libelf.h' '^user/sym/')$(only 'gelf.h' '^user/sym/')$(only 'dwarf.h' '^user/sym/')$(only 'seccomp.h' '^user/sym/')$(only 'libiberty/' '^user/sym/demangle.c')$(only 'lzma.h' '^user/sym/')$(only 'capstone/' '^user/sym/insn.c')"
 if [ -n "$bad" ]; then
 	printf '%s\nnot ok layers\n' "$bad"
 	exit 1

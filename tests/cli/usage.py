@@ -5,7 +5,7 @@ import os
 import tap
 from tap import check, refused, run, same, test
 
-COMMANDS = ("top", "record", "report", "export", "doctor")
+COMMANDS = ("top", "record", "report", "export", "trace", "doctor")
 
 WRONG = (
     # words, what the line must name
@@ -55,6 +55,9 @@ WRONG = (
     (["export", "a"], ["--format", "json"]),
     (["export", "a", "--format", "frob"], ["frob", "json", "ndjson", "csv", "text"]),
     (["doctor", "word"], ["word"]),
+    (["trace"], ["what to trace", "SPEC"]),
+    (["trace", "--list", "malloc"], ["malloc", "FILE:FUNCTION"]),
+    (["trace", "--list", "libc:malloc+x"], ["malloc+x", "+0x10"]),
     (["top", "--batch", "--debuginfod=frob"], ["--debuginfod", "frob", "https://HOST"]),
     (["top", "--batch", "--debuginfod=file:///etc"], ["--debuginfod", "file:///etc"]),
     (["top", "--batch", "--debuginfod=ftp://example.org/"], ["--debuginfod", "ftp://example.org/"]),

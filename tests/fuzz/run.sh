@@ -5,7 +5,7 @@
 #   tests/fuzz/run.sh [SECONDS [TARGET…]]     60 seconds each, all targets, unless told
 #
 # The target "mutants" is no such program: 2,000 damaged ELF files (MUTANTS) for the reader of
-# symbols and its sandbox, of a seed (SEED) that is told.
+# symbols and of what to probe, and their sandboxes, of a seed (SEED) that is told.
 #
 # A target is tests/fuzz/NAME_fuzz.c. Its comment names what it is linked with, in lines
 # "fuzz sources: FILE…" (DIR/ for all .c files in it), libraries in "fuzz libs: -lNAME…", and
@@ -64,7 +64,8 @@ run_mutants() {
 	local seed=${SEED:-$RANDOM} log=$out/mutants.log
 	mkdir -p "$out"
 	if ! make -s SAN=1 unit > "$log" 2>&1 ||
-		! HOSTLAT_MUTANTS=${MUTANTS:-2000} HOSTLAT_SEED=$seed build-san/unit sym_hostile_mutants >> "$log" 2>&1; then
+		! HOSTLAT_MUTANTS=${MUTANTS:-2000} HOSTLAT_SEED=$seed build-san/unit sym_hostile_mutants >> "$log" 2>&1 ||
+		! HOSTLAT_MUTANTS=${MUTANTS:-2000} HOSTLAT_SEED=$seed build-san/unit sym_find_hostile_mutants >> "$log" 2>&1; then
 		tail -n 20 "$log"
 		echo "not ok mutants: of seed $seed, see $log"
 		return 1

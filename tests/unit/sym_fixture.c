@@ -289,3 +289,69 @@ int sym_line(const char *path, const char *mark)
 		fclose(f);
 	return 0;
 }
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+size_t sym_load(const struct sym_dir *d, const char *name, char *to, size_t room)
+{
+	char path[128];
+	FILE *f;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", d->path, name);
+	f = fopen(path, "r");
+	if (f) {
+		n = fread(to, 1, room, f);
+		fclose(f);
+	}
+	return n;
+}
+
+void sym_store(const struct sym_dir *d, const char *name, const char *from, size_t n)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", d->path, name);
+	unlink(path);
+	f = fopen(path, "w");
+	if (!ASSERT(f != NULL))
+		return;
+	ASSERT_EQ(fwrite(from, 1, n, f), n);
+	fclose(f);
+}
+
+void sym_section(const char *elf, size_t n, const char *name, size_t *offset, size_t *size)
+{
+	const Elf64_Ehdr *h = (const void *)elf;
+	const Elf64_Shdr *s = (const void *)(elf + h->e_shoff);
+
+	for (int i = 0; i < h->e_shnum; i++)
+		if (!strcmp(elf + s[h->e_shstrndx].sh_offset + s[i].sh_name, name)) {
+			*offset = s[i].sh_offset;
+			*size = s[i].sh_size;
+		}
+}
+
+static const char *const sections[] = { ".eh_frame",       ".eh_frame_hdr", ".debug_info",
+					".debug_abbrev",   ".debug_line",   ".symtab",
+					".debug_rnglists", ".note.stapsdt", ".dynsym" };
+
+void sym_mutate(char *elf, size_t n, const char *good)
+{
+	size_t offset = 0, size = n, times = 1 + (size_t)random() % 8;
+	const Elf64_Ehdr *h = (const void *)good;
+	long kind = random() % 10;
+
+	if (kind == 0)
+		size = 64 + 56 * 13;
+	else if (kind == 1)
+		offset = h->e_shoff, size = n - offset;
+	else if (kind < 9)
+		sym_section(good, n, sections[random() % ARRAY_SIZE(sections)], &offset, &size);
+	for (size_t i = 0; i < times && size; i++) {
+		size_t at = offset + (size_t)random() % size;
+
+		elf[at] = random() % 3 ? (char)random() : (char)(random() % 2 ? 0xff : 0);
+	}
+}

@@ -59,4 +59,12 @@ void sym_print(const struct sym_answer *a);
 /* The line of a source file that ends in a comment saying just this. */
 int sym_line(const char *path, const char *mark);
 
+/* A file of the folder. */
+size_t sym_load(const struct sym_dir *d, const char *name, char *to, size_t room);
+void sym_store(const struct sym_dir *d, const char *name, const char *from, size_t n);
+/* Where a section of an ELF file is; unchanged: it has none of that name. */
+void sym_section(const char *elf, size_t n, const char *name, size_t *offset, size_t *size);
+/* Changes a few bytes of the headers, of one section, or anywhere. */
+void sym_mutate(char *elf, size_t n, const char *good);
+
 #endif

@@ -422,70 +422,6 @@ static void ask_mapped(struct hostile *h, const char *name, size_t size, uint64_
 	waitpid(pid, NULL, 0);
 }
 
-static size_t load(const struct sym_dir *d, const char *name, char *to, size_t room)
-{
-	char path[128];
-	FILE *f;
-	size_t n = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", d->path, name);
-	f = fopen(path, "r");
-	if (f) {
-		n = fread(to, 1, room, f);
-		fclose(f);
-	}
-	return n;
-}
-
-static void store(const struct sym_dir *d, const char *name, const char *from, size_t n)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", d->path, name);
-	unlink(path);
-	f = fopen(path, "w");
-	if (!ASSERT(f != NULL))
-		return;
-	ASSERT_EQ(fwrite(from, 1, n, f), n);
-	fclose(f);
-}
-
-static void find_section(const char *elf, size_t n, const char *name, size_t *offset, size_t *size)
-{
-	const Elf64_Ehdr *h = (const void *)elf;
-	const Elf64_Shdr *s = (const void *)(elf + h->e_shoff);
-
-	for (int i = 0; i < h->e_shnum; i++)
-		if (!strcmp(elf + s[h->e_shstrndx].sh_offset + s[i].sh_name, name)) {
-			*offset = s[i].sh_offset;
-			*size = s[i].sh_size;
-		}
-}
-
-static const char *const sections[] = { ".eh_frame",   ".eh_frame_hdr", ".debug_info",    ".debug_abbrev",
-					".debug_line", ".symtab",       ".debug_rnglists" };
-
-/* A few bytes of the headers, of one section, or anywhere. */
-static void mutate(char *elf, size_t n, const char *good)
-{
-	size_t offset = 0, size = n, times = 1 + (size_t)random() % 8;
-	const Elf64_Ehdr *h = (const void *)good;
-	long kind = random() % 10;
-
-	if (kind == 0)
-		size = 64 + 56 * 13;
-	else if (kind == 1)
-		offset = h->e_shoff, size = n - offset;
-	else if (kind < 9)
-		find_section(good, n, sections[random() % ARRAY_SIZE(sections)], &offset, &size);
-	for (size_t i = 0; i < times && size; i++) {
-		size_t at = offset + (size_t)random() % size;
-
-		elf[at] = random() % 3 ? (char)random() : (char)(random() % 2 ? 0xff : 0);
-	}
-}
-
 /* HOSTLAT_MUTANTS: how many, HOSTLAT_SEED: of which. */
 void test_sym_hostile_mutants(void)
 {
@@ -497,15 +433,15 @@ void test_sym_hostile_mutants(void)
 
 	srandom(seed ? (unsigned int)atoi(seed) : 7);
 	if (begin(&h) && sym_run(&h.d, BUILD)) {
-		n = load(&h.d, "chain", good, 1 << 20);
-		find_section(good, n, ".text", &code, &size);
+		n = sym_load(&h.d, "chain", good, 1 << 20);
+		sym_section(good, n, ".text", &code, &size);
 		ask_mapped(&h, "chain", n, code);
 		if (!ASSERT(sym_frame(h.a, "middle") >= 0))
 			sym_print(h.a); /* as it is, all of it is read */
 		for (int i = 0; i < times; i++) {
 			memcpy(bad, good, n);
-			mutate(bad, n, good);
-			store(&h.d, "mutant", bad, n);
+			sym_mutate(bad, n, good);
+			sym_store(&h.d, "mutant", bad, n);
 			ask_mapped(&h, "mutant", n, code);
 		}
 		ustacks_stats(h.u, &h.stats);
@@ -529,8 +465,8 @@ static void check_endless(const char *build)
 	size_t n, code = 0, size;
 
 	if (begin(&h) && sym_run(&h.d, "cc -nostdlib -static -o bomb \"$T/sym_bomb.s\" && %s", build)) {
-		n = load(&h.d, "bomb", elf, sizeof(elf));
-		find_section(elf, n, ".text", &code, &size);
+		n = sym_load(&h.d, "bomb", elf, sizeof(elf));
+		sym_section(elf, n, ".text", &code, &size);
 		q.pid = start_mapper(&h.d, "bomb", n);
 		addrs[0] = AT + code + 1;
 		addrs[1] = AT + code + 2;
@@ -624,8 +560,8 @@ void test_sym_hostile_shrinks(void)
 	size_t n, code = 0, size;
 
 	if (begin(&h) && sym_run(&h.d, BUILD " && head -c 500000 /dev/zero >> chain")) {
-		n = load(&h.d, "chain", elf, sizeof(elf));
-		find_section(elf, n, ".text", &code, &size);
+		n = sym_load(&h.d, "chain", elf, sizeof(elf));
+		sym_section(elf, n, ".text", &code, &size);
 		q.pid = start_mapper(&h.d, "chain", n);
 		/* outside of its code: the file is mapped and not yet looked into */
 		addrs[0] = addrs[1] = AT + n - 100;
@@ -662,10 +598,10 @@ void test_sym_hostile_bombs(void)
 		end(&x);
 		return;
 	}
-	n = load(&x.d, "packed", elf, sizeof(elf));
-	find_section(elf, n, ".text", &code, &size);
+	n = sym_load(&x.d, "packed", elf, sizeof(elf));
+	sym_section(elf, n, ".text", &code, &size);
 	ask_mapped(&x, "packed", n, code);
-	n = load(&x.d, "chain", elf, sizeof(elf));
+	n = sym_load(&x.d, "chain", elf, sizeof(elf));
 	for (int i = 0; i < 8; i++) {
 		Elf64_Shdr *s = (void *)(bad + ((Elf64_Ehdr *)elf)->e_shoff);
 
@@ -690,7 +626,7 @@ void test_sym_hostile_bombs(void)
 			h->e_phnum = 0xffff;
 		if (i == 7)
 			h->e_shoff = n - 8;
-		store(&x.d, "bomb", bad, n);
+		sym_store(&x.d, "bomb", bad, n);
 		ask_mapped(&x, "bomb", n, code);
 	}
 	ustacks_stats(x.u, &x.stats);
@@ -735,7 +671,7 @@ void test_sym_hostile_parent_killed(void)
 /* It may be called by anyone: it finds no socket and ends. */
 void test_sym_hostile_called_by_hand(void)
 {
-	static const char *const args[] = { "@opener", "@opener-fetches", "@sandbox", "@fetcher" };
+	static const char *const args[] = { "@opener", "@opener-fetches", "@sandbox", "@fetcher", "@finder" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++) {
 		pid_t pid = fork();

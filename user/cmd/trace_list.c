@@ -29,9 +29,8 @@ struct list {
 	const struct find_result *found;
 	struct str *out;
 	size_t files, sites; /* that were written */
-	size_t rows[NR_SITE_COSTS];
 	struct str troubles; /* a line each */
-	struct str nearest;
+	struct str missing;  /* the same as members of a JSON list */
 };
 
 static void add_text(struct str *out, const char *s)
@@ -67,15 +66,12 @@ static void add_remarks(const struct list *l, const struct site *s, struct str *
 		str_add(out, "clone ");
 		add_text(out, clone + 1);
 	}
-	add_remark(out,
-		   l->s->q.what == FIND_FUNCTIONS && strcmp(s->name, s->symbol) && strchr(s->symbol, '@'),
-		   "old version");
 	add_remark(out, s->no_return, "never returns itself");
 	add_remark(out, s->leaves && !s->no_return, "some calls end in another function");
 	add_remark(out, s->frameless, "jumps back to here");
 	add_remark(out, s->semaphore != 0, "semaphore");
 	for (uint32_t i = 0; i < s->n_args; i++) {
-		str_addf(out, "%sarg%u ", out->len ? ", " : "", i);
+		str_addf(out, "%sarg%u ", out->len ? ", " : "", i + 1);
 		add_arg(out, &s->args[i]);
 	}
 }
@@ -121,12 +117,14 @@ static void add_file(struct list *l)
 	str_addf(l->out, "%s%s%s\n", r->is_go ? ", Go: no return probes, its returns are probed instead" : "",
 		 l->file->set_id ? ", set-user-ID: no return probes" : "",
 		 r->all > r->n ? ", only the first are shown" : "");
+	if (r->ifuncs)
+		str_addf(l->out, "  not shown: %zu chosen when a program starts (ifunc)\n", r->ifuncs);
+	if (r->refused)
+		str_addf(l->out, "  not shown: %zu on which no probe can be put\n", r->refused);
 	str_addf(l->out, "%-*s %12s  %s\n", NAME, l->s->q.what == FIND_USDT ? "PROBE" : "NAME", "OFFSET",
 		 "COST");
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0; i < r->n; i++)
 		add_row(l, &r->v[i]);
-		l->rows[r->v[i].cost]++;
-	}
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------------- */
@@ -194,8 +192,11 @@ static void add_json_file(struct list *l)
 		str_addc(l->out, ',');
 		add_member(l->out, "build_id", r->build_id);
 	}
-	str_addf(l->out, ",\"processes\":%zu,\"go\":%s,\"set_id\":%s,\"found\":%zu,\"sites\":[",
-		 l->file->processes, r->is_go ? "true" : "false", l->file->set_id ? "true" : "false", r->all);
+	str_addf(l->out,
+		 ",\"processes\":%zu,\"go\":%s,\"set_id\":%s,\"found\":%zu,\"ifuncs\":%zu,\"refused\":%zu,"
+		 "\"sites\":[",
+		 l->file->processes, r->is_go ? "true" : "false", l->file->set_id ? "true" : "false", r->all,
+		 r->ifuncs, r->refused);
 	for (size_t i = 0; i < r->n; i++) {
 		if (i)
 			str_addc(l->out, ',');
@@ -206,28 +207,46 @@ static void add_json_file(struct list *l)
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 
-static void add_trouble(struct list *l, const char *why)
+/* A file, or one of that name, in which there is nothing; r: with what is like it, or NULL. */
+static void add_trouble(struct list *l, const char *file, const char *why, const struct find_result *r)
 {
-	str_addf(&l->troubles, "%s: %s\n", l->file->name, why);
+	size_t n = r ? r->n_nearest : 0;
+
+	str_addf(&l->troubles, "%s: %s", file, why);
+	str_addf(&l->missing, "%s{", l->missing.len ? "," : "");
+	add_member(&l->missing, "spec", l->s->text);
+	str_addc(&l->missing, ',');
+	add_member(&l->missing, "path", file);
+	str_addc(&l->missing, ',');
+	add_member(&l->missing, "reason", why);
+	str_add(&l->missing, ",\"nearest\":[");
+	for (size_t i = 0; i < n; i++) {
+		str_addf(&l->troubles, "%s%s",
+			 i           ? ", "
+			 : r->ifuncs ? ", among "
+				     : "; like it: ",
+			 r->nearest[i]);
+		str_addf(&l->missing, "%s\"", i ? "," : "");
+		enc_json(&l->missing, r->nearest[i], strlen(r->nearest[i]));
+		str_addc(&l->missing, '"');
+	}
+	str_addc(&l->troubles, '\n');
+	str_add(&l->missing, "]}");
 }
 
-/* That there is none: why, and what is like it. */
 static void add_none(struct list *l)
 {
 	const struct find_result *r = l->found;
-	struct str why = {};
+	char why[300];
 
 	if (r->ifuncs)
-		str_addf(&why, "%s is chosen when a program starts (an ifunc)%s", l->s->q.name,
-			 r->n_nearest ? ", among " : "; its functions have no names here");
+		snprintf(why, sizeof(why), "%.80s is chosen when a program starts (an ifunc)%s", l->s->q.name,
+			 r->n_nearest ? "" : "; its functions have no names here");
 	else if (r->refused)
-		str_addf(&why, "%s", r->why_refused);
+		snprintf(why, sizeof(why), "%s", r->why_refused);
 	else
-		str_addf(&why, "it has no %s%s", l->s->q.name, r->n_nearest ? "; like it: " : "");
-	for (size_t i = 0; i < r->n_nearest; i++)
-		str_addf(&why, "%s%s", i ? ", " : "", r->nearest[i]);
-	add_trouble(l, str_get(&why));
-	str_free(&why);
+		snprintf(why, sizeof(why), "it has no %.200s", l->s->q.name);
+	add_trouble(l, l->file->name, why, r);
 }
 
 static void list_file(struct list *l, bool json)
@@ -238,7 +257,7 @@ static void list_file(struct list *l, bool json)
 
 	q.max = MAX_SITES;
 	if (find_in(l->file->fd, &q, &r, why, sizeof(why))) {
-		add_trouble(l, why);
+		add_trouble(l, l->file->name, why, NULL);
 		return;
 	}
 	l->found = &r;
@@ -252,28 +271,24 @@ static void list_file(struct list *l, bool json)
 	find_free(&r);
 }
 
-static int list_spec(struct list *l, const pid_t *pids, size_t n_pids, bool json)
+static void list_spec(struct list *l, const pid_t *pids, size_t n_pids, bool json)
 {
 	struct mapped m;
 	int err = mapped_find(l->s, pids, n_pids, &m);
 
 	if (!m.v.n) {
-		if (err)
-			str_addf(&l->troubles, "%s: %s\n", l->s->file, err_str(err));
-		else
-			str_addf(&l->troubles,
-				 "%s: no process has mapped it, and it is in no folder of libraries or "
-				 "programs: "
-				 "write its path\n",
-				 l->s->file);
-		return -ENOENT;
+		add_trouble(
+			l, l->s->file,
+			err ? err_str(err)
+			    : "no process has mapped it, and it is in no folder of libraries or programs: "
+			      "write its path",
+			NULL);
 	}
 	for (size_t i = 0; i < m.v.n; i++) {
 		l->file = &m.v.v[i];
 		list_file(l, json);
 	}
 	mapped_free(&m);
-	return 0;
 }
 
 static int list_word(struct list *l, const char *word, const pid_t *pids, size_t n_pids, bool json)
@@ -321,7 +336,7 @@ int trace_list(const struct opt_list *words, const pid_t *pids, size_t n_pids, b
 	for (size_t i = 0; i < words->n && !status; i++)
 		status = list_word(&l, words->v[i], pids, n_pids, json);
 	if (json)
-		str_add(&out, "]}\n");
+		str_addf(&out, "],\"missing\":[%s]}\n", str_get(&l.missing));
 	else if (l.sites)
 		add_legend(&l);
 	if (!status) {
@@ -333,5 +348,6 @@ int trace_list(const struct opt_list *words, const pid_t *pids, size_t n_pids, b
 	}
 	str_free(&out);
 	str_free(&l.troubles);
+	str_free(&l.missing);
 	return status;
 }

@@ -31,6 +31,8 @@ struct func {
 	struct func_file *file;
 	uint32_t n_usdt_args;
 	struct site_arg usdt_args[SITE_ARGS];
+	struct func_arg args[HL_FUNC_ARGS]; /* those that can be read, in the order of the kernel side */
+	uint32_t n_args;
 	VEC(struct func_probe) probes; /* what ends it first */
 	VEC(struct bpf_link *) links;
 	uint32_t cost_ns; /* of a call to the program, about */

@@ -54,7 +54,7 @@ static bool set_arg(struct hl_func_arg *to, const struct func *f, const struct f
 	if (f->flags & HL_FUNC_USDT) {
 		const struct site_arg *s = &f->usdt_args[a->nr - 1];
 
-		if (a->nr > f->n_usdt_args)
+		if (a->nr > f->n_usdt_args || !s->size)
 			return false;
 		to->add = s->add;
 		to->reg = s->reg;
@@ -72,15 +72,16 @@ static bool set_arg(struct hl_func_arg *to, const struct func *f, const struct f
 	return true;
 }
 
-static void share(struct live *l, const struct func *f)
+static void share(struct live *l, struct func *f)
 {
 	struct hl_func *to = shared_of(l, f->id);
 
 	to->error_test = f->ask->error_test;
 	to->error_value = f->ask->error_value;
 	for (uint32_t i = 0; i < f->ask->n_args; i++)
-		if (set_arg(&to->args[to->n_args], f, &f->ask->args[i]))
-			to->n_args++;
+		if (set_arg(&to->args[f->n_args], f, &f->ask->args[i]))
+			f->args[f->n_args++] = f->ask->args[i];
+	to->n_args = (__u8)f->n_args;
 }
 
 /* Called while the part is open and not loaded yet. */
@@ -256,7 +257,7 @@ static const struct func *func_of(const struct live *l, uint32_t id)
 }
 
 /* A value as its kind is written. */
-static void add_value(struct str *to, const struct func *f, uint8_t kind, uint64_t v)
+static void add_value(struct str *to, uint8_t kind, uint64_t v)
 {
 	if (kind == FUNC_ARG_PTR)
 		str_addf(to, "0x%" PRIx64, v);
@@ -269,20 +270,17 @@ static void add_value(struct str *to, const struct func *f, uint8_t kind, uint64
 /* The arguments in words. */
 static void add_args(struct str *to, const struct func *f, const struct hl_func_raw *raw, bool has_text)
 {
-	uint8_t at = 0;
+	for (uint32_t i = 0; f && i < f->n_args; i++) {
+		const struct func_arg *a = &f->args[i];
 
-	for (uint32_t i = 0; f && i < f->ask->n_args && at < raw->r.nr_args; i++) {
-		const struct func_arg *a = &f->ask->args[i];
-
-		str_addf(to, "%s%u=", at ? ", " : "", a->nr);
+		str_addf(to, "%s%u=", i ? ", " : "", a->nr);
 		if (a->kind == FUNC_ARG_STR && has_text) {
 			str_addc(to, '"');
-			str_addn(to, raw->text[at], strnlen(raw->text[at], HL_FUNC_TEXT));
-			str_add(to, strnlen(raw->text[at], HL_FUNC_TEXT) >= HL_FUNC_TEXT - 1 ? "\"…" : "\"");
+			str_addn(to, raw->text[i], strnlen(raw->text[i], HL_FUNC_TEXT));
+			str_add(to, strnlen(raw->text[i], HL_FUNC_TEXT) >= HL_FUNC_TEXT - 1 ? "\"…" : "\"");
 		} else {
-			add_value(to, f, a->kind, raw->r.args[at]);
+			add_value(to, a->kind, raw->r.args[i]);
 		}
-		at++;
 	}
 }
 

@@ -447,8 +447,12 @@ static void *exchange_rows(struct picture *p, struct snap_table *made, size_t *n
 static void *function_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	const struct model *m = p->m;
-	struct function_row *rows = arena_zalloc(p->a, m->ops.n * sizeof(*rows));
+	struct function_row *rows;
 
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++)
+		*n += m->ops.v[i]->func != NULL;
+	rows = arena_zalloc(p->a, *n * sizeof(*rows));
 	*n = 0;
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];

@@ -47,6 +47,7 @@ struct site {
 	struct site_arg args[SITE_ARGS]; /* of a USDT probe */
 	uint64_t *rets;                  /* offsets of its return instructions, where they were asked for */
 	size_t n_rets;
+	/* Neither returns nor no_return: its instructions could not be read to its end. */
 	bool no_return; /* it has none: it ends with a jump to another function, or never */
 	bool leaves;    /* some of its ways end with a jump to another function, which returns for it; those that
 			   surely do are among rets */

@@ -95,10 +95,8 @@ static bool jumps_to(struct finder *w, uint64_t start, size_t size, uint64_t to)
 {
 	struct seek s = { to, false };
 
-#if defined(__x86_64__)
-	if (!may_jump(w, start, size, to))
+	if (INSN_HERE == INSN_X86_64 && !may_jump(w, start, size, to))
 		return false;
-#endif
 	if (!walk(w, start, size, is_not_to, &s))
 		return true; /* it jumped there, or it cannot be told */
 	return s.found;
@@ -126,11 +124,11 @@ static bool is_function(struct finder *w, uint64_t vaddr)
 static bool add_return(void *arg, uint64_t vaddr, const struct insn *i)
 {
 	struct returns *r = arg;
-	bool leaves = i->kind == INSN_JUMP && i->target &&
-		      (i->target < r->start || i->target - r->start >= r->size);
+	bool leaves = i->target && (i->target < r->start || i->target - r->start >= r->size);
 
+	leaves = leaves && (i->kind == INSN_JUMP || i->kind == INSN_BRANCH);
 	r->s->leaves |= leaves;
-	if (i->kind != INSN_RET && !(leaves && is_function(r->w, i->target)))
+	if (i->kind != INSN_RET && !(leaves && i->kind == INSN_JUMP && is_function(r->w, i->target)))
 		return true;
 	r->returns |= i->kind == INSN_RET;
 	r->refused |= i->refused != NULL;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -154,9 +155,10 @@ static int check_file(struct finder *w)
 		return finder_fail(w, -ENOEXEC,
 				   w->f->narrow ? "a 32-bit program, in which no probe is put"
 						: "a program of another kind of machine");
-	if (!w->f->n_loads)
-		return finder_fail(w, -ENOEXEC, "nothing of it is loaded: it is debug information alone");
-	return 0;
+	for (size_t i = 0; i < w->f->n_loads; i++)
+		if (w->f->loads[i].exec && w->f->loads[i].size)
+			return 0;
+	return finder_fail(w, -ENOEXEC, "it has no code: perhaps it is debug information alone");
 }
 
 static int find(struct finder *w)
@@ -171,11 +173,7 @@ static int find(struct finder *w)
 	finder_kind(w);
 	if ((size_t)w->q.what >= ARRAY_SIZE(ways))
 		return finder_fail(w, -EINVAL, "no such question");
-#if defined(__aarch64__)
-	w->decoder = decoder_new(INSN_ARM64);
-#else
-	w->decoder = decoder_new(INSN_X86_64);
-#endif
+	w->decoder = decoder_new(INSN_HERE);
 	if (!w->decoder)
 		return finder_fail(w, -ENOMEM, "out of memory");
 	return ways[w->q.what](w);
@@ -185,10 +183,11 @@ void finder_main(uint64_t memory)
 {
 	struct wire_step step = {};
 	struct finder w = { .c = { .memory = memory, .step = &step } };
+	struct stat st;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	wire_only_these(FILE_FD);
-	if (sandbox_enter(memory))
+	if (fstat(SOCK, &st) || !S_ISSOCK(st.st_mode) || fstat(FILE_FD, &st) || sandbox_enter(memory))
 		child_quit();
 	w.c.in = xmalloc(WIRE_ROOM);
 	w.c.want_in = xmalloc(WIRE_ROOM);

@@ -59,19 +59,16 @@ static void leave_out_blanks(char *s)
 static bool is_made_up(const char *s, size_t n)
 {
 	static const char *const words[] = {
-		"operator",      "anonymous",     "namespace",      "unsigned",      "allocator",
-		"basic_string",  "string",        "istream",        "ostream",       "iostream",
-		"basic_istream", "basic_ostream", "basic_iostream", "lambda",        "unnamed",
-		"virtual",       "covariant",     "vtable",         "typeinfo",      "construction",
-		"variable",      "function",      "reference",      "temporary",     "closure",
-		"double",        "signed",        "decltype",       "nullptr_t",     "char_traits",
-		"delete",        "volatile",      "wrapper",        "guard",         "const",
-		"short",         "float",         "thunk",          "clone",         "wchar_t",
-		"char16_t",      "char32_t",      "char8_t",        "hidden",        "alias",
-		"noexcept",      "restrict",      "__int128",       "transaction",   "sizeof",
-		"alignof",       "requires",      "auto",           "long",          "char",
-		"bool",          "void",          "complex",        "imaginary",     "__float128",
-		"unsignedint",   "unsignedlong",  "unsignedchar",   "unsignedshort", "longlong",
+		"operator",       "anonymous",    "namespace", "unsigned", "allocator",     "basic_string",
+		"string",         "istream",      "ostream",   "iostream", "basic_istream", "basic_ostream",
+		"basic_iostream", "lambda",       "unnamed",   "virtual",  "covariant",     "vtable",
+		"typeinfo",       "construction", "variable",  "function", "reference",     "temporary",
+		"closure",        "double",       "signed",    "decltype", "nullptr_t",     "char_traits",
+		"delete",         "volatile",     "wrapper",   "guard",    "const",         "short",
+		"float",          "thunk",        "clone",     "wchar_t",  "char16_t",      "char32_t",
+		"char8_t",        "hidden",       "alias",     "noexcept", "restrict",      "__int128",
+		"transaction",    "sizeof",       "alignof",   "requires", "auto",          "long",
+		"char",           "bool",         "void",      "complex",  "imaginary",     "__float128",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -90,7 +87,7 @@ static void find_must(struct search *s)
 {
 	size_t best = 3, n;
 
-	for (const char *at = s->tight; *at && *at != '(' && *at != '<'; at += MAX(n, (size_t)1)) {
+	for (const char *at = s->pattern; *at && *at != '(' && *at != '<'; at += MAX(n, (size_t)1)) {
 		for (n = 0; is_word(at[n]); n++)
 			;
 		if (n <= best || n >= sizeof(s->must) || is_made_up(at, n))

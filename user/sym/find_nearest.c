@@ -93,9 +93,9 @@ static unsigned int how_far(const struct nearest *n, const char *name)
 	if (!n->len)
 		return FAR;
 	whole = edits(n->wanted, n->len, name, len, most);
-	part = last == name && part_len == len ? whole : edits(n->wanted, n->len, last, part_len, most) + 1;
+	part = last == name && part_len == len ? whole : edits(n->wanted, n->len, last, part_len, most);
 	if (MIN(whole, part) <= most)
-		return 2 * MIN(whole, part);
+		return MIN(2 * whole, 2 * part + 1);
 	if (n->len >= 3 && strcasestr(name, n->wanted))
 		return 100 + (unsigned int)MIN(len, (size_t)10000);
 	return FAR;

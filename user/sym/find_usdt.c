@@ -146,11 +146,7 @@ static void send_probe(struct usdt *u, const struct probe *p)
 
 	if (finder_place(w, &s)) {
 		s.semaphore = p->semaphore ? data_offset(w, p->semaphore) : 0;
-#if defined(__aarch64__)
-		s.n_args = usdt_args(INSN_ARM64, p->args, p->pc, find_variable, u, s.args);
-#else
-		s.n_args = usdt_args(INSN_X86_64, p->args, p->pc, find_variable, u, s.args);
-#endif
+		s.n_args = usdt_args(INSN_HERE, p->args, p->pc, find_variable, u, s.args);
 		finder_send(w, &s);
 	}
 	free(name);

@@ -175,12 +175,14 @@ static enum site_cost x86_cost(const uint8_t *b, size_t len, const struct x86 *x
 	return relative_size(x) && (x->op < 0xe0 || x->op > 0xe3) ? SITE_EMULATED : SITE_STEPPED;
 }
 
-static const char *x86_refused(const struct x86 *x)
+static const char *x86_refused(const uint8_t *b, size_t len, const struct x86 *x)
 {
+	bool to_ss = !x->vector && x->op == 0x8e && x->at + 1 < len && (b[x->at + 1] >> 3 & 7) == 2;
+
 	if (x->prefixes & PREFIX_BAD)
 		return "it has a lock or segment prefix, which the kernel does not put a probe on";
-	if (is_refused_op(x->op) && !(x->op == 0x62 && x->vector))
-		return "the kernel puts no probe on it";
+	if (to_ss || is_refused_op(x->op))
+		return "the kernel puts no probe on such an instruction";
 	if (x->prefixes & PREFIX_66 && relative_size(x) && (x->op < 0xe0 || x->op > 0xe3))
 		return "the kernel puts no probe on a jump with an operand size";
 	if (!x->vector && x->op == 0x9c)
@@ -204,7 +206,7 @@ static bool x86_next(struct decoder *d, const uint8_t *code, size_t n, uint64_t 
 	size = relative_size(&x);
 	out->target = size ? target_of(code, out->len, size, vaddr) : 0;
 	out->cost = x86_cost(code, out->len, &x);
-	out->refused = x86_refused(&x);
+	out->refused = x86_refused(code, out->len, &x);
 	return true;
 }
 
@@ -263,7 +265,7 @@ static bool arm_next(const uint8_t *code, size_t n, uint64_t vaddr, struct insn 
 		out->target = vaddr + (uint64_t)((int64_t)words * 4);
 	}
 	out->cost = a->fate == ARM_EMULATED ? SITE_EMULATED : SITE_STEPPED;
-	out->refused = a->fate == ARM_REFUSED ? "the kernel puts no probe on it" : NULL;
+	out->refused = a->fate == ARM_REFUSED ? "the kernel puts no probe on such an instruction" : NULL;
 	return true;
 }
 

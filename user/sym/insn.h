@@ -10,6 +10,12 @@
 
 enum insn_arch { INSN_X86_64, INSN_ARM64 };
 
+#if defined(__aarch64__)
+#define INSN_HERE INSN_ARM64
+#else
+#define INSN_HERE INSN_X86_64
+#endif
+
 enum insn_kind {
 	INSN_OTHER,
 	INSN_MARK, /* where a jump may land (endbr64, bti): does nothing else */

@@ -94,10 +94,8 @@ static int take_plus(const struct parse *p, char *name)
 {
 	char *at = strrchr(name, '+'), *end;
 
-	if (!at || (!isdigit((unsigned char)at[1]) && (at[1] || strstr(name, "operator+"))))
-		return 0;
-	if (at[1] && strspn(at + 1, "0123456789abcdefxABCDEFX") < strlen(at + 1) && strpbrk(at + 1, "<>(), "))
-		return 0; /* of an expression in a template's arguments */
+	if (!at || (!isdigit((unsigned char)at[1]) && strstr(name, "operator+")) || strpbrk(at, "<>(), "))
+		return 0; /* of an operator, or of an expression in a template's arguments */
 	errno = 0;
 	p->out->q.plus = strtoull(at + 1, &end, at[1] == '0' && (at[2] | 32) == 'x' ? 16 : 10);
 	if (!at[1] || *end || errno)
