@@ -393,8 +393,11 @@ struct hl_rec_tick {
 	__u64 real_ns;     /* CLOCK_REALTIME at h.ts */
 	__u64 interval_ns; /* since the tick before; 0 on the first one */
 	__u32 final;       /* 1: the last tick of the capture */
-	__u32 pad;
+	__u32 looked;      /* HL_LOOKED_*: at what, of which no record says it */
 };
+
+#define HL_LOOKED_CONNS     (1u << 0) /* connections: of what there is no record nothing moved */
+#define HL_LOOKED_EXCHANGES (1u << 1) /* … the exchanges on them */
 
 #define HL_PROC_KTHREAD (1u << 0) /* a kernel thread */
 #define HL_PROC_EXISTED (1u << 1) /* was there before hostlat */

@@ -566,5 +566,56 @@ def late():
         f.check(rows and rows[0]["longest_queue"] > 30, f"its queue: {rows}")
 
 
+PACED = """
+import json, socket, sys, time
+c = socket.create_connection(("127.0.0.1", 7816))
+sent = []
+def exchange(n):
+    c.sendall(b"x" * n)
+    sent.append((time.clock_gettime_ns(time.CLOCK_BOOTTIME), n))
+    got = 0
+    while got < n:
+        got += len(c.recv(65536))
+for i in range(30):
+    exchange(1000 * (1 + i // 10))
+    time.sleep(0.05)
+time.sleep(2.2)              # nothing moves
+for i in range(20):
+    exchange(20000)
+    time.sleep(0.05)
+print(json.dumps(sent), flush=True)
+sys.stdin.readline()
+"""
+
+
+@test("a connection's history: each interval has what the program sent in it, and none of those has a row in which it slept")
+def history():
+    with server("127.0.0.1", 7816) as srv, live.Record("-i", "0.5", "--exchanges", seconds=40) as h:
+        with python(PACED) as c:
+            sent = json.loads(c.p.stdout.readline())
+            time.sleep(0.6)
+            h.stop()
+    rows = sorted((r for r in h.doc["connection_history"] if r["pid"] == c.pid), key=lambda r: r["end_ns"])
+    ends = [r for r in h.doc["connection_history"] if r["pid"] == srv.pid]
+    total, took, slack = sum(n for _, n in sent), 0, 20 * MS
+
+    def by(t):
+        return sum(n for at, n in sent if at <= t)
+
+    with Facts() as f:
+        f.same((sum(r["bytes_sent"] for r in rows), sum(r["bytes_received"] for r in rows)), (total, total), "bytes in all")
+        f.same((sum(r["bytes_sent"] for r in ends), sum(r["bytes_received"] for r in ends)), (total, total), "of the other end")
+        f.same(sum(r.get("exchanges", 0) for r in rows), len(sent), "exchanges")
+        for r in rows:
+            took += r["bytes_sent"]
+            f.check(by(r["end_ns"] - slack) <= took <= by(r["end_ns"] + slack),
+                    f"until {r['time']} {took} bytes, the program had sent {by(r['end_ns'])}")
+            f.check(0 < r["duration_ns"] < 0.7 * S and r["srtt_ns"] > 0 and r["retransmits"] == 0, f"{r}")
+        begin, end = sent[29][0], sent[30][0]
+        f.same([r["time"] for r in rows if r["end_ns"] - r["duration_ns"] > begin + slack and r["end_ns"] < end - slack], [],
+               "rows of when it slept")
+        f.check(6 <= len(rows) <= 9, f"{len(rows)} rows")
+
+
 if __name__ == "__main__":
     live.main()

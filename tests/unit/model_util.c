@@ -145,6 +145,17 @@ int feed_conn(struct feed *f, struct hl_rec_conn figures)
 	return finish(f);
 }
 
+int feed_conn_exchanges(struct feed *f, uint64_t cookie, uint64_t opened, uint64_t count, uint64_t total_ns)
+{
+	struct hl_rec_conn_exchanges *r = begin(f, HL_KIND_CONN_EXCHANGES, 0, 0);
+
+	r->cookie = cookie;
+	r->opened = opened;
+	r->count = count;
+	r->total_ns = total_ns;
+	return finish(f);
+}
+
 int feed_listen(struct feed *f, struct hl_rec_listen figures)
 {
 	struct hl_rec_listen *r = begin(f, HL_KIND_LISTEN, figures.h.pid, figures.h.pid);
@@ -457,6 +468,7 @@ const struct snap *feed_tick(struct feed *f, uint64_t interval_ns)
 	r = begin(f, HL_KIND_TICK, 0, 0);
 	r->real_ns = REAL + f->ts;
 	r->interval_ns = interval_ns;
+	r->looked = f->looked;
 	ASSERT_EQ(finish(f), 0);
 	s = model_snap(f->m);
 	snap_put(s); /* the model still holds it */

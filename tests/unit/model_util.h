@@ -16,7 +16,8 @@ struct feed {
 	struct recbuf b;
 	struct recbuf log; /* every record that was fed, when keep is set */
 	bool keep;
-	uint64_t ts; /* boot time of the next record */
+	uint64_t ts;     /* boot time of the next record */
+	uint32_t looked; /* HL_LOOKED_*, at each tick */
 };
 
 /* Clocks of a ledger: what is not named is 0. */
@@ -78,6 +79,7 @@ int feed_process_under(struct feed *f, uint32_t pid, const char *comm, const cha
 		       const char *cpu_cgroup);
 /* A connection, IPv4; a listener; how many a process had in one role. h.pid says whose, 0: nobody's. */
 int feed_conn(struct feed *f, struct hl_rec_conn figures);
+int feed_conn_exchanges(struct feed *f, uint64_t cookie, uint64_t opened, uint64_t count, uint64_t total_ns);
 int feed_listen(struct feed *f, struct hl_rec_listen figures);
 int feed_conn_op(struct feed *f, uint32_t pid, uint8_t role, uint64_t opened, uint64_t ended);
 int feed_thread(struct feed *f, uint32_t pid, uint32_t tid, const char *comm);

@@ -14,6 +14,7 @@ struct export_opts {
 	bool header;               /* text: host lines, accounting, collectors */
 	bool without_argv;         /* json: leave capture.argv out, to compare documents */
 	bool compact;              /* json: one line */
+	bool one_of_many;          /* there is one for each interval: what was before is in those before */
 };
 
 struct exporter {

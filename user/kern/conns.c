@@ -323,8 +323,9 @@ static void look(struct live *l)
 	uint64_t begin = clock_cpu_ns();
 
 	l->sh.ctl->ownerless = 0;
-	object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn), on_item,
-			   l);
+	if (!object_iterate_map(&l->parts[PART_TCP].obj, "hl_conns", "socks", sizeof(struct hl_rec_conn),
+				on_item, l))
+		l->looked |= HL_LOOKED_CONNS;
 	l->conns.look_due = object_look_again(begin);
 }
 

@@ -137,7 +137,9 @@ void exchanges_refresh(struct live *l, bool final)
 	were = __atomic_load_n(&ctl->exchanges, __ATOMIC_RELAXED);
 	/* some have ended while nobody looked */
 	if (!object_iterate_map(&p->obj, "hl_exchanges", "exchanges", sizeof(struct hl_rec_conn_exchanges),
-				send_sums, l))
+				send_sums, l)) {
 		__atomic_fetch_add(&ctl->exchanges, ctl->exchanges_found - were, __ATOMIC_RELAXED);
+		l->looked |= HL_LOOKED_EXCHANGES;
+	}
 	l->exchanges.look_due = object_look_again(begin);
 }

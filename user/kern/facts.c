@@ -411,6 +411,8 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	r->real_ns = clock_real_ns();
 	r->interval_ns = boot - (l->last_tick ? l->last_tick : l->started_boot);
 	r->final = final;
+	r->looked = l->looked;
+	l->looked = 0;
 	l->last_tick = boot;
 	live_emit(l);
 }

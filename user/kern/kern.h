@@ -590,6 +590,7 @@ struct live {
 	char iter_reason[96];
 	int64_t clock_offset; /* boot - clock, now */
 	uint64_t last_tick, started_boot, cpu0_ns;
+	uint32_t looked; /* HL_LOOKED_*, since the last tick */
 	uint64_t slow_delivered, life_delivered, damaged;
 	int sink_err;
 };

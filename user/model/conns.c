@@ -83,8 +83,7 @@ static void forget_ends(struct model *m, struct conn *c)
 	c->local = c->remote = NULL;
 }
 
-/* Of most connections on a busy host nobody ever sees a row. */
-static void name_ends(struct model *m, struct conn *c)
+void conn_name_ends(struct model *m, struct conn *c)
 {
 	if (c->remote)
 		return;
@@ -95,6 +94,7 @@ static void name_ends(struct model *m, struct conn *c)
 static void conn_free(struct model *m, struct conn *c)
 {
 	forget_ends(m, c);
+	history_free(m, c);
 	if (c->proc)
 		proc_put(m, c->proc);
 	free(c);
@@ -182,6 +182,7 @@ int conn_apply(struct model *m, const struct hl_rec *rec)
 	if (!same_ends(&c->last, r))
 		forget_ends(m, c);
 	c->last = *r;
+	c->log.fresh = true;
 	set_proc(m, &c->proc, rec->pid, r->proc_start);
 	c->came |= came;
 	c->ended |= ended;
@@ -203,8 +204,10 @@ int conn_exchanges_apply(struct model *m, const struct hl_rec *rec)
 	struct conn_key key = { r->cookie, r->opened };
 	struct conn *c = hash_get(m->conns->by_key, &key);
 
-	if (c)
-		c->exchanges = *r;
+	if (!c)
+		return 0;
+	c->exchanges = *r;
+	c->log.exchanges_fresh = true;
 	return 0;
 }
 
@@ -291,6 +294,11 @@ static void listeners_roll(struct model *m)
 	k->listeners.n = kept;
 }
 
+void conns_tick(struct model *m)
+{
+	history_tick(m);
+}
+
 void conns_roll(struct model *m)
 {
 	struct conns *k = m->conns;
@@ -368,7 +376,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 	const struct hl_rec_conn *l = &c->last;
 	uint64_t end = l->ended ? l->ended : m->ts;
 
-	name_ends(m, c);
+	conn_name_ends(m, c);
 	*r = (struct conn_row){
 		.cookie = l->cookie,
 		.opened_ns = l->opened,
@@ -390,6 +398,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 	};
 	ROW_WHO(r, c->proc, a, stamp);
 	conn_figures(r, c);
+	history_span(m, c, r);
 }
 
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n)

@@ -132,6 +132,7 @@ enum rows {
 	ROWS_TREE,
 	ROWS_CGROUPS,
 	ROWS_CONNECTIONS,
+	ROWS_HISTORY,
 	ROWS_PEERS,
 	ROWS_LISTENERS,
 	ROWS_DNS,
@@ -153,6 +154,7 @@ struct table_desc {
 	const char *sort_all;            /* ranks when waits for work are shown too; NULL: as `sort` */
 	bool tree; /* rows are below each other: fields id, parent, and more where there is something below */
 	bool screen;       /* in the live view only: the documents have what it is made of */
+	bool history;      /* also of intervals before: not in documents that come one for each interval */
 	const char *needs; /* collector that is on only when it is asked for; NULL: none */
 };
 

@@ -231,7 +231,25 @@ struct conn_row {
 	uint64_t figures_age_ns; /* for how long nobody has looked */
 	/* requests on it: how many were answered, how long that took, and how many never were */
 	uint64_t exchanges, exchange_ns, exchange_max_ns, unanswered;
+	uint64_t history_from, history_to; /* of which time its history is whole, CLOCK_BOOTTIME */
 	uint64_t members;
+};
+
+/* What one look at a connection brought: a piece of its history. */
+struct history_row {
+	uint32_t pid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	uint64_t cookie, opened_ns;
+	const char *local, *remote;
+	uint64_t port;
+	uint8_t role;
+	bool knows_exchanges;                   /* somebody counted them */
+	uint64_t real_ns;                       /* its end */
+	uint64_t begin_ns, end_ns, duration_ns; /* CLOCK_BOOTTIME */
+	struct conn_sums sums;
+	uint64_t srtt_ns, send_queue, receive_queue; /* at its end */
+	uint64_t exchanges, exchange_ns;
 };
 
 /* Exchanges of a process in one role, at one port of the service and, of those that it asked, with one peer.

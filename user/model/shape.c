@@ -540,6 +540,15 @@ static int cmp_query(const void *a, const void *b)
 	return order ? order : cmp_u64(x->type, y->type);
 }
 
+static int cmp_slice(const void *a, const void *b)
+{
+	const struct history_row *x = a, *y = b;
+	int order = cmp_u64(x->cookie, y->cookie);
+
+	order = order ? order : cmp_u64(x->opened_ns, y->opened_ns);
+	return order ? order : cmp_u64(x->end_ns, y->end_ns);
+}
+
 static int cmp_listen(const void *a, const void *b)
 {
 	const struct listen_row *x = a, *y = b;
@@ -627,6 +636,9 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_CONNECTIONS] = { sizeof(struct conn_row), AT(conn_row, proc_flags), AT(conn_row, comm),
 			       AT(conn_row, cgroup), AT(conn_row, container), cmp_conn, NULL, cmp_conn_proc,
 			       merge_conn, label_conn, true },
+	[ROWS_HISTORY] = { sizeof(struct history_row), AT(history_row, proc_flags), AT(history_row, comm),
+			   AT(history_row, cgroup), AT(history_row, container), cmp_slice, NULL, NULL, NULL,
+			   NULL, false },
 	[ROWS_PEERS] = { sizeof(struct peer_row), AT(peer_row, proc_flags), AT(peer_row, comm),
 			 AT(peer_row, cgroup), AT(peer_row, container), cmp_peer, cmp_service, cmp_peer_proc,
 			 merge_peer, label_peer, true },

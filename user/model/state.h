@@ -15,7 +15,7 @@
  *   locks.c    locks that are waited for
  *   exchanges.c  exchanges on TCP connections, and for whom slow ones waited
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
- *   conns.c    TCP connections, their peers, listeners
+ *   conns.c    TCP connections, listeners; peers.c their peers; history.c what they did, look by look
  *   dns.c      DNS queries; names.c what addresses are called, by their answers
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
@@ -218,6 +218,7 @@ struct model {
 	uint64_t first_ts, ts, real_ns, interval_ns, real_started;
 	uint64_t seq; /* ticks so far */
 	bool final;
+	uint32_t looked; /* HL_LOOKED_*, in that interval */
 
 	struct clocks host, kthreads;
 
@@ -430,6 +431,7 @@ const char *addr_text(char buf[ADDR_LEN], uint8_t family, const uint8_t *addr, u
 /* conns.c */
 void conns_init(struct model *m);
 void conns_fini(struct model *m);
+void conns_tick(struct model *m);
 void conns_roll(struct model *m);
 int conn_apply(struct model *m, const struct hl_rec *rec);
 int conn_op_apply(struct model *m, const struct hl_rec *rec);
@@ -438,6 +440,7 @@ int conn_exchanges_apply(struct model *m, const struct hl_rec *rec);
 /* Rows in memory of the picture. */
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct peer_row *peer_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+struct history_row *history_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 
 /* dns.c */
