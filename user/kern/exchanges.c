@@ -23,25 +23,28 @@ void live_set_exchanges(struct live *l, bool on)
 
 uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
+	bool is_resent = HL_KEY_OP(c->key) == HL_CELL_RESENT;
 	uint32_t pid = HL_KEY_PID(c->key);
 	struct hl_rec_exchange_op *r;
 	uint64_t n;
 
 	if (pid)
 		life_meet(l, pid, c->proc_start);
-	r = LIVE_BEGIN(l, EXCHANGE_OP, exchange_op);
+	r = is_resent ? LIVE_BEGIN(l, RESENT_OP, exchange_op) : LIVE_BEGIN(l, EXCHANGE_OP, exchange_op);
 	n = cells_fill_op(l, c, was, &r->o);
 	r->o.h.ts = l->last_tick;
 	r->o.h.pid = r->o.h.tid = pid;
-	r->o.op = HL_OP_EXCHANGE;
-	r->part = HL_KEY_OP(c->key) - HL_CELL_EXCHANGE;
+	r->o.op = is_resent ? HL_OP_TCP : HL_OP_EXCHANGE;
+	r->o.state = is_resent ? HL_STATE_NETWORK : 0;
+	r->part = is_resent ? 0 : HL_KEY_OP(c->key) - HL_CELL_EXCHANGE;
 	if (pid) {
 		r->o.proc_start = c->proc_start;
-		r->o.nr = r->role = HL_KEY_STATE(c->key) < NR_HL_ROLES ? HL_KEY_STATE(c->key) : 0;
+		r->role = HL_KEY_STATE(c->key) < NR_HL_ROLES ? HL_KEY_STATE(c->key) : 0;
 		r->port = HL_KEY_NR(c->key);
 		r->family = HL_KEY_ABI(c->key) ? AF_INET6 : AF_INET;
 		memcpy(r->addr, c->addr, sizeof(r->addr));
 	}
+	r->o.nr = is_resent ? HL_TCP_RETRANSMIT : r->role;
 	n += r->o.errors;
 	live_emit(l);
 	return n;

@@ -24,6 +24,8 @@ struct conn_sums conn_sums_of(const struct hl_rec_conn *r)
 		.resets_sent = r->resets_sent,
 		.resets_received = r->resets_received,
 		.window_limited_ns = r->window_limited_ns,
+		.resends = r->resents,
+		.resend_ns = r->resent_ns,
 	};
 }
 
@@ -352,6 +354,7 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->ivl = sums_since(&r->total, &c->before);
 	r->bytes_acked = l->bytes_acked;
 	r->bytes_resent = l->bytes_resent;
+	r->resend_max_ns = l->resent_max_ns;
 	r->srtt_ns = l->srtt_us * 1000ull;
 	r->rttvar_ns = l->srtt_us ? l->rttvar_us * 1000ull : 0;
 	r->min_rtt_ns = l->min_rtt_us == UINT32_MAX ? 0 : l->min_rtt_us * 1000ull;
@@ -389,6 +392,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 		.state = l->state,
 		.end = l->end,
 		.existed = l->flags & HL_CONN_EXISTED,
+		.knows_resends = l->flags & HL_CONN_RESENDS,
 		.netns = l->netns,
 		.real_ns = model_real_ns(m, l->opened),
 		.age_ns = end > l->opened ? end - l->opened : 0,

@@ -183,6 +183,7 @@ static void slice_fill(struct model *m, struct history_row *r, const struct conn
 	r->exchanges = s->exchanges;
 	r->exchange_ns = s->exchange_ns;
 	r->knows_exchanges = s->knows_exchanges;
+	r->knows_resends = c->last.flags & HL_CONN_RESENDS;
 }
 
 struct history_row *history_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n)

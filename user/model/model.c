@@ -270,6 +270,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_DNS] = dns_apply,
 	[HL_KIND_EXCHANGE_OP] = exchange_op_apply,
 	[HL_KIND_CONN_EXCHANGES] = conn_exchanges_apply,
+	[HL_KIND_RESENT_OP] = resent_op_apply,
 	[HL_KIND_PEERS] = slow_peers_apply,
 };
 

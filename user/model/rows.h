@@ -207,6 +207,7 @@ struct cgroup_row {
 struct conn_sums {
 	uint64_t bytes, bytes_sent, bytes_received, segments_sent, segments_received, retransmits;
 	uint64_t resets_sent, resets_received, window_limited_ns;
+	uint64_t resends, resend_ns; /* data that was lost, and how long it took until it was sent for the last time */
 };
 
 /* A TCP connection. Figures that were not measured are 0. */
@@ -221,10 +222,11 @@ struct conn_row {
 	uint64_t port;              /* of the service: on the side that did not begin it */
 	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
 	bool existed;               /* was there before the capture: opened_ns is when it was found */
+	bool knows_resends;         /* they are measured */
 	uint32_t netns;
 	uint64_t real_ns, age_ns, connect_ns;
 	struct conn_sums total, ivl;
-	uint64_t bytes_acked, bytes_resent;
+	uint64_t bytes_acked, bytes_resent, resend_max_ns;
 	uint64_t srtt_ns, rttvar_ns, min_rtt_ns, rto_ns, cwnd;
 	uint64_t send_queue, receive_queue, send_window, receive_window;
 	uint64_t busy_ns, buffer_limited_ns, zero_window_ns, queued_ns;
@@ -244,7 +246,7 @@ struct history_row {
 	const char *local, *remote;
 	uint64_t port;
 	uint8_t role;
-	bool knows_exchanges;                   /* somebody counted them */
+	bool knows_exchanges, knows_resends;                   /* somebody counted them */
 	uint64_t real_ns;                       /* its end */
 	uint64_t begin_ns, end_ns, duration_ns; /* CLOCK_BOOTTIME */
 	struct conn_sums sums;
@@ -283,6 +285,9 @@ struct peer_row {
 	struct peer_half total, ivl;
 	struct hist connect, ivl_connect; /* how long connects took that were not refused or the like */
 	uint64_t connect_max_ns;
+	struct hist resends, ivl_resends; /* how long lost data took until it was sent for the last time */
+	uint64_t resend_ns, ivl_resend_ns, resend_max_ns;
+	bool knows_resends;
 	uint64_t srtt_ns, min_rtt_ns; /* of those that are open: their mean, and the least; 0: not known */
 	uint64_t srtts;               /* … and how many that is of */
 	uint64_t members;

@@ -378,6 +378,8 @@ static void merge_conn(void *to, const void *const *rows, size_t n, struct arena
 		add_sums(&r->ivl, &c->ivl);
 		r->bytes_acked += c->bytes_acked;
 		r->bytes_resent += c->bytes_resent;
+		r->resend_max_ns = MAX(r->resend_max_ns, c->resend_max_ns);
+		r->knows_resends |= c->knows_resends;
 		r->send_queue += c->send_queue;
 		r->receive_queue += c->receive_queue;
 		r->busy_ns += c->busy_ns;
@@ -439,6 +441,8 @@ static void merge_peer(void *to, const void *const *rows, size_t n, struct arena
 
 	merge_hists(&r->connect, rows, n, offsetof(struct peer_row, connect), a);
 	merge_hists(&r->ivl_connect, rows, n, offsetof(struct peer_row, ivl_connect), a);
+	merge_hists(&r->resends, rows, n, offsetof(struct peer_row, resends), a);
+	merge_hists(&r->ivl_resends, rows, n, offsetof(struct peer_row, ivl_resends), a);
 	for (size_t i = 1; i < n; i++) {
 		const struct peer_row *p = rows[i];
 
@@ -454,6 +458,10 @@ static void merge_peer(void *to, const void *const *rows, size_t n, struct arena
 		add_half(&r->total, &p->total);
 		add_half(&r->ivl, &p->ivl);
 		r->connect_max_ns = MAX(r->connect_max_ns, p->connect_max_ns);
+		r->resend_ns += p->resend_ns;
+		r->ivl_resend_ns += p->ivl_resend_ns;
+		r->resend_max_ns = MAX(r->resend_max_ns, p->resend_max_ns);
+		r->knows_resends |= p->knows_resends;
 		r->srtt_ns += p->srtt_ns;
 		r->srtts += p->srtts;
 		if (p->min_rtt_ns && (!r->min_rtt_ns || p->min_rtt_ns < r->min_rtt_ns))

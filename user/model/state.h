@@ -301,6 +301,7 @@ int op_io_apply(struct model *m, const struct hl_rec *rec);
 int file_op_apply(struct model *m, const struct hl_rec *rec);
 int lock_op_apply(struct model *m, const struct hl_rec *rec);
 int exchange_op_apply(struct model *m, const struct hl_rec *rec);
+int resent_op_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
 		     unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
@@ -436,6 +437,7 @@ void conns_roll(struct model *m);
 int conn_apply(struct model *m, const struct hl_rec *rec);
 int conn_op_apply(struct model *m, const struct hl_rec *rec);
 int listen_apply(struct model *m, const struct hl_rec *rec);
+void peer_resent(struct model *m, struct proc *p, const struct hl_rec_exchange_op *r); /* p NULL: nobody's */
 int conn_exchanges_apply(struct model *m, const struct hl_rec *rec);
 /* Rows in memory of the picture. */
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);

@@ -152,7 +152,21 @@ static void get_exchange_avg(const struct field *f, const void *row, struct val 
 		val_set_u64(out, r->exchange_ns / r->exchanges);
 }
 
+/* What is known of data that was sent again, where that is measured. */
+static void get_resends(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct conn_row *)row)->knows_resends)
+		val_set_u64(out, u64_at(f, row));
+}
+
 /* clang-format off */
+#define RESENDS(get, ivl_n, n, ivl_ns, ns)                                                               \
+	TWINS(ivl_n, n, "resends", "LOST", "times that data on its way was found lost, or sent again to find out: the " \
+	      "oldest that was not acknowledged", get, UNIT_COUNT, METRIC_COUNTER, FIELD_WIDE | FIELD_RARE, 5, VAL_U64) \
+	TWINS(ivl_ns, ns, "resend_delay_ns", "LATE", "by how much later it came: from when that data was sent first " \
+	      "until it was sent for the last time", get, UNIT_NS, METRIC_COUNTER, FIELD_WIDE | FIELD_RARE, 6, VAL_U64)
+
 static const struct field connection_fields[] = {
 	{ "comm", "COMMAND", "name of the process that opened it, or of the one that accepted it and holds it; "
 	  "empty: not known (yet)", field_str, AT(comm), .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
@@ -179,6 +193,9 @@ static const struct field connection_fields[] = {
 	{ "members", "CONNS", "connections that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	SUMS(conn_row, ivl, total)
+	RESENDS(get_resends, AT(ivl.resends), AT(total.resends), AT(ivl.resend_ns), AT(total.resend_ns))
+	{ "resend_delay_max_ns", "LATEMAX", "… at most, since it was opened or found", get_resends, AT(resend_max_ns),
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 7, .type = VAL_U64 },
 	{ "srtt_ns", "RTT", "round-trip time, smoothed by the kernel", field_u64_opt, AT(srtt_ns), .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
 	{ "rttvar_ns", "RTTVAR", "how far it mostly is from that", field_u64_opt, AT(rttvar_ns), .unit = UNIT_NS,
@@ -273,6 +290,13 @@ static void get_slice_answer(const struct field *f, const void *row, struct val 
 		val_set_u64(out, r->exchange_ns / r->exchanges);
 }
 
+static void get_slice_resends(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct history_row *)row)->knows_resends)
+		val_set_u64(out, u64_at(f, row));
+}
+
 /* clang-format off */
 #define FLOW(name, title, help, member, unit_, flags_)                                                   \
 	{ name, title, help, field_u64, AT(member), .unit = unit_, .flags = flags_, .width = 6 },
@@ -306,6 +330,10 @@ static const struct field history_fields[] = {
 	FLOW("segments_received", "SEGIN", "segments received, with those without data", sums.segments_received,
 	     UNIT_COUNT, 0)
 	FLOW("retransmits", "RETR", "segments sent again", sums.retransmits, UNIT_COUNT, FIELD_NARROW)
+	{ "resends", "LOST", "times that data was found lost that by now has come, or was sent again to find out",
+	  get_slice_resends, AT(sums.resends), .unit = UNIT_COUNT, .flags = FIELD_WIDE, .width = 5, .type = VAL_U64 },
+	{ "resend_delay_ns", "LATE", "by how much later that data came", get_slice_resends, AT(sums.resend_ns),
+	  .unit = UNIT_NS, .flags = FIELD_WIDE, .width = 6, .type = VAL_U64 },
 	{ "srtt_ns", "RTT", "round-trip time at its end, smoothed by the kernel", field_u64_opt, AT(srtt_ns),
 	  .unit = UNIT_NS, .flags = FIELD_NARROW, .width = 6 },
 	FLOW("window_limited_ns", "WINLIM", "time in which there was something to send, and the peer's window was "
@@ -353,6 +381,31 @@ static void get_peer_rtt(const struct field *f, const void *row, struct val *out
 		val_set_u64(out, r->srtt_ns / r->srtts);
 }
 
+static void get_peer_resends(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct peer_row *)row)->knows_resends)
+		val_set_u64(out, u64_at(f, row));
+}
+
+static void get_peer_resend_count(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+
+	*out = (struct val){};
+	if (r->knows_resends)
+		val_set_u64(out, f->flags & FIELD_IVL ? r->ivl_resends.count : r->resends.count);
+}
+
+/* offset: the quantile, in thousandths */
+static void get_resend_delay(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+	const struct hist *h = f->flags & FIELD_IVL ? &r->ivl_resends : &r->resends;
+
+	val_set_quantile(out, h, (double)f->offset / 1000, r->resend_max_ns);
+}
+
 /* offset: the quantile, in thousandths */
 static void get_connect(const struct field *f, const void *row, struct val *out)
 {
@@ -394,6 +447,16 @@ static const struct field peer_fields[] = {
 	COUNT(refused, "refused", "REFUSED", "… because nobody listens there", FIELD_WIDE | FIELD_RARE)
 	COUNT(timed_out, "timed_out", "TIMEOUT", "… because nobody answered", FIELD_WIDE | FIELD_RARE)
 	SUMS(peer_row, ivl.sums, total.sums)
+	TWINS(0, 0, "resends", "LOST", "times that data on its way to it was found lost, or sent again to find out: the "
+	      "oldest that was not acknowledged", get_peer_resend_count, UNIT_COUNT, METRIC_COUNTER,
+	      FIELD_WIDE | FIELD_RARE, 5, VAL_U64)
+	TWINS(AT(ivl_resend_ns), AT(resend_ns), "resend_delay_ns", "LATE", "by how much later it came, in all: from when "
+	      "that data was sent first until it was sent for the last time", get_peer_resends, UNIT_NS, METRIC_COUNTER,
+	      FIELD_WIDE | FIELD_RARE, 6, VAL_U64)
+	TWINS(990, 990, "resend_delay_p99_ns", "LATE99", "… and so much later at most, of 99 % of that data",
+	      get_resend_delay, UNIT_NS, METRIC_GAUGE, FIELD_WIDE | FIELD_RARE, 6, VAL_U64)
+	{ "resend_delay_max_ns", "LATEMAX", "… and of all of it, since start", get_peer_resends, AT(resend_max_ns),
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 7, .type = VAL_U64 },
 	{ "srtt_ns", "RTT", "mean of the round-trip times of those that are open", get_peer_rtt, .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6, .type = VAL_U64 },
 	{ "min_rtt_ns", "MINRTT", "the shortest one of them", field_u64_opt, AT(min_rtt_ns), .unit = UNIT_NS,
@@ -406,6 +469,8 @@ static const struct field peer_fields[] = {
 	WHERE(peer_row)
 	{ "connect_histogram", "CONNECTS", "how many connects took how long", field_hist, AT(connect),
 	  .unit = UNIT_NS, .metric = METRIC_HISTOGRAM, .width = 12 },
+	{ "resend_delay_histogram", "SENT AGAIN", "how much data that was sent again came how much later", field_hist,
+	  AT(resends), .unit = UNIT_NS, .metric = METRIC_HISTOGRAM, .width = 12 },
 };
 /* clang-format on */
 #undef AT

@@ -306,6 +306,7 @@ static const struct rule {
 	[HL_KIND_LISTEN] = { listen_fields, NULL, false },
 	[HL_KIND_DNS] = { dns_fields, dns_tail, false },
 	[HL_KIND_EXCHANGE_OP] = { exchange_op_fields, op_tail, false },
+	[HL_KIND_RESENT_OP] = { exchange_op_fields, op_tail, false },
 	[HL_KIND_PEERS] = { NULL, peers_tail, false },
 };
 

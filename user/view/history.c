@@ -27,6 +27,7 @@ static const struct lane {
 	{ "bytes_received", LANE_RATE, true },
 	{ "srtt_ns", LANE_LEVEL, true },
 	{ "retransmits", LANE_COUNT, true },
+	{ "resend_delay_ns", LANE_LEVEL, false },
 	{ "window_limited_ns", LANE_SHARE, false },
 	{ "send_queue_bytes", LANE_STAYS, false },
 	{ "receive_queue_bytes", LANE_STAYS, false },
