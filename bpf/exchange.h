@@ -72,6 +72,16 @@ struct hl_peer_ns {
 	__u32 pad;
 };
 
+/* From the kernel side only: a request that has no answer yet, for so long. */
+struct hl_exchange_now {
+	__u64 age_ns;
+	__u64 start, proc_start; /* of the thread that asked, or read the request, and of its process */
+	__u8 local_addr[16], remote_addr[16];
+	__u16 local_port, remote_port;
+	__u32 pid, tid;
+	__u8 family, role, pad[2];
+};
+
 /* From the kernel side only: a slow exchange, with those that it has. */
 struct hl_exchange_raw {
 	struct hl_rec_slow r;

@@ -47,6 +47,30 @@ static const struct snap *busy_snap(struct feed *f, unsigned int ticks)
 	return s;
 }
 
+/* Columns that are not wanted are not there, whichever flavour ranks, and others have their room. */
+void test_view_hide(void)
+{
+	static const char *const hide[] = { "service", "retransmits", "comm" };
+	const struct app_cfg cfg = { .theme = { true, 256 }, .interval_ns = SEC, .hide = hide, .nr_hide = 3 };
+
+	for (int i = 0; i < 2; i++) {
+		struct feed *f = feed_new(NULL, NULL);
+		struct screen_test t;
+
+		screen_begin(&t, 200, 24, i ? &cfg : NULL);
+		app_snap(t.app, busy_snap(f, 3));
+		for (int total = 0; total < 2; total++) {
+			screen_type(&t, total ? "t" : "C");
+			ASSERT_EQ(screen_has(&t, "SERVICE"), !i);
+			ASSERT_EQ(screen_has(&t, " RETR "), !i);
+			ASSERT_EQ(screen_has(&t, "COMMAND"), !i);
+			ASSERT(screen_has(&t, "RTT"));
+		}
+		screen_end(&t);
+		feed_free(f);
+	}
+}
+
 void test_view_history_screens(void)
 {
 	static const struct {

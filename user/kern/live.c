@@ -345,6 +345,7 @@ void live_close(struct live *l)
 	koccupants_fini(l);
 	disks_fini(l);
 	kconns_fini(l);
+	exchanges_fini(l);
 	kdns_fini(l);
 	recbuf_free(&l->buf);
 	free(l);

@@ -172,6 +172,8 @@ bool val_is_none(const struct val *v);                                         /
 const struct field *field_twin(const struct table_desc *t, const struct field *f, bool total);
 /* Of two twins a screen shows the one that ranks: false for the other one. */
 bool field_fits_flavour(const struct field *f, bool total);
+/* Is it one of n names, whichever the flavour? "count" is "interval.count" too. */
+bool field_is_among(const struct field *f, const char *const *names, size_t n);
 /* Does the field say anything about these rows? Only FIELD_RARE and FIELD_GROUPED ask. */
 bool field_tells(const struct field *f, const void *const *rows, size_t n, bool grouped);
 

@@ -163,6 +163,8 @@ struct app {
 	struct theme theme;
 	char *source;
 	uint64_t interval_ns, slow_ns;
+	const char *const *hide; /* fields that get no column */
+	size_t nr_hide;
 	bool (*heat)(void *arg, const struct op_row *row, struct heat *out);
 	void *arg;
 

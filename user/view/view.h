@@ -57,6 +57,8 @@ struct app_cfg {
 	const char *view;     /* table to begin with; NULL: the first. Unknown ones too */
 	const char *sort;     /* field to rank by at first, NULL: the table's own */
 	const char *filter;   /* of the first view, NULL: none; copied */
+	const char *const *hide; /* fields that get no column; borrowed */
+	size_t nr_hide;
 	bool show_work_waits, show_kthreads, total;
 	enum group group;
 	/* History of an operation, for the heatmap; false: none. NULL: no heatmap. */
