@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The part of the contract that is of TCP connections and listeners. Included by abi.h, whose rules hold here.
+ * The part of the contract that is of TCP connections and listeners. Included by abi.h, whose rules hold
+ * here.
  */
 #ifndef HL_ABI_TCP_H
 #define HL_ABI_TCP_H

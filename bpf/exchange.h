@@ -43,8 +43,8 @@ struct hl_rec_exchange_op {
 	__u8 pad[3];
 };
 
-/* The same of kind RESENT_OP: data that a process sent again in one role, at one port of the service, to one peer
- * (nr: enum hl_tcp_event; pid 0: of what had no room), by how long that took. */
+/* The same of kind RESENT_OP: data that a process sent again in one role, at one port of the service, to one
+ * peer (nr: enum hl_tcp_event; pid 0: of what had no room), by how long that took. */
 
 /* All exchanges of one connection so far, absolute. */
 struct hl_rec_conn_exchanges {

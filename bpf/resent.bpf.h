@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What it costs that data was lost: from when it was sent first until it was sent for the last time. By so much
- * later it came. For tcp.bpf.c.
+ * What it costs that data was lost: from when it was sent first until it was sent for the last time. By so
+ * much later it came. For tcp.bpf.c.
  *
- * Measured is the oldest data that was not acknowledged, once for each time that the kernel finds it lost: by its
- * timer or by the peer's answers (tcp_cong_state_set, which comes before it is sent again: the data says then when
- * it was sent), or sends it again to find out (a tail loss probe). When that probe is told of, the data says when
- * it was sent last; if nothing has come through since the first of what is on its way was sent, it was sent then,
- * else it was sent no later than what came through last.
+ * Measured is the oldest data that was not acknowledged, once for each time that the kernel finds it lost: by
+ * its timer or by the peer's answers (tcp_cong_state_set, which comes before it is sent again: the data says
+ * then when it was sent), or sends it again to find out (a tail loss probe). When that probe is told of, the
+ * data says when it was sent last; if nothing has come through since the first of what is on its way was
+ * sent, it was sent then, else it was sent no later than what came through last.
  *
- * It is over when the data is acknowledged or the connection is gone. Nobody tells when that is, and nobody has to:
- * the figure does not change any more. It is looked at when the next loss is found, and at each refresh.
+ * It is over when the data is acknowledged or the connection is gone. Nobody tells when that is, and nobody
+ * has to: the figure does not change any more. It is looked at when the next loss is found, and at each
+ * refresh.
  */
 #ifndef HL_RESENT_BPF_H
 #define HL_RESENT_BPF_H
@@ -34,7 +35,8 @@ __hot __u32 skb_seq(const struct sk_buff *skb)
 	return BPF_CORE_READ(cb, seq);
 }
 
-/* The oldest packet that is not acknowledged: the leftmost of the tree, whose nodes the packets begin with. */
+/* The oldest packet that is not acknowledged: the leftmost of the tree, whose nodes the packets begin with.
+ */
 __hot const struct sk_buff *rtx_head(const struct sock *sk)
 {
 	const struct rb_node *node = BPF_CORE_READ(sk, tcp_rtx_queue.rb_node), *left;

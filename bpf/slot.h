@@ -401,7 +401,7 @@ struct hl_ctl {
 #define HL_SOCK_FOUND     (1u << 2) /* its process is who was found to hold it */
 #define HL_SOCK_ENDED     (1u << 3) /* it is closed, but whose it was is not known yet */
 #define HL_SOCK_DONE      (1u << 4) /* all that there is to say of it was said */
-#define HL_SOCK_BYTES     192       /* what the kernel needs for one; more or less */
+#define HL_SOCK_BYTES     232       /* what the kernel needs for one; more or less */
 #define HL_EXCHANGE_BYTES 512       /* the same of a socket whose exchanges are looked at */
 
 /* What is kept of a TCP socket, with the socket. Its hooks write it with the socket locked, and while it
@@ -417,9 +417,9 @@ struct hl_sock {
 	__u64 resent_first, resent_last;
 	__u64 resent_ns, resent_max; /* … and of all that are over */
 	__u32 resent_seq, resents;
-	__u32 pid, tid;   /* 0: not known */
-	__u32 untold;     /* times that it sent again since then */
-	__u32 sent;       /* segments in and out when its figures were sent last: the iterator's */
+	__u32 pid, tid; /* 0: not known */
+	__u32 untold;   /* times that it sent again since then */
+	__u32 sent;     /* segments in and out when its figures were sent last: the iterator's */
 	__u16 resets_sent, resets_received;
 	__u8 role, flags; /* enum hl_role, HL_SOCK_* */
 	__u8 end;         /* enum hl_end */

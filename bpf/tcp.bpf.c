@@ -413,8 +413,8 @@ __hot bool may_tell(struct hl_cpu *cpu, __u64 now)
 	return true;
 }
 
-/* For how long it had waited for an acknowledgement, at least: since it was sent, where that is known; until the timer ran out; or, where the peer's
- * answers told, a round trip. */
+/* For how long it had waited for an acknowledgement, at least: since it was sent, where that is known; until
+ * the timer ran out; or, where the peer's answers told, a round trip. */
 __hot __u64 waited_ns(const struct sock *sk, const struct tcp_sock *tp, const struct hl_sock *s)
 {
 	bool by_timer = sk->__sk_common.skc_state == HL_TCP_STATE_SYN_SENT ||

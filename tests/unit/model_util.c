@@ -427,6 +427,28 @@ int feed_exchange(struct feed *f, struct feed_exchange e)
 	return finish(f);
 }
 
+int feed_resent(struct feed *f, uint32_t pid, uint16_t port, uint8_t host, uint64_t count, uint64_t ns_each)
+{
+	struct hl_rec_exchange_op *r = begin(f, HL_KIND_RESENT_OP, pid, pid);
+	uint32_t bucket = (uint32_t)count;
+
+	r->o.proc_start = pid ? 100 : 0;
+	r->o.op = HL_OP_TCP;
+	r->o.nr = HL_TCP_RETRANSMIT;
+	r->o.state = HL_STATE_NETWORK;
+	r->o.count = count;
+	r->o.total_ns = r->o.state_ns[HL_STATE_NETWORK] = count * ns_each;
+	r->o.max_ns = ns_each;
+	r->o.first = hl_hist_cell(ns_each);
+	r->o.nr_buckets = 1;
+	r->role = pid ? HL_ROLE_OPENED : 0;
+	r->port = port;
+	r->family = AF_INET;
+	memcpy(r->addr, (const uint8_t[]){ 10, 0, 0, host }, 4);
+	rec_add_bytes(&f->b, &bucket, sizeof(bucket));
+	return finish(f);
+}
+
 int feed_peers(struct feed *f, uint32_t id, const struct hl_peer_ns *v, size_t n)
 {
 	struct hl_rec_peers *r = begin(f, HL_KIND_PEERS, 10, 10);

@@ -106,6 +106,8 @@ int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint6
 int feed_lock_name(struct feed *f, uint32_t pid, uint64_t addr, const char *name);
 /* Exchanges, or reads of data that had come. */
 int feed_exchange(struct feed *f, struct feed_exchange e);
+/* Data that was sent again on connections that were opened to 10.0.0.host; pid 0: what had no room. */
+int feed_resent(struct feed *f, uint32_t pid, uint16_t port, uint8_t host, uint64_t count, uint64_t ns_each);
 int feed_peers(struct feed *f, uint32_t id, const struct hl_peer_ns *v, size_t n);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
 /* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the

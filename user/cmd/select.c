@@ -103,7 +103,8 @@ static bool note_near(const struct table_desc *t, void *arg)
 			near->n = 0;
 			near->best = far;
 		}
-		if (far == SIZE_MAX || far > near->best || near->n == 5 || strstr(str_get(&near->names), name))
+		if (far == SIZE_MAX || far > near->best || near->n == 5 ||
+		    strstr(str_get(&near->names), name))
 			continue;
 		str_addf(&near->names, "%s%s", near->n++ ? ", " : "", name);
 	}

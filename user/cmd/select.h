@@ -8,9 +8,12 @@
 #include "export/export.h"
 
 #define SELECT_HIDE_ROW(values, member)                                                                      \
-	{ .type = OPT_LIST, .long_name = "hide", .arg = "FIELD",                                             \
-	  .help = "no columns of these fields, by their names in documents, on screens and in text; commas or again", \
-	  .offset = offsetof(values, member) }
+	{                                                                                                    \
+		.type = OPT_LIST, .long_name = "hide", .arg = "FIELD",                                       \
+		.help = "no columns of these fields, by their names in documents, on screens and in text; "  \
+			"commas or again",                                                                   \
+		.offset = offsetof(values, member)                                                           \
+	}
 
 /* view, sort: NULL is none. 0, or -EINVAL after one printed line that lists what there is. */
 int select_check(const char *view, const char *sort);

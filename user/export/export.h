@@ -16,7 +16,7 @@ struct export_opts {
 	bool compact;              /* json: one line */
 	const char *const *hide;   /* text: fields that get no column; NULL: none */
 	size_t nr_hide;
-	bool one_of_many;          /* there is one for each interval: what was before is in those before */
+	bool one_of_many; /* there is one for each interval: what was before is in those before */
 };
 
 struct exporter {

@@ -441,8 +441,8 @@ static bool row_lacking(struct model *m, struct peer_row *r, struct conn_count *
 
 static bool is_used(const struct peer_row *r)
 {
-	return r->open || r->total.opened || r->total.ended || r->total.failed || r->total.sums.segments_sent ||
-	       r->resends.count;
+	return r->open || r->total.opened || r->total.ended || r->total.failed ||
+	       r->total.sums.segments_sent || r->resends.count;
 }
 
 static void rows_begin(struct model *m, struct arena *a, uint64_t stamp)

@@ -207,7 +207,8 @@ struct cgroup_row {
 struct conn_sums {
 	uint64_t bytes, bytes_sent, bytes_received, segments_sent, segments_received, retransmits;
 	uint64_t resets_sent, resets_received, window_limited_ns;
-	uint64_t resends, resend_ns; /* data that was lost, and how long it took until it was sent for the last time */
+	uint64_t resends,
+		resend_ns; /* data that was lost, and how long it took until it was sent for the last time */
 };
 
 /* A TCP connection. Figures that were not measured are 0. */
@@ -246,7 +247,7 @@ struct history_row {
 	const char *local, *remote;
 	uint64_t port;
 	uint8_t role;
-	bool knows_exchanges, knows_resends;                   /* somebody counted them */
+	bool knows_exchanges, knows_resends;    /* somebody counted them */
 	uint64_t real_ns;                       /* its end */
 	uint64_t begin_ns, end_ns, duration_ns; /* CLOCK_BOOTTIME */
 	struct conn_sums sums;

@@ -23,16 +23,11 @@ static const struct lane {
 	enum lane_kind kind;
 	bool always; /* also where it is nothing but zero */
 } lanes[] = {
-	{ "bytes_sent", LANE_RATE, true },
-	{ "bytes_received", LANE_RATE, true },
-	{ "srtt_ns", LANE_LEVEL, true },
-	{ "retransmits", LANE_COUNT, true },
-	{ "resend_delay_ns", LANE_LEVEL, false },
-	{ "window_limited_ns", LANE_SHARE, false },
-	{ "send_queue_bytes", LANE_STAYS, false },
-	{ "receive_queue_bytes", LANE_STAYS, false },
-	{ "exchanges", LANE_COUNT, true },
-	{ "exchange_avg_ns", LANE_LEVEL, false },
+	{ "bytes_sent", LANE_RATE, true },         { "bytes_received", LANE_RATE, true },
+	{ "srtt_ns", LANE_LEVEL, true },           { "retransmits", LANE_COUNT, true },
+	{ "resend_delay_ns", LANE_LEVEL, false },  { "window_limited_ns", LANE_SHARE, false },
+	{ "send_queue_bytes", LANE_STAYS, false }, { "receive_queue_bytes", LANE_STAYS, false },
+	{ "exchanges", LANE_COUNT, true },         { "exchange_avg_ns", LANE_LEVEL, false },
 };
 
 #define UNKNOWN UINT64_MAX
