@@ -591,6 +591,7 @@ sys.stdin.readline()
 @test("a connection's history: each interval has what the program sent in it, and none of those has a row in which it slept")
 def history():
     with server("127.0.0.1", 7816) as srv, live.Record("-i", "0.5", "--exchanges", seconds=40) as h:
+        time.sleep(1)  # its hooks on socket calls are the last
         with python(PACED) as c:
             sent = json.loads(c.p.stdout.readline())
             time.sleep(0.6)
