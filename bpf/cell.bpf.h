@@ -104,6 +104,14 @@ __global int cell_find(__u64 key, __u64 start, __u32 cpu)
 	return cell_make(key, start, cpu, hash);
 }
 
+/* Files and peers share the pool of cells with all else, which must not go short: they take half of it. */
+__hot bool cells_left(void)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	return ctl && ctl->pool_next - (ctl->free_tail - ctl->free_head) < cfg.nr_cells / 2;
+}
+
 /* The cell of a key on this CPU. *other: it went to the "(other)" cell. */
 __hot struct hl_cell *cell_get(__u64 key, __u64 start, __u32 cpu, bool *other)
 {

@@ -134,9 +134,7 @@ struct exchange_of {
 
 __hot __u64 exchange_start(const struct exchange *e, __u64 proc_start)
 {
-	if (e->role == HL_ROLE_ACCEPTED)
-		return proc_start;
-	return proc_start ^ (e->addr[0] * 0x9e3779b97f4a7c15ull) ^ (e->addr[1] * 0xc2b2ae3d27d4eb4full);
+	return e->role == HL_ROLE_ACCEPTED ? proc_start : peer_start(proc_start, e->addr);
 }
 
 /* Peers may be many: those without room, when half of the pool is used, are in "(other)". */

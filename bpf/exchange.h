@@ -43,6 +43,9 @@ struct hl_rec_exchange_op {
 	__u8 pad[3];
 };
 
+/* The same of kind RESENT_OP: data that a process sent again in one role, at one port of the service, to one
+ * peer (nr: enum hl_tcp_event; pid 0: of what had no room), by how long that took. */
+
 /* All exchanges of one connection so far, absolute. */
 struct hl_rec_conn_exchanges {
 	struct hl_rec h;
@@ -67,6 +70,16 @@ struct hl_peer_ns {
 	__u8 family;
 	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u32 pad;
+};
+
+/* From the kernel side only: a request that has no answer yet, for so long. */
+struct hl_exchange_now {
+	__u64 age_ns;
+	__u64 start, proc_start; /* of the thread that asked, or read the request, and of its process */
+	__u8 local_addr[16], remote_addr[16];
+	__u16 local_port, remote_port;
+	__u32 pid, tid;
+	__u8 family, role, pad[2];
 };
 
 /* From the kernel side only: a slow exchange, with those that it has. */

@@ -10,6 +10,7 @@
  *   inet_sock_set_state, tcp_destroy_sock   the connection ends
  *
  *   hl_exchanges       at each refresh, the sums of connections that had any
+ *   hl_exchanges_now   … and the requests that have had no answer for long
  *
  * Of a connection that was accepted a request is what is read before something is written, of one that was
  * opened from here what is written before something is read. It ends with its last byte: each further part
@@ -411,5 +412,46 @@ int hl_exchanges(struct bpf_iter__bpf_sk_storage_map *ctx)
 	sums_fill(&r, sk, e, s);
 	if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
 		e->told = r.count + r.unanswered;
+	return 0;
+}
+
+static __noinline int due_fill(struct hl_exchange_now *r, const struct sock *sk, const struct exchange *e)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct sock_ends ends = {};
+
+	if (!tp || !r || !e)
+		return 0;
+	ends.local = r->local_addr;
+	ends.remote = r->remote_addr;
+	sock_ends(sk, tp, &ends);
+	r->local_port = ends.local_port;
+	r->remote_port = ends.remote_port;
+	r->family = ends.family;
+	r->role = e->role;
+	r->start = e->start;
+	r->proc_start = e->proc_start;
+	r->pid = e->pid;
+	r->tid = e->tid;
+	return 1;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int hl_exchanges_now(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	const struct exchange *e = ctx->value;
+	const struct sock *sk = ctx->sk;
+	struct hl_exchange_now r = {};
+	struct hl_ctl *ctl = ctl_get();
+	struct hl_cpu *cpu = this_cpu();
+	__u64 now = bpf_ktime_get_ns(), asked;
+
+	if (!e || !sk || !ctl || !cpu || e->gen != ctl->exchange_gen || e->closed)
+		return 0;
+	asked = e->asked;
+	if (!asked || now < asked || now - asked < cpu->slow_ns || !due_fill(&r, sk, e))
+		return 0;
+	r.age_ns = now - asked;
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

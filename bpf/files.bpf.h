@@ -79,14 +79,6 @@ __hot __u32 file_hash(const struct hl_file_id *id)
 	return h >> 40;
 }
 
-/* Files share the pool of cells with all else, which must not go short: they take half of it. */
-__hot bool cells_left(void)
-{
-	struct hl_ctl *ctl = ctl_get();
-
-	return ctl && ctl->pool_next - (ctl->free_tail - ctl->free_head) < cfg.nr_cells / 2;
-}
-
 /* Names cost a program nothing, and some ask for thousands: they take half of the places at most. */
 __hot bool names_left(void)
 {

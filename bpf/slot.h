@@ -187,7 +187,9 @@ struct hl_cell {
 /* … or its exchanges in one role at one port, its call number: the state is the role, the table 1 where the
  * address is IPv6's; `start` is what process and peer hash to, `errors` were never answered. */
 #define HL_CELL_EXCHANGE (HL_CELL_CONN + 1) /* + enum hl_exchange_part */
-#define NR_HL_CELL_KINDS (HL_CELL_EXCHANGE + NR_HL_EXCHANGE_PARTS)
+/* … or data that it sent again to one peer: keyed as those. */
+#define HL_CELL_RESENT   (HL_CELL_EXCHANGE + NR_HL_EXCHANGE_PARTS)
+#define NR_HL_CELL_KINDS (HL_CELL_RESENT + 1)
 #define HL_LOCK_KEY(pid, proc_start, abi)                                                                    \
 	HL_KEY(pid, (proc_start) >> 10 ^ (proc_start) >> 26, HL_STATE_LOCK, abi, HL_CELL_LOCK)
 
@@ -326,6 +328,7 @@ struct hl_file_entry {
 #define HL_CFG_RESUME4    (1u << 8) /* … or that of later ones, with one argument less */
 #define HL_CFG_RESENT_ERR (1u << 9) /* tcp_retransmit_skb says whether it could be sent */
 #define HL_CFG_RST_REASON (1u << 10) /* tcp_send_reset says why (v6.10) */
+#define HL_CFG_CONG_STATE (1u << 11) /* tcp_cong_state_set tells when a loss is found (v5.19) */
 #define HL_CFG_HOLD       (1u << 12) /* a program may hold preemption off (v6.10) */
 
 struct hl_cfg {
@@ -401,7 +404,7 @@ struct hl_ctl {
 #define HL_SOCK_FOUND     (1u << 2) /* its process is who was found to hold it */
 #define HL_SOCK_ENDED     (1u << 3) /* it is closed, but whose it was is not known yet */
 #define HL_SOCK_DONE      (1u << 4) /* all that there is to say of it was said */
-#define HL_SOCK_BYTES     192       /* what the kernel needs for one; more or less */
+#define HL_SOCK_BYTES     232       /* what the kernel needs for one; more or less */
 #define HL_EXCHANGE_BYTES 512       /* the same of a socket whose exchanges are looked at */
 
 /* What is kept of a TCP socket, with the socket. Its hooks write it with the socket locked, and while it
@@ -412,9 +415,14 @@ struct hl_sock {
 	__u64 ended;      /* CLOCK_BOOTTIME; 0: it is open */
 	__u64 start;      /* of its process */
 	__u64 told;       /* when something that happened to it was told of last */
-	__u32 pid, tid;   /* 0: not known */
-	__u32 untold;     /* times that it sent again since then */
-	__u32 sent;       /* segments in and out when its figures were sent last: the iterator's */
+	/* data that was sent again and is not known to have come: when it was first and last, CLOCK_MONOTONIC
+	 * (0: it is none; not yet) … */
+	__u64 resent_first, resent_last;
+	__u64 resent_ns, resent_max; /* … and of all that are over */
+	__u32 resent_seq, resents;
+	__u32 pid, tid; /* 0: not known */
+	__u32 untold;   /* times that it sent again since then */
+	__u32 sent;     /* segments in and out when its figures were sent last: the iterator's */
 	__u16 resets_sent, resets_received;
 	__u8 role, flags; /* enum hl_role, HL_SOCK_* */
 	__u8 end;         /* enum hl_end */

@@ -85,6 +85,12 @@ __hot __u64 sock_cgroup(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 }
 
+/* What a process and a peer's address hash to, as the `start` of a cell. */
+__hot __u64 peer_start(__u64 proc_start, const __u64 *addr)
+{
+	return proc_start ^ (addr[0] * 0x9e3779b97f4a7c15ull) ^ (addr[1] * 0xc2b2ae3d27d4eb4full);
+}
+
 /* ---- figures ---------------------------------------------------------------------------- */
 
 #define HL_CHRONO_RWND   2 /* enum tcp_chrono */
@@ -198,6 +204,11 @@ __hot void sock_fill(struct hl_rec_conn *r, const struct sock *sk, const struct 
 	r->flags = s->flags & HL_SOCK_EXISTED ? HL_CONN_EXISTED : 0;
 	r->resets_sent = s->resets_sent;
 	r->resets_received = s->resets_received;
+	if (cfg.flags & HL_CFG_CONG_STATE)
+		r->flags |= HL_CONN_RESENDS;
+	r->resents = s->resents;
+	r->resent_ns = s->resent_ns;
+	r->resent_max_ns = s->resent_max;
 	if (is_queued(sk, s))
 		r->queued_ns = bpf_ktime_get_ns() - tp->rcvq_space.time * 1000; /* as accept.bpf.h says */
 	sock_figures(r, tp);

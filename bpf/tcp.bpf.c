@@ -7,6 +7,7 @@
  *   inet_sock_set_state    a step. In two programs, for the kernel does not run one again inside of itself:
  *                          steps that a process makes may be interrupted by steps that packets make
  *   tcp_retransmit_skb     it sent something again
+ *   tcp_cong_state_set     it found that something was lost: before it sends that again
  *   tcp_send_reset         it threw a connection away
  *   tcp_receive_reset      the peer did
  *   tcp_destroy_sock       the socket goes
@@ -22,7 +23,7 @@
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
-#include "bpf/sock.bpf.h"
+#include "bpf/resent.bpf.h"
 #include "bpf/stack.h"
 
 /* Between two records of the same kind of event of one connection; those in between are counted. */
@@ -31,8 +32,6 @@
 #define HL_EVENT_EVERY (2 * 1000 * 1000)
 /* An accepted connection is handed on, if at all, before that. */
 #define HL_SETTLED_NS (100 * 1000 * 1000)
-
-#define HL_TCP_CA_LOSS 4
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -241,6 +240,7 @@ static __noinline int conn_over(const struct sock *sk, struct hl_sock *s)
 	s->flags |= HL_SOCK_DONE;
 	count_came(s, cpu);
 	count_ended(s, cpu);
+	resent_over(sk, s);
 	if (s->untold)
 		retransmits_send(sk, s, 0);
 	return conn_send(sk, s, 0);
@@ -417,31 +417,31 @@ __hot bool may_tell(struct hl_cpu *cpu, __u64 now)
 	return true;
 }
 
-/* For how long it had waited for an acknowledgement, at least: until the timer ran out; or, where the peer's
- * answers told, a round trip. */
-__hot __u64 waited_ns(const struct sock *sk, const struct tcp_sock *tp)
+/* For how long it had waited for an acknowledgement, at least: since it was sent, where that is known; until
+ * the timer ran out; or, where the peer's answers told, a round trip. */
+__hot __u64 waited_ns(const struct sock *sk, const struct tcp_sock *tp, const struct hl_sock *s)
 {
 	bool by_timer = sk->__sk_common.skc_state == HL_TCP_STATE_SYN_SENT ||
 			BPF_CORE_READ_BITFIELD(tp, inet_conn.icsk_ca_state) == HL_TCP_CA_LOSS;
 
+	if (s->resent_first && s->resent_last > s->resent_first)
+		return s->resent_last - s->resent_first;
 	return by_timer ? (__u64)tp->inet_conn.icsk_rto * cfg.jiffy_ns : (__u64)(tp->srtt_us >> 3) * 1000;
 }
 
-static __noinline int retransmitted(const struct sock *sk)
+static __noinline int retransmitted(const struct sock *sk, struct hl_sock *s)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct hl_cpu *cpu = this_cpu();
-	struct hl_sock *s;
 
-	s = sock_find(sk);
 	if (!tp || !cpu || !s)
 		return 0;
 	s->untold++;
 	if (now - s->told < HL_EVENT_AGAIN || !may_tell(cpu, now))
 		return 0;
 	s->told = now;
-	retransmits_send(sk, s, waited_ns(sk, tp));
+	retransmits_send(sk, s, waited_ns(sk, tp, s));
 	return 0;
 }
 
@@ -449,10 +449,30 @@ SEC("?tp_btf/tcp_retransmit_skb")
 int tcp_retransmit_skb(__u64 *ctx)
 {
 	const struct sock *sk = (void *)ctx[0];
+	const struct sk_buff *skb = (void *)ctx[1];
+	struct hl_sock *s;
 
 	if (cfg.flags & HL_CFG_RESENT_ERR && (__s32)ctx[2])
 		return 0;
-	return retransmitted(sk);
+	s = sock_find(sk);
+	if (!s)
+		return 0;
+	if (cfg.flags & HL_CFG_CONG_STATE)
+		resent_note(sk, skb, s);
+	return retransmitted(sk, s);
+}
+
+SEC("?tp_btf/tcp_cong_state_set")
+int tcp_cong_state_set(__u64 *ctx)
+{
+	const struct sock *sk = (void *)ctx[0];
+	__u8 state = ctx[1];
+	struct hl_sock *s;
+
+	if (state < HL_TCP_CA_RECOVERY)
+		return 0;
+	s = sock_find(sk);
+	return s ? loss_found(sk, s) : 0;
 }
 
 static __noinline int reset(void *ctx, const struct sock *sk, __u8 nr, __u32 reason)
@@ -658,6 +678,7 @@ int hl_conns(struct bpf_iter__bpf_sk_storage_map *ctx)
 		count_came(s, cpu);
 	if (s->untold && bpf_ktime_get_boot_ns() - s->told >= HL_EVENT_AGAIN)
 		retransmits_send(sk, s, 0);
+	resent_look(sk, s);
 	ctl->ownerless += !s->pid;
 	if (s->flags & HL_SOCK_ENDED && (s->pid || !ctl->tell_all))
 		return s->pid ? conn_over(sk, s) : 0;

@@ -78,6 +78,7 @@ def one(doc, **want):
 
 
 def slow(doc, **want):
+    want.setdefault("in_progress", False)
     return [s for s in doc["slow"] if s["kind"] == "exchange" and all(s.get(k) == v for k, v in want.items())]
 
 
@@ -778,6 +779,72 @@ def reused():
         conns = {(r["role"], r["port"]): (r.get("exchanges"), r.get("unanswered")) for r in h.doc["connections"] if r.get("pid") == c.pid}
         f.same(conns, {("opened", 7924): (1, 0), ("accepted", 7924): (1, 0), ("opened", 7922): (3, 1), ("opened", 7923): (5, 0)}, "by connection")
         f.same([r["count"] for s in (a, b) for r in rows(h.doc, pid=s.pid)], [3, 5], "of the servers")
+
+
+HANGS = """
+s = listen(7990)
+c = socket.create_connection(("127.0.0.1", 7990))
+d, _ = s.accept()
+idle = socket.create_connection(("127.0.0.1", 7990))
+e, _ = s.accept()
+idle.sendall(b"q")
+check(e.recv(100))
+e.sendall(b"a")
+check(idle.recv(100))
+c.sendall(b"q" * 100)
+check(d.recv(100))
+log.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+ready()
+sys.stdin.readline()
+d.sendall(b"a")
+check(c.recv(100))
+log.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+print("CAME", flush=True)
+sys.stdin.readline()
+done()
+"""
+
+
+@test("a request that has no answer yet is among the slow ones, at both ends, for as long as it has none; what is idle is not")
+def hangs():
+    with recorded("-i", "0.5", seconds=40) as h:
+        time.sleep(1)  # its hooks on socket calls are the last
+        with python(HANGS) as p:
+            time.sleep(1.7)
+            h.stop()
+            asked = slow(h.doc, pid=p.pid, in_progress=True)
+            ended = live.boot_ns()
+            p.say()
+            same(p.p.stdout.readline(), "CAME\n", "the answer")
+            p.say()
+            begin, _ = json.loads(p.end())
+    with Facts() as f:
+        f.same(sorted((s["name"], s["detail"]["remote"].split(":")[0]) for s in asked),
+               [("answer", "127.0.0.1"), ("request", "127.0.0.1")], "in progress")
+        for s in asked:
+            f.check(1.5 * S < s["duration_ns"] < ended - begin + 20 * MS, f"for how long: {s['duration_ns']}, asked {ended - begin} ago")
+            f.check(not s["time_ns"] and s["tid"] == p.pid and "result" not in s, f"{s}")
+        f.same(slow(h.doc, pid=p.pid), [], "slow ones that are over")
+
+
+@test("… and when the answer comes it is over, once")
+def hung():
+    with recorded("-i", "0.5", seconds=40) as h:
+        time.sleep(1)
+        with python(HANGS) as p:
+            time.sleep(1.2)
+            p.say()
+            same(p.p.stdout.readline(), "CAME\n", "the answer")
+            time.sleep(0.7)
+            h.stop()
+            p.say()
+            begin, end = json.loads(p.end())
+    with Facts() as f:
+        f.same(slow(h.doc, pid=p.pid, in_progress=True), [], "in progress")
+        over = slow(h.doc, pid=p.pid)
+        f.same(sorted(s["name"] for s in over), ["answer", "request"], "over")
+        for s in over:
+            f.near(s["duration_ns"], end - begin, f"how long the {s['name']} took", 1, 5 * MS)
 
 
 if __name__ == "__main__":

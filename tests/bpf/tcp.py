@@ -711,5 +711,154 @@ def unseen():
         f.same((sum(r["open"] for r in p), sum(r["opened"] for r in p), sum(r["ended"] for r in p)), (60, 3000, 3800), "peers")
 
 
+PACED = """
+import json, socket, sys, time
+c = socket.create_connection(("127.0.0.1", 7816))
+sent = []
+def exchange(n):
+    c.sendall(b"x" * n)
+    sent.append((time.clock_gettime_ns(time.CLOCK_BOOTTIME), n))
+    got = 0
+    while got < n:
+        got += len(c.recv(65536))
+for i in range(30):
+    exchange(1000 * (1 + i // 10))
+    time.sleep(0.05)
+time.sleep(2.2)              # nothing moves
+for i in range(20):
+    exchange(20000)
+    time.sleep(0.05)
+print(json.dumps(sent), flush=True)
+sys.stdin.readline()
+"""
+
+
+@test("a connection's history: each interval has what the program sent in it, and none of those has a row in which it slept")
+def history():
+    with server("127.0.0.1", 7816) as srv, live.Record("-i", "0.5", "--exchanges", seconds=40) as h:
+        time.sleep(1)  # its hooks on socket calls are the last
+        with python(PACED) as c:
+            sent = json.loads(c.p.stdout.readline())
+            time.sleep(0.6)
+            h.stop()
+    rows = sorted((r for r in h.doc["connection_history"] if r["pid"] == c.pid), key=lambda r: r["end_ns"])
+    ends = [r for r in h.doc["connection_history"] if r["pid"] == srv.pid]
+    total, took, slack = sum(n for _, n in sent), 0, 20 * MS
+
+    def by(t):
+        return sum(n for at, n in sent if at <= t)
+
+    with Facts() as f:
+        f.same((sum(r["bytes_sent"] for r in rows), sum(r["bytes_received"] for r in rows)), (total, total), "bytes in all")
+        f.same((sum(r["bytes_sent"] for r in ends), sum(r["bytes_received"] for r in ends)), (total, total), "of the other end")
+        f.same(sum(r.get("exchanges", 0) for r in rows), len(sent), "exchanges")
+        for r in rows:
+            took += r["bytes_sent"]
+            f.check(by(r["end_ns"] - slack) <= took <= by(r["end_ns"] + slack),
+                    f"until {r['time']} {took} bytes, the program had sent {by(r['end_ns'])}")
+            f.check(0 < r["duration_ns"] < 0.7 * S and r["srtt_ns"] > 0 and r["retransmits"] == 0, f"{r}")
+        begin, end = sent[29][0], sent[30][0]
+        f.same([r["time"] for r in rows if r["end_ns"] - r["duration_ns"] > begin + slack and r["end_ns"] < end - slack], [],
+               "rows of when it slept")
+        f.check(6 <= len(rows) <= 9, f"{len(rows)} rows")
+
+
+# Every packet with data that leaves here for that port: when, its first byte's number, its length. Until there is a word.
+SNIFFER = """
+import json, select, socket, struct, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+s.bind((sys.argv[1], 3))
+s.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS
+s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
+port, sent = int(sys.argv[2]), []
+print("SNIFFS", file=sys.stderr, flush=True)
+while True:
+    if sys.stdin in select.select([s, sys.stdin], [], [])[0]:
+        break
+    data, extra, _, where = s.recvmsg(2048, 256)
+    if where[2] != 4 or where[1] != 0x800 or data[9] != 6:  # outgoing, IPv4, TCP
+        continue
+    ip = (data[0] & 15) * 4
+    _, to, seq, _, off = struct.unpack("!HHIIB", data[ip:ip + 13])
+    size = struct.unpack("!H", data[2:4])[0] - ip - (off >> 4) * 4
+    if to == port and size > 0:
+        sec, ns = struct.unpack("qq", extra[0][2][:16])
+        sent.append((sec * 1000000000 + ns, seq, size))
+print(json.dumps(sent))
+"""
+
+# Sends so much when it is told to (to a program that sends it back, "?": waits for that).
+TOLD = """
+import socket, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+print("READY", file=sys.stderr, flush=True)
+due = 0
+for line in sys.stdin:
+    if line[0] == "?":
+        while due:
+            due -= len(c.recv(65536))
+        print("CAME", flush=True)
+    else:
+        c.sendall(b"x" * int(line))
+        due += int(line)
+"""
+
+
+def lossy(nets, load, lost, cut, then=()):
+    """So much is sent while nothing gets through, for so long; then other things are."""
+    nets.ip("hla", "neigh replace 10.77.0.2 lladdr 02:00:00:00:00:99 dev hlva nud permanent")
+    for n in lost:
+        load.say(str(n))
+    time.sleep(cut)
+    nets.ip("hla", "neigh del 10.77.0.2 dev hlva")
+    for n in then:
+        load.say(str(n))
+        time.sleep(0.002)
+    load.say("?")
+    same(load.p.stdout.readline(), "CAME\n", "what came back")
+
+
+@test("data that is lost: how often, and by how much later it came, as packets on the wire say; peer, process and connection")
+def resent():
+    with Nets() as nets, server("10.77.0.2", 7817, ns="hlb"), live.Record(seconds=60) as h:
+        with python(SNIFFER, "hlva", 7817, ns="hla", ready="SNIFFS") as sniffer:
+            with python(TOLD, "10.77.0.2", 7817, ns="hla", ready="READY") as c:
+                for n in (100, 1000, 3000):  # nothing is lost
+                    c.say(str(n))
+                    c.say("?")
+                    same(c.p.stdout.readline(), "CAME\n", "what came back")
+                for cut in (0.01, 0.3, 1.0, 0.05):  # the timer, once or several times
+                    lossy(nets, c, [200], cut)
+                    time.sleep(0.3)
+                for _ in range(3):  # answers to what comes later tell
+                    lossy(nets, c, [300], 0.004, [400] * 8)
+                    time.sleep(0.3)
+                sniffer.say()
+                sent = json.loads(sniffer.end())
+                h.stop()
+    times = {}
+    for at, seq, size in sent:
+        times.setdefault(seq, []).append(at)
+    late = sorted(t[-1] - t[0] for t in times.values() if len(t) > 1)
+    with Facts() as f:
+        f.same(len(late), 7, f"data that was sent again: {late}")
+        rows = conns(h.doc, pid=c.pid)
+        f.same([(r["resends"], r["retransmits"]) for r in rows], [(7, len(sent) - len(times))], "of the connection")
+        r = rows[0]
+        f.near(r["resend_delay_ns"], sum(late), "how much later it came, in all", 0.1, MS)
+        f.near(r["resend_delay_max_ns"], late[-1], "… at most", 0.1, MS / 2)
+        ops = h.doc.ops(c.pid, "tcp", "retransmit")
+        f.same([o["count"] for o in ops], [7], "of the process")
+        f.near(ops[0]["total_ns"] if ops else 0, sum(late), "of the process, in all", 0.1, MS)
+        f.near(ops[0]["p50_ns"] if ops else 0, late[3], "half of it", 10, 0)
+        p = peers(h.doc, pid=c.pid)
+        f.same([(r["resends"], sum(r["resend_delay_histogram"]["counts"])) for r in p], [(7, 7)], "of the peer")
+        f.near(p[0]["resend_delay_ns"], sum(late), "of the peer, in all", 0.1, MS)
+        f.near(p[0]["resend_delay_max_ns"], late[-1], "of the peer, at most", 0.1, MS / 2)
+        other = [r for r in h.doc["connections"] if r.get("role") == "accepted" and r["port"] == 7817]
+        f.same([(r["resends"], r["resend_delay_ns"]) for r in other], [(0, 0)] * len(other), "of who lost nothing")
+
+
 if __name__ == "__main__":
     live.main()

@@ -229,3 +229,46 @@ void test_conns_not_seen(void)
 	ASSERT_EQ(snap_table(s, "listeners")->n, 0);
 	feed_free(f);
 }
+
+/* By how much later lost data came: peer by peer, of the process, and of each connection. */
+void test_conns_resends(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct hl_rec_conn c = conn(10, 1, 7, 1000);
+	const struct peer_row *p;
+	const struct conn_row *r;
+	const struct op_row *o;
+	const struct snap *s;
+	size_t n;
+
+	feed_process(f, 10, "client", 0);
+	c.flags = HL_CONN_RESENDS;
+	feed_conn(f, c);
+	s = feed_tick(f, SEC);
+	ASSERT(peer(s, "10.0.0.7")->knows_resends && !peer(s, "10.0.0.7")->resends.count);
+	c.resents = 3;
+	c.resent_ns = 700 * MS;
+	c.resent_max_ns = 300 * MS;
+	feed_conn(f, c);
+	feed_resent(f, 10, 5432, 7, 2, 200 * MS);
+	feed_resent(f, 10, 5432, 7, 1, 300 * MS);
+	feed_resent(f, 10, 5432, 8, 1, 500 * MS); /* of whose connections no record has come yet */
+	feed_resent(f, 0, 0, 0, 4, SEC);
+	s = feed_tick(f, SEC);
+	p = peer(s, "10.0.0.7");
+	ASSERT(p->resends.count == 3 && p->ivl_resends.count == 3 && p->resend_ns == 700 * MS);
+	ASSERT_EQ(p->resend_max_ns, 300 * MS);
+	ASSERT_EQ(peer(s, "10.0.0.8")->resends.count, 1);
+	p = find(s, "peers", "remote", "(other)", &n);
+	ASSERT(p && n == 1 && p->resends.count == 4);
+	o = find_op(s, 10, HL_TCP_RETRANSMIT);
+	ASSERT(o && o->op == HL_OP_TCP && o->count == 4 && o->total_ns == 1200 * MS && o->max_ns == 500 * MS);
+	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
+	ASSERT(r && r->knows_resends && r->total.resends == 3 && r->ivl.resend_ns == 700 * MS);
+	ASSERT_EQ(r->resend_max_ns, 300 * MS);
+	feed_conn(f, conn(10, 2, 9, 10)); /* of a kernel that does not tell */
+	s = feed_tick(f, SEC);
+	ASSERT(peer(s, "10.0.0.7")->ivl_resends.count == 0 && peer(s, "10.0.0.7")->resends.count == 3);
+	ASSERT(!peer(s, "10.0.0.9")->knows_resends);
+	feed_free(f);
+}

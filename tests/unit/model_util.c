@@ -145,6 +145,17 @@ int feed_conn(struct feed *f, struct hl_rec_conn figures)
 	return finish(f);
 }
 
+int feed_conn_exchanges(struct feed *f, uint64_t cookie, uint64_t opened, uint64_t count, uint64_t total_ns)
+{
+	struct hl_rec_conn_exchanges *r = begin(f, HL_KIND_CONN_EXCHANGES, 0, 0);
+
+	r->cookie = cookie;
+	r->opened = opened;
+	r->count = count;
+	r->total_ns = total_ns;
+	return finish(f);
+}
+
 int feed_listen(struct feed *f, struct hl_rec_listen figures)
 {
 	struct hl_rec_listen *r = begin(f, HL_KIND_LISTEN, figures.h.pid, figures.h.pid);
@@ -422,6 +433,28 @@ int feed_exchange(struct feed *f, struct feed_exchange e)
 	return finish(f);
 }
 
+int feed_resent(struct feed *f, uint32_t pid, uint16_t port, uint8_t host, uint64_t count, uint64_t ns_each)
+{
+	struct hl_rec_exchange_op *r = begin(f, HL_KIND_RESENT_OP, pid, pid);
+	uint32_t bucket = (uint32_t)count;
+
+	r->o.proc_start = pid ? 100 : 0;
+	r->o.op = HL_OP_TCP;
+	r->o.nr = HL_TCP_RETRANSMIT;
+	r->o.state = HL_STATE_NETWORK;
+	r->o.count = count;
+	r->o.total_ns = r->o.state_ns[HL_STATE_NETWORK] = count * ns_each;
+	r->o.max_ns = ns_each;
+	r->o.first = hl_hist_cell(ns_each);
+	r->o.nr_buckets = 1;
+	r->role = pid ? HL_ROLE_OPENED : 0;
+	r->port = port;
+	r->family = AF_INET;
+	memcpy(r->addr, (const uint8_t[]){ 10, 0, 0, host }, 4);
+	rec_add_bytes(&f->b, &bucket, sizeof(bucket));
+	return finish(f);
+}
+
 int feed_peers(struct feed *f, uint32_t id, const struct hl_peer_ns *v, size_t n)
 {
 	struct hl_rec_peers *r = begin(f, HL_KIND_PEERS, 10, 10);
@@ -463,6 +496,7 @@ const struct snap *feed_tick(struct feed *f, uint64_t interval_ns)
 	r = begin(f, HL_KIND_TICK, 0, 0);
 	r->real_ns = REAL + f->ts;
 	r->interval_ns = interval_ns;
+	r->looked = f->looked;
 	ASSERT_EQ(finish(f), 0);
 	s = model_snap(f->m);
 	snap_put(s); /* the model still holds it */

@@ -16,7 +16,8 @@ struct feed {
 	struct recbuf b;
 	struct recbuf log; /* every record that was fed, when keep is set */
 	bool keep;
-	uint64_t ts; /* boot time of the next record */
+	uint64_t ts;     /* boot time of the next record */
+	uint32_t looked; /* HL_LOOKED_*, at each tick */
 };
 
 /* Clocks of a ledger: what is not named is 0. */
@@ -78,6 +79,7 @@ int feed_process_under(struct feed *f, uint32_t pid, const char *comm, const cha
 		       const char *cpu_cgroup);
 /* A connection, IPv4; a listener; how many a process had in one role. h.pid says whose, 0: nobody's. */
 int feed_conn(struct feed *f, struct hl_rec_conn figures);
+int feed_conn_exchanges(struct feed *f, uint64_t cookie, uint64_t opened, uint64_t count, uint64_t total_ns);
 int feed_listen(struct feed *f, struct hl_rec_listen figures);
 int feed_conns_told(struct feed *f, uint64_t since);
 int feed_conn_op(struct feed *f, uint32_t pid, uint8_t role, uint64_t opened, uint64_t ended);
@@ -105,6 +107,8 @@ int feed_lock(struct feed *f, uint32_t pid, uint64_t addr, uint64_t count, uint6
 int feed_lock_name(struct feed *f, uint32_t pid, uint64_t addr, const char *name);
 /* Exchanges, or reads of data that had come. */
 int feed_exchange(struct feed *f, struct feed_exchange e);
+/* Data that was sent again on connections that were opened to 10.0.0.host; pid 0: what had no room. */
+int feed_resent(struct feed *f, uint32_t pid, uint16_t port, uint8_t host, uint64_t count, uint64_t ns_each);
 int feed_peers(struct feed *f, uint32_t id, const struct hl_peer_ns *v, size_t n);
 int feed_acct(struct feed *f, uint32_t class_id, uint64_t seen, uint64_t delivered, uint64_t lost);
 /* Ends an interval of so many ns, f->ts goes on by them; gives the picture, which lives until the

@@ -107,6 +107,7 @@ void test_rec_check_numbers(void)
 		ROW(LOCK_OP, lock_op, o.state, NR_HL_STATES),
 		ROW(EXCHANGE_OP, exchange_op, role, NR_HL_ROLES),
 		ROW(EXCHANGE_OP, exchange_op, part, NR_HL_EXCHANGE_PARTS),
+		ROW(RESENT_OP, exchange_op, role, NR_HL_ROLES),
 		ROW(NOW, slow, waker, NR_HL_WAKERS),
 		ROW(NOW, slow, state, NR_HL_STATES),
 		ROW(ACCT, acct, class_id, NR_HL_CLASSES),

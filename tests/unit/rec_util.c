@@ -183,15 +183,12 @@ static void sample_dns(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
-static void sample_exchange(struct recbuf *b, unsigned int i)
+static void sample_exchange_op(struct recbuf *b, unsigned int kind, unsigned int i)
 {
 	static const __u32 buckets[3] = { 7, 0, 1 };
-	struct hl_rec_exchange_op *op = fill(b, HL_KIND_EXCHANGE_OP, i);
-	struct hl_peer_ns v[2] = { { .ns = 5, .addr = { 10, 0, 0, 5 }, .port = 5432, .family = 2 },
-				   { .ns = i } };
-	struct hl_rec_peers *p;
+	struct hl_rec_exchange_op *op = fill(b, kind, i);
 
-	op->o.op = HL_OP_EXCHANGE;
+	op->o.op = kind == HL_KIND_RESENT_OP ? HL_OP_TCP : HL_OP_EXCHANGE;
 	op->o.state = op->o.abi = 0;
 	op->role = i % NR_HL_ROLES;
 	op->part = i % NR_HL_EXCHANGE_PARTS;
@@ -199,6 +196,16 @@ static void sample_exchange(struct recbuf *b, unsigned int i)
 	op->o.nr_buckets = i % 4;
 	rec_add_bytes(b, buckets, op->o.nr_buckets * sizeof(__u32));
 	rec_end(b);
+}
+
+static void sample_exchange(struct recbuf *b, unsigned int i)
+{
+	struct hl_peer_ns v[2] = { { .ns = 5, .addr = { 10, 0, 0, 5 }, .port = 5432, .family = 2 },
+				   { .ns = i } };
+	struct hl_rec_peers *p;
+
+	sample_exchange_op(b, HL_KIND_EXCHANGE_OP, i);
+	sample_exchange_op(b, HL_KIND_RESENT_OP, i);
 	fill(b, HL_KIND_CONN_EXCHANGES, i);
 	rec_end(b);
 	p = fill(b, HL_KIND_PEERS, i);

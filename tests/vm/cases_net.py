@@ -80,6 +80,11 @@ def net_loss(f, out):
     f.check(told and 0 < n <= want, f"events of {n} times, {want} segments")
     for r in opened + accepted:
         ms(f, r["min_rtt_ns"], 100, "shortest round trip")
+    # the peer's answers to what came behind it take a round trip, a timer longer
+    lost, late = (sum(r[k] for r in opened + accepted) for k in ("resends", "resend_delay_ns"))
+    f.check(0 < lost <= want and late / max(lost, 1) > 95e6, f"data was lost {lost} times and came {late / 1e6} ms later")
+    ops = doc.ops(None, "tcp", "retransmit")
+    f.same((sum(o["count"] for o in ops), sum(o["total_ns"] for o in ops)), (lost, late), "as operations")
 
 
 @case("net-rate", "a slow network is seen in how long its connection has something to send",

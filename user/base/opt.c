@@ -229,21 +229,26 @@ static size_t name_distance(const char *a, size_t na, const char *b)
 	return one[nb];
 }
 
-/* The option that was probably meant, or NULL. A beginning counts as near. */
+size_t name_far(const char *name, size_t len, const char *candidate)
+{
+	size_t most = MIN(2, len / 2), d;
+
+	if (!len || len > NAME_MAX_LEN || strlen(candidate) > NAME_MAX_LEN)
+		return SIZE_MAX;
+	d = !strncmp(candidate, name, len) ? 0 : name_distance(name, len, candidate);
+	return d <= most ? d : SIZE_MAX;
+}
+
+/* The option that was probably meant, or NULL. */
 static const char *nearest_name(const struct opt *rows, const char *name, size_t len)
 {
-	size_t best = MIN(2, len / 2) + 1;
+	size_t best = SIZE_MAX;
 	const char *found = NULL;
 
-	if (!len || len > NAME_MAX_LEN)
-		return NULL;
 	for (; rows->type != OPT_END; rows++) {
 		const char *candidate = rows->long_name;
-		size_t d;
+		size_t d = candidate && !rows->hidden ? name_far(name, len, candidate) : SIZE_MAX;
 
-		if (!candidate || rows->hidden || strlen(candidate) > NAME_MAX_LEN)
-			continue;
-		d = !strncmp(candidate, name, len) ? 0 : name_distance(name, len, candidate);
 		if (d < best) {
 			best = d;
 			found = candidate;

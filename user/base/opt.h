@@ -50,5 +50,7 @@ int opt_parse(int argc, char **argv, const struct opt *rows, void *values, struc
 struct str;
 void opt_help(struct str *out, const struct opt *rows);
 void opt_list_free(struct opt_list *l);
+/* How far a name is from one that may have been meant: 0 where it is its beginning; SIZE_MAX: too far. */
+size_t name_far(const char *name, size_t len, const char *candidate);
 
 #endif

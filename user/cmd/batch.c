@@ -28,6 +28,9 @@ static int print(struct batch *b, const struct snap *snap)
 		if (b->printed)
 			str_addc(&b->text, '\n');
 	}
+	o.one_of_many = true;
+	o.hide = v->hide.v;
+	o.nr_hide = v->hide.n;
 	err = (v->json ? &json_exporter : &text_exporter)->write(&b->text, snap, &o);
 	if (!err)
 		err = output_stdout(&b->text);

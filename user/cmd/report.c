@@ -13,6 +13,7 @@ struct values {
 	struct filter_opts filter;
 	bool json;
 	const char *view, *sort;
+	struct opt_list hide;
 	unsigned int rows;
 };
 
@@ -26,6 +27,7 @@ static const struct opt rows[] = {
 	  .offset = offsetof(struct values, view) },
 	{ .type = OPT_STR, .long_name = "sort", .arg = "FIELD", .help = "rank by this field",
 	  .offset = offsetof(struct values, sort) },
+	SELECT_HIDE_ROW(struct values, hide),
 	{ .type = OPT_UINT, .long_name = "rows", .arg = "N", .help = "so many rows of each table (20); 0: all",
 	  .offset = offsetof(struct values, rows) },
 	REPLAY_FILTER_ROWS(struct values, filter),
@@ -43,6 +45,8 @@ static int write_out(const struct values *v, const struct snap *snap)
 
 	if (!v->json)
 		select_text(&q, &o, v->view, v->sort, true, v->rows);
+	o.hide = v->hide.v;
+	o.nr_hide = v->hide.n;
 	err = (v->json ? &json_exporter : &text_exporter)->write(&text, snap, &o);
 	if (!err)
 		err = output_stdout(&text);
@@ -57,7 +61,7 @@ static int run(const struct invocation *in)
 	struct replay *r = NULL;
 	int status = EXIT_FAILED;
 
-	if (select_check(v->view, v->sort))
+	if (select_check(v->view, v->sort) || select_check_hide(&v->hide))
 		return EXIT_USAGE;
 	if (!replay_open(in->words.v[0], &v->filter, &r) && !replay_last(r, &snap)) {
 		status = write_out(v, snap);

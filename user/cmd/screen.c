@@ -23,6 +23,8 @@ static struct viewer_cfg viewer_cfg(const struct top_values *v, struct model *mo
 		.app = {
 			.view = v->view,
 			.sort = v->sort,
+			.hide = v->hide.v,
+			.nr_hide = v->hide.n,
 			.total = v->total,
 			.heat = heat,
 			.arg = model,

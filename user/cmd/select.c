@@ -79,6 +79,67 @@ int select_check(const char *view, const char *sort)
 	return -EINVAL;
 }
 
+/* Fields whose names are near to one that there is not. */
+struct near {
+	const char *word;
+	struct str names;
+	size_t n, best;
+};
+
+/* A name once, the nearest ones first; further ones only where there are no nearer ones. */
+static bool note_near(const struct table_desc *t, void *arg)
+{
+	size_t skip = strlen(FIELD_IVL_PREFIX);
+	struct near *near = arg;
+
+	for (size_t i = 0; i < t->nr_fields; i++) {
+		const char *name = t->fields[i].name;
+		size_t far;
+
+		name += strncmp(name, FIELD_IVL_PREFIX, skip) ? 0 : skip;
+		far = name_far(near->word, strlen(near->word), name);
+		if (far < near->best) {
+			str_reset(&near->names);
+			near->n = 0;
+			near->best = far;
+		}
+		if (far == SIZE_MAX || far > near->best || near->n == 5 ||
+		    strstr(str_get(&near->names), name))
+			continue;
+		str_addf(&near->names, "%s%s", near->n++ ? ", " : "", name);
+	}
+	return false;
+}
+
+static bool has_column(const struct table_desc *t, void *name)
+{
+	const char *const names[] = { name };
+
+	for (size_t i = 0; i < t->nr_fields; i++)
+		if (field_is_among(&t->fields[i], names, 1))
+			return true;
+	return false;
+}
+
+int select_check_hide(const struct opt_list *hide)
+{
+	for (size_t i = 0; i < hide->n; i++) {
+		struct near near = { .word = hide->v[i], .best = SIZE_MAX };
+
+		if (find_table(has_column, (void *)hide->v[i]))
+			continue;
+		find_table(note_near, &near);
+		if (near.n)
+			pr_err("--hide: there is no field \"%s\"; did you mean %s?", hide->v[i],
+			       str_get(&near.names));
+		else
+			pr_err("--hide: there is no field \"%s\"; export --schema lists them", hide->v[i]);
+		str_free(&near.names);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 bool select_needs(const char *table, const char *collector)
 {
 	const struct table_desc *t = table ? find_table(is_named, (void *)table) : NULL;

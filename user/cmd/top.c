@@ -26,6 +26,7 @@ static const struct opt rows[] = {
 	  .help = "begin with this view; in batch only this table", .offset = offsetof(struct top_values, view) },
 	{ .type = OPT_STR, .long_name = "sort", .arg = "FIELD", .help = "rank by this field",
 	  .offset = offsetof(struct top_values, sort) },
+	SELECT_HIDE_ROW(struct top_values, hide),
 	{ .type = OPT_FLAG, .long_name = "total", .help = "rank by the total since start, not by the interval",
 	  .offset = offsetof(struct top_values, total) },
 	{ .type = OPT_UINT, .long_name = "rows", .arg = "N",
@@ -63,7 +64,7 @@ static int run(const struct invocation *in)
 	bool batch = v->batch || v->json;
 	const char *table = v->view;
 
-	if (select_check(table, v->sort))
+	if (select_check(table, v->sort) || select_check_hide(&v->hide))
 		return EXIT_USAGE;
 	if (v->replay && in->rest) {
 		pr_err("top: a recording and a command together; leave out -r or what follows --");

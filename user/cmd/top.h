@@ -12,6 +12,7 @@ struct top_values {
 	unsigned int count, rows;
 	bool batch, json, total;
 	const char *view, *sort, *replay;
+	struct opt_list hide;
 };
 
 #define TOP_INTERVAL_NS NSEC_PER_SEC

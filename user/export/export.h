@@ -14,6 +14,9 @@ struct export_opts {
 	bool header;               /* text: host lines, accounting, collectors */
 	bool without_argv;         /* json: leave capture.argv out, to compare documents */
 	bool compact;              /* json: one line */
+	const char *const *hide;   /* text: fields that get no column; NULL: none */
+	size_t nr_hide;
+	bool one_of_many; /* there is one for each interval: what was before is in those before */
 };
 
 struct exporter {

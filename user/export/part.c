@@ -25,7 +25,9 @@ const char *const part_psi_names[PART_NR_PSI] = { "cpu", "io", "memory" };
 
 bool part_wanted(const struct snap_table *t, const struct export_opts *o)
 {
-	return o->table ? !strcmp(o->table, t->desc->name) : !t->desc->screen;
+	if (o->table)
+		return !strcmp(o->table, t->desc->name);
+	return !t->desc->screen && !(t->desc->history && o->one_of_many);
 }
 
 void part_open(struct part *p, const struct snap *s, const struct snap_table *t, const struct export_opts *o)

@@ -190,7 +190,8 @@ static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct 
 	[HL_CELL_FILE... HL_CELL_LOCK - 1] = files_send_op,
 	[HL_CELL_LOCK] = locks_send_op,
 	[HL_CELL_CONN] = conns_send_op,
-	[HL_CELL_EXCHANGE... NR_HL_CELL_KINDS - 1] = exchanges_send_op,
+	[HL_CELL_EXCHANGE... HL_CELL_RESENT - 1] = exchanges_send_op,
+	[HL_CELL_RESENT] = exchanges_send_op,
 };
 
 static void drain_one(struct live *l, uint32_t at)

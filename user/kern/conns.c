@@ -355,6 +355,8 @@ static void look(struct live *l)
 				 on_item, l);
 	l->sh.ctl->tell_all = 0;
 	c->look_due = object_look_again(begin);
+	if (!err)
+		l->looked |= HL_LOOKED_CONNS;
 	if (!all || err)
 		return;
 	if (!c->all_since) {

@@ -4,6 +4,7 @@
  * CONN_EXCHANGES for each connection that had any, PEERS for whom a slow one waited. Called by live.c,
  * cells.c, ring.c and slow.c.
  */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,25 +24,28 @@ void live_set_exchanges(struct live *l, bool on)
 
 uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
+	bool is_resent = HL_KEY_OP(c->key) == HL_CELL_RESENT;
 	uint32_t pid = HL_KEY_PID(c->key);
 	struct hl_rec_exchange_op *r;
 	uint64_t n;
 
 	if (pid)
 		life_meet(l, pid, c->proc_start);
-	r = LIVE_BEGIN(l, EXCHANGE_OP, exchange_op);
+	r = is_resent ? LIVE_BEGIN(l, RESENT_OP, exchange_op) : LIVE_BEGIN(l, EXCHANGE_OP, exchange_op);
 	n = cells_fill_op(l, c, was, &r->o);
 	r->o.h.ts = l->last_tick;
 	r->o.h.pid = r->o.h.tid = pid;
-	r->o.op = HL_OP_EXCHANGE;
-	r->part = HL_KEY_OP(c->key) - HL_CELL_EXCHANGE;
+	r->o.op = is_resent ? HL_OP_TCP : HL_OP_EXCHANGE;
+	r->o.state = is_resent ? HL_STATE_NETWORK : 0;
+	r->part = is_resent ? 0 : HL_KEY_OP(c->key) - HL_CELL_EXCHANGE;
 	if (pid) {
 		r->o.proc_start = c->proc_start;
-		r->o.nr = r->role = HL_KEY_STATE(c->key) < NR_HL_ROLES ? HL_KEY_STATE(c->key) : 0;
+		r->role = HL_KEY_STATE(c->key) < NR_HL_ROLES ? HL_KEY_STATE(c->key) : 0;
 		r->port = HL_KEY_NR(c->key);
 		r->family = HL_KEY_ABI(c->key) ? AF_INET6 : AF_INET;
 		memcpy(r->addr, c->addr, sizeof(r->addr));
 	}
+	r->o.nr = is_resent ? HL_TCP_RETRANSMIT : r->role;
 	n += r->o.errors;
 	live_emit(l);
 	return n;
@@ -124,6 +128,68 @@ void exchanges_record(struct live *l, const struct hl_rec *rec, size_t n)
 	send_sums(l, rec);
 }
 
+/* ---- requests that have no answer yet ------------------------------------------------------- */
+
+#define MAX_DUE 512 /* are told of, the oldest ones: what never answers may be many */
+
+static void take_due(struct live *l, const void *item)
+{
+	*vec_add(&l->exchanges.due) = *(const struct hl_exchange_now *)item;
+}
+
+static int cmp_age(const void *a, const void *b)
+{
+	const struct hl_exchange_now *x = a, *y = b;
+
+	return x->age_ns == y->age_ns ? 0 : x->age_ns > y->age_ns ? -1 : 1;
+}
+
+/* Where its time goes nobody knows before there is an answer. */
+static void send_due(struct live *l, const struct hl_exchange_now *e, uint64_t now)
+{
+	struct hl_rec_slow r = {
+		.h = { .kind = HL_KIND_NOW, .ts = now, .pid = e->pid, .tid = e->tid },
+		.start = e->start,
+		.proc_start = e->proc_start,
+		.begin_ns = now - MIN(e->age_ns, now),
+		.duration_ns = e->age_ns,
+		.op = HL_OP_EXCHANGE,
+		.nr = e->role,
+		.state = HL_STATE_OTHER,
+		.flags = HL_SLOW_NO_RESULT,
+		.detail = HL_DETAIL_PEER,
+		.protocol = IPPROTO_TCP,
+		.accepted = e->role == HL_ROLE_ACCEPTED,
+		.family = e->family,
+		.local_port = e->local_port,
+		.remote_port = e->remote_port,
+	};
+
+	memcpy(r.local_addr, e->local_addr, sizeof(r.local_addr));
+	memcpy(r.remote_addr, e->remote_addr, sizeof(r.remote_addr));
+	life_meet(l, e->pid, e->proc_start);
+	slow_send_made(l, &r);
+}
+
+static void look_due(struct live *l)
+{
+	uint64_t now;
+
+	l->exchanges.due.n = 0;
+	object_iterate_map(&l->parts[PART_EXCHANGES].obj, "hl_exchanges_now", "exchanges",
+			   sizeof(struct hl_exchange_now), take_due, l);
+	now = clock_boot_ns();
+	if (l->exchanges.due.n)
+		qsort(l->exchanges.due.v, l->exchanges.due.n, sizeof(*l->exchanges.due.v), cmp_age);
+	for (size_t i = 0; i < MIN(l->exchanges.due.n, (size_t)MAX_DUE); i++)
+		send_due(l, &l->exchanges.due.v[i], now);
+}
+
+void exchanges_fini(struct live *l)
+{
+	vec_free(&l->exchanges.due);
+}
+
 void exchanges_refresh(struct live *l, bool final)
 {
 	struct part *p = &l->parts[PART_EXCHANGES];
@@ -137,7 +203,10 @@ void exchanges_refresh(struct live *l, bool final)
 	were = __atomic_load_n(&ctl->exchanges, __ATOMIC_RELAXED);
 	/* some have ended while nobody looked */
 	if (!object_iterate_map(&p->obj, "hl_exchanges", "exchanges", sizeof(struct hl_rec_conn_exchanges),
-				send_sums, l))
+				send_sums, l)) {
 		__atomic_fetch_add(&ctl->exchanges, ctl->exchanges_found - were, __ATOMIC_RELAXED);
+		l->looked |= HL_LOOKED_EXCHANGES;
+	}
+	look_due(l);
 	l->exchanges.look_due = object_look_again(begin);
 }

@@ -304,7 +304,7 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	lost[HL_LOSS_RECURSION] = skipped(&l->parts[PART_TCP].obj, "tcp_packet_step");
 	send_acct(l, HL_CLASS_CONNECTIONS, c.conn_seen + c.accepts_seen + lost[HL_LOSS_RECURSION],
 		  l->cells.counted[HL_CELL_CONN] + l->cells.counted[HL_OP_CONNECT] +
-			  l->cells.counted[HL_OP_ACCEPT],
+			  l->cells.counted[HL_OP_ACCEPT] + l->cells.counted[HL_CELL_RESENT],
 		  lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.life_lost;
@@ -432,6 +432,8 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	r->real_ns = clock_real_ns();
 	r->interval_ns = boot - (l->last_tick ? l->last_tick : l->started_boot);
 	r->final = final;
+	r->looked = l->looked;
+	l->looked = 0;
 	l->last_tick = boot;
 	live_emit(l);
 }

@@ -540,12 +540,15 @@ struct exchanges {
 	bool on;
 	uint32_t last_peers; /* number of the last PEERS */
 	uint64_t look_due;   /* CLOCK_MONOTONIC: not before that are connections looked at again */
+	VEC(struct hl_exchange_now) due; /* those that have no answer, while they are looked at */
 };
 
 void exchanges_record(struct live *l, const struct hl_rec *rec, size_t n); /* CONN_EXCHANGES, from the ring */
 void exchanges_slow(struct live *l, const struct hl_exchange_raw *raw, size_t n);
 uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
-void exchanges_refresh(struct live *l, bool final); /* at each tick: CONN_EXCHANGES of what moved */
+/* At each tick: CONN_EXCHANGES of what moved, NOW of what has had no answer for long. */
+void exchanges_refresh(struct live *l, bool final);
+void exchanges_fini(struct live *l);
 
 /* ---- funcs.c, func_sites.c, func_guard.c ---------------------------------------------- */
 
@@ -624,6 +627,7 @@ struct live {
 	char iter_reason[96];
 	int64_t clock_offset; /* boot - clock, now */
 	uint64_t last_tick, started_boot, cpu0_ns;
+	uint32_t looked; /* HL_LOOKED_*, since the last tick */
 	uint64_t slow_delivered, life_delivered, damaged;
 	int sink_err;
 };

@@ -350,6 +350,7 @@ void live_close(struct live *l)
 	koccupants_fini(l);
 	disks_fini(l);
 	kconns_fini(l);
+	exchanges_fini(l);
 	kdns_fini(l);
 	kfuncs_fini(l);
 	recbuf_free(&l->buf);

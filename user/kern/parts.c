@@ -26,7 +26,7 @@ static const struct part_desc {
 		uint32_t without; /* bits of progs: all of them missing */
 		bool if_known;    /* … in a kernel that has such a function, where none may hang on it */
 		const char *less; /* what is missing then */
-	} less[2];
+	} less[3];
 	const char *takes; /* a map of the collector tcp */
 	const char *lacks; /* what it needs, where the kernel has not all of that */
 	void (*prepare)(struct live *l, struct part *p); /* before it is loaded; may be NULL */
@@ -59,9 +59,10 @@ static const struct part_desc {
 		"every TCP connection: its handshake, its figures, what was sent again and reset, and whose it is",
 		0, ALWAYS,
 		{ "tcp_destroy_sock", "tcp_packet_step", "tcp_process_step", "tcp_retransmit_skb", "tcp_send_reset",
-		  "tcp_receive_reset" },
+		  "tcp_receive_reset", "tcp_cong_state_set" },
 		{},
-		{ { 1u << 3, false, "no tcp_retransmit_skb: when something was sent again is not seen" },
+		{ { 1u << 6, false, "no tcp_cong_state_set (5.19): how long lost data waited is not measured" },
+		  { 1u << 3, false, "no tcp_retransmit_skb: when something was sent again is not seen" },
 		  { 3u << 4, false, "no tcp_send_reset: when a connection was reset is not seen" } },
 		NULL, NULL,
 	},

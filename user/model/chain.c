@@ -186,7 +186,8 @@ static struct hash *now_by_tid(struct model *m)
 		return m->now_by_tid;
 	m->now_by_tid = hash_new(sizeof(uint32_t));
 	for (size_t i = 0; i < m->now.n; i++)
-		hash_put(m->now_by_tid, &m->now.v[i].row.tid, &m->now.v[i]);
+		if (m->now.v[i].row.op == HL_OP_WAIT) /* else it is not the thread that waits */
+			hash_put(m->now_by_tid, &m->now.v[i].row.tid, &m->now.v[i]);
 	return m->now_by_tid;
 }
 

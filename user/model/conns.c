@@ -24,6 +24,8 @@ struct conn_sums conn_sums_of(const struct hl_rec_conn *r)
 		.resets_sent = r->resets_sent,
 		.resets_received = r->resets_received,
 		.window_limited_ns = r->window_limited_ns,
+		.resends = r->resents,
+		.resend_ns = r->resent_ns,
 	};
 }
 
@@ -83,8 +85,7 @@ static void forget_ends(struct model *m, struct conn *c)
 	c->local = c->remote = NULL;
 }
 
-/* Of most connections on a busy host nobody ever sees a row. */
-static void name_ends(struct model *m, struct conn *c)
+void conn_name_ends(struct model *m, struct conn *c)
 {
 	if (c->remote)
 		return;
@@ -95,6 +96,7 @@ static void name_ends(struct model *m, struct conn *c)
 static void conn_free(struct model *m, struct conn *c)
 {
 	forget_ends(m, c);
+	history_free(m, c);
 	if (c->proc)
 		proc_put(m, c->proc);
 	free(c);
@@ -183,6 +185,7 @@ int conn_apply(struct model *m, const struct hl_rec *rec)
 	if (!same_ends(&c->last, r))
 		forget_ends(m, c);
 	c->last = *r;
+	c->log.fresh = true;
 	set_proc(m, &c->proc, rec->pid, r->proc_start);
 	c->came |= came;
 	c->ended |= ended;
@@ -208,8 +211,10 @@ int conn_exchanges_apply(struct model *m, const struct hl_rec *rec)
 	struct conn_key key = { r->cookie, r->opened };
 	struct conn *c = hash_get(m->conns->by_key, &key);
 
-	if (c)
-		c->exchanges = *r;
+	if (!c)
+		return 0;
+	c->exchanges = *r;
+	c->log.exchanges_fresh = true;
 	return 0;
 }
 
@@ -292,6 +297,11 @@ static void listeners_roll(struct model *m)
 	k->listeners.n = kept;
 }
 
+void conns_tick(struct model *m)
+{
+	history_tick(m);
+}
+
 void conns_roll(struct model *m)
 {
 	struct conns *k = m->conns;
@@ -342,6 +352,7 @@ static void conn_figures(struct conn_row *r, const struct conn *c)
 	r->ivl = sums_since(&r->total, &c->before);
 	r->bytes_acked = l->bytes_acked;
 	r->bytes_resent = l->bytes_resent;
+	r->resend_max_ns = l->resent_max_ns;
 	r->srtt_ns = l->srtt_us * 1000ull;
 	r->rttvar_ns = l->srtt_us ? l->rttvar_us * 1000ull : 0;
 	r->min_rtt_ns = l->min_rtt_us == UINT32_MAX ? 0 : l->min_rtt_us * 1000ull;
@@ -367,7 +378,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 	bool unseen = l->end == HL_END_NOT_SEEN;
 	uint64_t end = unseen ? l->seen : l->ended ? l->ended : m->ts;
 
-	name_ends(m, c);
+	conn_name_ends(m, c);
 	*r = (struct conn_row){
 		.cookie = l->cookie,
 		.opened_ns = l->opened,
@@ -380,6 +391,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 		.state = l->state,
 		.end = l->end,
 		.existed = l->flags & HL_CONN_EXISTED || unseen,
+		.knows_resends = l->flags & HL_CONN_RESENDS,
 		.netns = l->netns,
 		.real_ns = model_real_ns(m, l->opened),
 		.age_ns = end > l->opened ? end - l->opened : 0,
@@ -389,6 +401,7 @@ static void conn_fill(struct model *m, struct conn_row *r, struct conn *c, struc
 	};
 	ROW_WHO(r, c->proc, a, stamp);
 	conn_figures(r, c);
+	history_span(m, c, r);
 }
 
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n)

@@ -163,6 +163,17 @@ const struct field *field_twin(const struct table_desc *t, const struct field *f
 	return f;
 }
 
+bool field_is_among(const struct field *f, const char *const *names, size_t n)
+{
+	size_t skip = strlen(FIELD_IVL_PREFIX);
+	const char *bare = strncmp(f->name, FIELD_IVL_PREFIX, skip) ? f->name : f->name + skip;
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], f->name) || !strcmp(names[i], bare))
+			return true;
+	return false;
+}
+
 bool field_fits_flavour(const struct field *f, bool total)
 {
 	unsigned int flavour = f->flags & (FIELD_IVL | FIELD_TOTAL);

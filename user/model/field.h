@@ -132,6 +132,7 @@ enum rows {
 	ROWS_TREE,
 	ROWS_CGROUPS,
 	ROWS_CONNECTIONS,
+	ROWS_HISTORY,
 	ROWS_PEERS,
 	ROWS_LISTENERS,
 	ROWS_DNS,
@@ -154,6 +155,7 @@ struct table_desc {
 	const char *sort_all;            /* ranks when waits for work are shown too; NULL: as `sort` */
 	bool tree; /* rows are below each other: fields id, parent, and more where there is something below */
 	bool screen;       /* in the live view only: the documents have what it is made of */
+	bool history;      /* also of intervals before: not in documents that come one for each interval */
 	const char *needs; /* collector that is on only when it is asked for; NULL: none */
 };
 
@@ -171,6 +173,8 @@ bool val_is_none(const struct val *v);                                         /
 const struct field *field_twin(const struct table_desc *t, const struct field *f, bool total);
 /* Of two twins a screen shows the one that ranks: false for the other one. */
 bool field_fits_flavour(const struct field *f, bool total);
+/* Is it one of n names, whichever the flavour? "count" is "interval.count" too. */
+bool field_is_among(const struct field *f, const char *const *names, size_t n);
 /* Does the field say anything about these rows? Only FIELD_RARE and FIELD_GROUPED ask. */
 bool field_tells(const struct field *f, const void *const *rows, size_t n, bool grouped);
 

@@ -160,6 +160,7 @@ static void tick_times(struct model *m, const struct hl_rec_tick *r)
 	m->real_ns = r->real_ns;
 	m->interval_ns = r->interval_ns;
 	m->final = r->final;
+	m->looked = r->looked;
 	if (!m->seq)
 		m->real_started = m->real_ns - (m->ts - m->first_ts);
 	if (m->interval_ns)
@@ -211,6 +212,7 @@ static int tick_apply(struct model *m, const struct hl_rec *rec)
 	m->calls_off[m->seq % HEAT_SLICES] = calls_are_off(m);
 	for (size_t i = 0; i < m->ops.n; i++)
 		heat_log_add(m, m->ops.v[i]);
+	conns_tick(m);
 	m->seq++;
 	/* given up first, so that its memory serves again where nobody else holds it */
 	snap_put(m->snap);
@@ -269,6 +271,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_DNS] = dns_apply,
 	[HL_KIND_EXCHANGE_OP] = exchange_op_apply,
 	[HL_KIND_CONN_EXCHANGES] = conn_exchanges_apply,
+	[HL_KIND_RESENT_OP] = resent_op_apply,
 	[HL_KIND_PEERS] = slow_peers_apply,
 	[HL_KIND_FUNC] = func_apply,
 	[HL_KIND_FUNC_OP] = func_op_apply,
@@ -335,6 +338,7 @@ struct model *model_new(const struct collector *const *cols, const struct model_
 	m->limits.max_stacks = or_default(l->max_stacks, 8192);
 	m->limits.max_cgroups = or_default(l->max_cgroups, 1024);
 	m->limits.max_conns = or_default(l->max_conns, 32768);
+	m->limits.max_history = or_default(l->max_history, 16384);
 	m->limits.max_peers = or_default(l->max_peers, 8192);
 	m->limits.max_dns = or_default(l->max_dns, 8192);
 	m->limits.max_names = or_default(l->max_names, 16384);

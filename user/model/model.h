@@ -20,6 +20,7 @@ struct model_limits {         /* 0: the default */
 	size_t max_files;   /* 8192 names of files; what is done to others goes to "(other)" */
 	size_t max_stacks;  /* 8192 */
 	size_t max_cgroups; /* 1024 with a CPU quota, removed ones too; of these the oldest go first */
+	size_t max_history; /* 16384 slices of the histories of connections */
 	size_t max_conns;   /* 32768 TCP connections, and as many listeners; of those that ended some 2048 */
 	size_t max_peers;   /* 8192 of them; what others do goes to "(other)" */
 	size_t max_dns;     /* 8192 of them, by process, name, type and server; the rest goes to "(other)" */

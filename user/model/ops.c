@@ -353,6 +353,18 @@ int func_call_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+/* Of a process one row; peer by peer the peers have it. */
+int resent_op_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_exchange_op *r = (const void *)rec;
+	struct op_key key = { .nr = r->o.nr, .op = HL_OP_TCP, .state = r->o.state };
+	struct op *o = op_of(m, rec->pid, r->o.proc_start, key, NULL);
+
+	op_take(o, &r->o, rec_exchange_buckets(r));
+	peer_resent(m, rec->pid ? o->proc : NULL, r);
+	return 0;
+}
+
 int op_io_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_op_io *r = (const void *)rec;

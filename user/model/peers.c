@@ -29,6 +29,9 @@ struct peer {
 	struct peer_half total, ivl; /* of those that have none any more */
 	struct hist connect, ivl_connect;
 	uint64_t connect_max_ns;
+	struct hist resends, ivl_resends;
+	uint64_t resend_ns, ivl_resend_ns, resend_max_ns;
+	bool knows_resends;
 	struct peer_row row; /* while a picture is taken */
 };
 
@@ -95,6 +98,8 @@ static void peer_free(struct model *m, struct peer *e)
 		proc_put(m, e->proc);
 	hist_free(&e->connect);
 	hist_free(&e->ivl_connect);
+	hist_free(&e->resends);
+	hist_free(&e->ivl_resends);
 	free(e);
 }
 
@@ -107,6 +112,16 @@ static int cmp_use(const void *a, const void *b)
 	if (x->tick != y->tick)
 		return x->tick < y->tick ? -1 : 1;
 	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+static void resends_add(struct peer *to, const struct peer *from)
+{
+	hist_merge(&to->resends, &from->resends);
+	hist_merge(&to->ivl_resends, &from->ivl_resends);
+	to->resend_ns += from->resend_ns;
+	to->ivl_resend_ns += from->ivl_resend_ns;
+	to->resend_max_ns = MAX(to->resend_max_ns, from->resend_max_ns);
+	to->knows_resends |= from->knows_resends;
 }
 
 /* Those that nobody has had to do with for longest become part of "(other)": a sixteenth, so that a full
@@ -127,6 +142,7 @@ static void make_room(struct model *m)
 		hist_merge(&other->connect, &e->connect);
 		hist_merge(&other->ivl_connect, &e->ivl_connect);
 		other->connect_max_ns = MAX(other->connect_max_ns, e->connect_max_ns);
+		resends_add(other, e);
 		hash_del(k->peer_by_key, &e->key);
 		peer_free(m, e);
 	}
@@ -136,19 +152,21 @@ static void make_room(struct model *m)
 	memmove(k->peers.v, k->peers.v + n, k->peers.n * sizeof(*k->peers.v));
 }
 
-static struct peer *peer_get(struct model *m, const struct conn *c)
+/* The peer of a process in one role; p NULL: of one that is not known. */
+static struct peer *peer_get(struct model *m, struct proc *p, uint8_t role, uint16_t port, uint8_t family,
+			     const uint8_t *addr)
 {
 	struct conns *k = m->conns;
-	struct peer_key key = { .port = conn_port(&c->last), .role = c->last.role };
+	struct peer_key key = { .port = port, .role = role };
 	struct peer *e;
 	char host[HOST_LEN];
 	bool is_v6;
 
-	if (c->proc) {
-		key.pid = c->proc->pid;
-		key.start = c->proc->start;
+	if (p) {
+		key.pid = p->pid;
+		key.start = p->start;
 	}
-	memcpy(key.addr, c->last.remote_addr, sizeof(key.addr));
+	memcpy(key.addr, addr, sizeof(key.addr));
 	e = hash_get(k->peer_by_key, &key);
 	if (e)
 		return e;
@@ -156,8 +174,8 @@ static struct peer *peer_get(struct model *m, const struct conn *c)
 		make_room(m);
 	if (k->peers.n >= m->limits.max_peers)
 		return k->others[key.role];
-	e = peer_new(m, &key, c->proc, host_text(host, c->last.family, c->last.remote_addr, &is_v6));
-	e->family = c->last.family;
+	e = peer_new(m, &key, p, host_text(host, family, addr, &is_v6));
+	e->family = family;
 	hash_put(k->peer_by_key, &key, e);
 	*vec_add(&k->peers) = e;
 	return e;
@@ -171,9 +189,11 @@ struct istr *peer_address(const struct peer *e)
 void peer_take(struct model *m, struct conn *c)
 {
 	if (!c->peer) {
-		c->peer = peer_get(m, c);
+		c->peer = peer_get(m, c->proc, c->last.role, conn_port(&c->last), c->last.family,
+				   c->last.remote_addr);
 		c->peer->refs++;
 	}
+	c->peer->knows_resends |= (c->last.flags & HL_CONN_RESENDS) != 0;
 	c->peer->tick = m->seq;
 	if (!c->connected)
 		return;
@@ -181,6 +201,23 @@ void peer_take(struct model *m, struct conn *c)
 	hist_add(&c->peer->ivl_connect, c->last.connect_ns);
 	c->peer->connect_max_ns = MAX(c->peer->connect_max_ns, c->last.connect_ns);
 	c->connected = false;
+}
+
+void peer_resent(struct model *m, struct proc *p, const struct hl_rec_exchange_op *r)
+{
+	struct peer *e = p && !proc_is_other(p) ? peer_get(m, p, r->role, r->port, r->family, r->addr)
+						: m->conns->others[r->role];
+	const __u32 *buckets = rec_exchange_buckets(r);
+
+	e->tick = m->seq;
+	e->knows_resends = true;
+	for (__u32 i = 0; i < r->o.nr_buckets; i++) {
+		hist_add_cell(&e->resends, r->o.first + i, buckets[i]);
+		hist_add_cell(&e->ivl_resends, r->o.first + i, buckets[i]);
+	}
+	e->resend_ns += r->o.total_ns;
+	e->ivl_resend_ns += r->o.total_ns;
+	e->resend_max_ns = MAX(e->resend_max_ns, r->o.max_ns);
 }
 
 static struct conn_sums own_sums(const struct conn *c)
@@ -269,6 +306,14 @@ static void drop_counts(struct model *m)
 	k->count_list.n = kept;
 }
 
+static void peer_roll(struct peer *e)
+{
+	e->ivl = (struct peer_half){};
+	e->ivl_resend_ns = 0;
+	hist_reset(&e->ivl_connect);
+	hist_reset(&e->ivl_resends);
+}
+
 void peers_roll(struct model *m)
 {
 	struct conns *k = m->conns;
@@ -277,14 +322,10 @@ void peers_roll(struct model *m)
 		drop_counts(m);
 	for (size_t i = 0; i < k->count_list.n; i++)
 		k->count_list.v[i]->ivl_opened = k->count_list.v[i]->ivl_ended = 0;
-	for (size_t i = 0; i < k->peers.n; i++) {
-		k->peers.v[i]->ivl = (struct peer_half){};
-		hist_reset(&k->peers.v[i]->ivl_connect);
-	}
-	for (int i = 0; i < NR_HL_ROLES; i++) {
-		k->others[i]->ivl = (struct peer_half){};
-		hist_reset(&k->others[i]->ivl_connect);
-	}
+	for (size_t i = 0; i < k->peers.n; i++)
+		peer_roll(k->peers.v[i]);
+	for (int i = 0; i < NR_HL_ROLES; i++)
+		peer_roll(k->others[i]);
 }
 
 void peers_init(struct model *m)
@@ -325,11 +366,17 @@ static void row_begin(struct model *m, struct peer *e, struct arena *a, uint64_t
 		.total = e->total,
 		.ivl = e->ivl,
 		.connect_max_ns = e->connect_max_ns,
+		.resend_ns = e->resend_ns,
+		.ivl_resend_ns = e->ivl_resend_ns,
+		.resend_max_ns = e->resend_max_ns,
+		.knows_resends = e->knows_resends,
 		.members = 1,
 	};
 	ROW_WHO(r, e->proc, a, stamp);
 	hist_keep(a, &r->connect, &e->connect);
 	hist_keep(a, &r->ivl_connect, &e->ivl_connect);
+	hist_keep(a, &r->resends, &e->resends);
+	hist_keep(a, &r->ivl_resends, &e->ivl_resends);
 }
 
 /* A connection, into the row of its peer. */
@@ -394,7 +441,8 @@ static bool row_lacking(struct model *m, struct peer_row *r, struct conn_count *
 
 static bool is_used(const struct peer_row *r)
 {
-	return r->open || r->total.opened || r->total.ended || r->total.failed || r->total.sums.segments_sent;
+	return r->open || r->total.opened || r->total.ended || r->total.failed ||
+	       r->total.sums.segments_sent || r->resends.count;
 }
 
 static void rows_begin(struct model *m, struct arena *a, uint64_t stamp)

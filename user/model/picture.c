@@ -476,6 +476,11 @@ static void *all_conn_rows(struct picture *p, struct snap_table *made, size_t *n
 	return conn_rows(p->m, p->a, p->stamp, n);
 }
 
+static void *all_history_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	return history_rows(p->m, p->a, p->stamp, n);
+}
+
 static void *all_peer_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	return peer_rows(p->m, p->a, p->stamp, n);
@@ -513,6 +518,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_TREE] = all_tree_rows,
 	[ROWS_CGROUPS] = quota_rows,
 	[ROWS_CONNECTIONS] = all_conn_rows,
+	[ROWS_HISTORY] = all_history_rows,
 	[ROWS_PEERS] = all_peer_rows,
 	[ROWS_LISTENERS] = all_listen_rows,
 	[ROWS_DNS] = all_dns_rows,
@@ -610,6 +616,9 @@ static void take_times(struct picture *p)
 	s->duration_ns = m->ts - m->first_ts;
 	s->interval_ns = m->interval_ns;
 	s->seq = m->seq - 1;
+	s->boot_now = m->ts;
+	for (uint64_t age = 0; age < HEAT_SLICES && age < m->seq; age++)
+		s->slice_ns[HEAT_SLICES - 1 - age] = m->slice_ns[(m->seq - 1 - age) % HEAT_SLICES];
 	s->final = m->final;
 	copy_states(s->total, m->host.total);
 	copy_states(s->ivl, m->host.ivl);

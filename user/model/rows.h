@@ -207,6 +207,8 @@ struct cgroup_row {
 struct conn_sums {
 	uint64_t bytes, bytes_sent, bytes_received, segments_sent, segments_received, retransmits;
 	uint64_t resets_sent, resets_received, window_limited_ns;
+	uint64_t resends,
+		resend_ns; /* data that was lost, and how long it took until it was sent for the last time */
 };
 
 /* A TCP connection. Figures that were not measured are 0. */
@@ -221,17 +223,36 @@ struct conn_row {
 	uint64_t port;              /* of the service: on the side that did not begin it */
 	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
 	bool existed; /* was there before the capture, or its end was not seen: age_ns is the least */
+	bool knows_resends; /* they are measured */
 	uint32_t netns;
 	uint64_t real_ns, age_ns, connect_ns;
 	struct conn_sums total, ivl;
-	uint64_t bytes_acked, bytes_resent;
+	uint64_t bytes_acked, bytes_resent, resend_max_ns;
 	uint64_t srtt_ns, rttvar_ns, min_rtt_ns, rto_ns, cwnd;
 	uint64_t send_queue, receive_queue, send_window, receive_window;
 	uint64_t busy_ns, buffer_limited_ns, zero_window_ns, queued_ns;
 	uint64_t figures_age_ns; /* for how long nobody has looked */
 	/* requests on it: how many were answered, how long that took, and how many never were */
 	uint64_t exchanges, exchange_ns, exchange_max_ns, unanswered;
+	uint64_t history_from, history_to; /* of which time its history is whole, CLOCK_BOOTTIME */
 	uint64_t members;
+};
+
+/* What one look at a connection brought: a piece of its history. */
+struct history_row {
+	uint32_t pid, proc_flags;
+	uint64_t proc_start_ns;
+	const char *comm, *container, *cgroup;
+	uint64_t cookie, opened_ns;
+	const char *local, *remote;
+	uint64_t port;
+	uint8_t role;
+	bool knows_exchanges, knows_resends;    /* somebody counted them */
+	uint64_t real_ns;                       /* its end */
+	uint64_t begin_ns, end_ns, duration_ns; /* CLOCK_BOOTTIME */
+	struct conn_sums sums;
+	uint64_t srtt_ns, send_queue, receive_queue; /* at its end */
+	uint64_t exchanges, exchange_ns;
 };
 
 /* Exchanges of a process in one role, at one port of the service and, of those that it asked, with one peer.
@@ -275,6 +296,9 @@ struct peer_row {
 	struct peer_half total, ivl;
 	struct hist connect, ivl_connect; /* how long connects took that were not refused or the like */
 	uint64_t connect_max_ns;
+	struct hist resends, ivl_resends; /* how long lost data took until it was sent for the last time */
+	uint64_t resend_ns, ivl_resend_ns, resend_max_ns;
+	bool knows_resends;
 	uint64_t srtt_ns, min_rtt_ns; /* of those that are open: their mean, and the least; 0: not known */
 	uint64_t srtts;               /* … and how many that is of */
 	uint64_t members;

@@ -378,6 +378,8 @@ static void merge_conn(void *to, const void *const *rows, size_t n, struct arena
 		add_sums(&r->ivl, &c->ivl);
 		r->bytes_acked += c->bytes_acked;
 		r->bytes_resent += c->bytes_resent;
+		r->resend_max_ns = MAX(r->resend_max_ns, c->resend_max_ns);
+		r->knows_resends |= c->knows_resends;
 		r->send_queue += c->send_queue;
 		r->receive_queue += c->receive_queue;
 		r->busy_ns += c->busy_ns;
@@ -439,6 +441,8 @@ static void merge_peer(void *to, const void *const *rows, size_t n, struct arena
 
 	merge_hists(&r->connect, rows, n, offsetof(struct peer_row, connect), a);
 	merge_hists(&r->ivl_connect, rows, n, offsetof(struct peer_row, ivl_connect), a);
+	merge_hists(&r->resends, rows, n, offsetof(struct peer_row, resends), a);
+	merge_hists(&r->ivl_resends, rows, n, offsetof(struct peer_row, ivl_resends), a);
 	for (size_t i = 1; i < n; i++) {
 		const struct peer_row *p = rows[i];
 
@@ -454,6 +458,10 @@ static void merge_peer(void *to, const void *const *rows, size_t n, struct arena
 		add_half(&r->total, &p->total);
 		add_half(&r->ivl, &p->ivl);
 		r->connect_max_ns = MAX(r->connect_max_ns, p->connect_max_ns);
+		r->resend_ns += p->resend_ns;
+		r->ivl_resend_ns += p->ivl_resend_ns;
+		r->resend_max_ns = MAX(r->resend_max_ns, p->resend_max_ns);
+		r->knows_resends |= p->knows_resends;
 		r->srtt_ns += p->srtt_ns;
 		r->srtts += p->srtts;
 		if (p->min_rtt_ns && (!r->min_rtt_ns || p->min_rtt_ns < r->min_rtt_ns))
@@ -538,6 +546,15 @@ static int cmp_query(const void *a, const void *b)
 	order = order ? order : cmp_u64(x->tid, y->tid);
 	order = order ? order : cmp_text(x->name, y->name);
 	return order ? order : cmp_u64(x->type, y->type);
+}
+
+static int cmp_slice(const void *a, const void *b)
+{
+	const struct history_row *x = a, *y = b;
+	int order = cmp_u64(x->cookie, y->cookie);
+
+	order = order ? order : cmp_u64(x->opened_ns, y->opened_ns);
+	return order ? order : cmp_u64(x->end_ns, y->end_ns);
 }
 
 static int cmp_listen(const void *a, const void *b)
@@ -653,6 +670,9 @@ const struct row_shape row_shapes[NR_ROWS] = {
 	[ROWS_CONNECTIONS] = { sizeof(struct conn_row), AT(conn_row, proc_flags), AT(conn_row, comm),
 			       AT(conn_row, cgroup), AT(conn_row, container), cmp_conn, NULL, cmp_conn_proc,
 			       merge_conn, label_conn, true },
+	[ROWS_HISTORY] = { sizeof(struct history_row), AT(history_row, proc_flags), AT(history_row, comm),
+			   AT(history_row, cgroup), AT(history_row, container), cmp_slice, NULL, NULL, NULL,
+			   NULL, false },
 	[ROWS_PEERS] = { sizeof(struct peer_row), AT(peer_row, proc_flags), AT(peer_row, comm),
 			 AT(peer_row, cgroup), AT(peer_row, container), cmp_peer, cmp_service, cmp_peer_proc,
 			 merge_peer, label_peer, true },

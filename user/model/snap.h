@@ -9,6 +9,8 @@
 #include "model/field.h"
 #include "model/rows.h"
 
+#define HEAT_SLICES 120 /* intervals that are remembered */
+
 struct snap_collector {
 	const char *name, *reason; /* why it is off, or on; may be "" */
 	enum hl_collector_state state;
@@ -112,7 +114,10 @@ struct snap {
 
 	/* when: real_* are CLOCK_REALTIME ns */
 	uint64_t real_started, real_now, duration_ns, interval_ns;
-	uint64_t seq; /* 0 for the first tick */
+	uint64_t seq;                   /* 0 for the first tick */
+	uint64_t boot_now;              /* CLOCK_BOOTTIME at real_now */
+	uint64_t slice_ns[HEAT_SLICES]; /* length of each of the last intervals; the newest is last; 0: not
+					   there yet */
 	bool final;
 
 	/* the whole host: threads' time by state, kernel threads apart */
@@ -199,7 +204,6 @@ void query_run(struct query_result *r, const struct snap *s, const struct snap_t
 void query_free(struct query_result *r);
 
 /* Counts per time slice and power of two, of one operation, for the latency heatmap. */
-#define HEAT_SLICES  120
 #define HEAT_OCTAVES 32 /* octave o: [2^(o+7), 2^(o+8)) ns; 0 holds what is shorter, 31 what is longer */
 struct heat {
 	uint64_t slice_ns[HEAT_SLICES]; /* length of each slice; the newest is last; 0: not there yet */

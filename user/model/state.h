@@ -16,7 +16,7 @@
  *   funcs.c    functions that are traced
  *   exchanges.c  exchanges on TCP connections, and for whom slow ones waited
  *   cgroups.c  cgroups with a CPU quota, and which of them kept a thread from running
- *   conns.c    TCP connections, their peers, listeners
+ *   conns.c    TCP connections, listeners; peers.c their peers; history.c what they did, look by look
  *   dns.c      DNS queries; names.c what addresses are called, by their answers
  *   belong.c   which processes this run is about
  *   picture.c  all of it as a snapshot
@@ -226,6 +226,7 @@ struct model {
 	uint64_t first_ts, ts, real_ns, interval_ns, real_started;
 	uint64_t seq; /* ticks so far */
 	bool final;
+	uint32_t looked; /* HL_LOOKED_*, in that interval */
 
 	struct clocks host, kthreads;
 
@@ -311,6 +312,7 @@ int lock_op_apply(struct model *m, const struct hl_rec *rec);
 int exchange_op_apply(struct model *m, const struct hl_rec *rec);
 int func_op_apply(struct model *m, const struct hl_rec *rec);
 int func_call_apply(struct model *m, const struct hl_rec *rec); /* whoever prints calls does */
+int resent_op_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
 		     unsigned int nr); /* borrowed; may be NULL */
 void ops_fold_procs(struct model *m);  /* operations of processes marked `folded` go to "(other)" */
@@ -451,15 +453,18 @@ const char *addr_text(char buf[ADDR_LEN], uint8_t family, const uint8_t *addr, u
 /* conns.c */
 void conns_init(struct model *m);
 void conns_fini(struct model *m);
+void conns_tick(struct model *m);
 void conns_roll(struct model *m);
 int conn_apply(struct model *m, const struct hl_rec *rec);
 int conn_op_apply(struct model *m, const struct hl_rec *rec);
 int listen_apply(struct model *m, const struct hl_rec *rec);
 int conns_told_apply(struct model *m, const struct hl_rec *rec);
+void peer_resent(struct model *m, struct proc *p, const struct hl_rec_exchange_op *r); /* p NULL: nobody's */
 int conn_exchanges_apply(struct model *m, const struct hl_rec *rec);
 /* Rows in memory of the picture. */
 struct conn_row *conn_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct peer_row *peer_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
+struct history_row *history_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 struct listen_row *listen_rows(struct model *m, struct arena *a, uint64_t stamp, size_t *n);
 
 /* dns.c */

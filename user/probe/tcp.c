@@ -125,6 +125,15 @@ static void get_now(const struct field *f, const void *row, struct val *out)
 		val_set_u64(out, u64_at(f, row));
 }
 
+static void get_history_from(const struct field *f, const void *row, struct val *out)
+{
+	const struct conn_row *r = row;
+
+	*out = (struct val){};
+	if (r->members == 1 && r->history_from)
+		val_set_u64(out, r->real_ns + r->history_from - r->opened_ns);
+}
+
 static void get_exchanges(const struct field *f, const void *row, struct val *out)
 {
 	const struct conn_row *r = row;
@@ -143,7 +152,21 @@ static void get_exchange_avg(const struct field *f, const void *row, struct val 
 		val_set_u64(out, r->exchange_ns / r->exchanges);
 }
 
+/* What is known of data that was sent again, where that is measured. */
+static void get_resends(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct conn_row *)row)->knows_resends)
+		val_set_u64(out, u64_at(f, row));
+}
+
 /* clang-format off */
+#define RESENDS(get, ivl_n, n, ivl_ns, ns)                                                               \
+	TWINS(ivl_n, n, "resends", "LOST", "times that data on its way was found lost, or sent again to find out: the " \
+	      "oldest that was not acknowledged", get, UNIT_COUNT, METRIC_COUNTER, FIELD_WIDE | FIELD_RARE, 5, VAL_U64) \
+	TWINS(ivl_ns, ns, "resend_delay_ns", "LATE", "by how much later it came: from when that data was sent first " \
+	      "until it was sent for the last time", get, UNIT_NS, METRIC_COUNTER, FIELD_WIDE | FIELD_RARE, 6, VAL_U64)
+
 static const struct field connection_fields[] = {
 	{ "comm", "COMMAND", "name of the process that opened it, or of the one that accepted it and holds it; "
 	  "empty: not known (yet)", field_str, AT(comm), .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
@@ -170,6 +193,9 @@ static const struct field connection_fields[] = {
 	{ "members", "CONNS", "connections that the row stands for", field_u64, AT(members), .unit = UNIT_COUNT,
 	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
 	SUMS(conn_row, ivl, total)
+	RESENDS(get_resends, AT(ivl.resends), AT(total.resends), AT(ivl.resend_ns), AT(total.resend_ns))
+	{ "resend_delay_max_ns", "LATEMAX", "… at most, since it was opened or found", get_resends, AT(resend_max_ns),
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 7, .type = VAL_U64 },
 	{ "srtt_ns", "RTT", "round-trip time, smoothed by the kernel", field_u64_opt, AT(srtt_ns), .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
 	{ "rttvar_ns", "RTTVAR", "how far it mostly is from that", field_u64_opt, AT(rttvar_ns), .unit = UNIT_NS,
@@ -218,6 +244,8 @@ static const struct field connection_fields[] = {
 	  .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 7 },
 	{ "unanswered", "UNANS", "requests on it that never were", get_exchanges, AT(unanswered), .unit = UNIT_COUNT,
 	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
+	{ "history_from", "HISTORY", "since when connection_history has all that moved", get_history_from,
+	  .unit = UNIT_WALL, .flags = FIELD_SAID, .width = 12, .type = VAL_U64 },
 	{ "figures_age_ns", "LOOKED", "for how long nothing has moved, or nobody has looked", field_u64,
 	  AT(figures_age_ns), .unit = UNIT_NS, .width = 6 },
 	{ "netns", "NETNS", "inode number of the network namespace", get_id, AT(netns), .width = 10,
@@ -241,6 +269,105 @@ static const struct table_desc connections_table = {
 	.rows = ROWS_CONNECTIONS,
 };
 
+/* ---- their history --------------------------------------------------------------------- */
+
+#define AT(member) offsetof(struct history_row, member)
+
+/* What is known where exchanges were counted. */
+static void get_slice_exchanges(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct history_row *)row)->knows_exchanges)
+		val_set_u64(out, u64_at(f, row));
+}
+
+static void get_slice_answer(const struct field *f, const void *row, struct val *out)
+{
+	const struct history_row *r = row;
+
+	*out = (struct val){};
+	if (r->exchanges)
+		val_set_u64(out, r->exchange_ns / r->exchanges);
+}
+
+static void get_slice_resends(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct history_row *)row)->knows_resends)
+		val_set_u64(out, u64_at(f, row));
+}
+
+/* clang-format off */
+#define FLOW(name, title, help, member, unit_, flags_)                                                   \
+	{ name, title, help, field_u64, AT(member), .unit = unit_, .flags = flags_, .width = 6 },
+
+static const struct field history_fields[] = {
+	{ "time", "UNTIL", "when somebody looked", field_u64, AT(real_ns), .unit = UNIT_WALL,
+	  .flags = FIELD_NARROW, .width = 12 },
+	{ "end_ns", "END", "the same, ns since boot", field_u64, AT(end_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY,
+	  .width = 6 },
+	{ "duration_ns", "FOR", "since somebody had looked before that, or since it began: of so long the figures "
+	  "are. In between two rows of a connection nothing moved", field_u64, AT(duration_ns), .unit = UNIT_NS,
+	  .flags = FIELD_NARROW, .width = 6 },
+	{ "comm", "COMMAND", "name of the process that has the connection", field_str, AT(comm),
+	  .flags = FIELD_WIDE | FIELD_ASC, .width = 12 },
+	WHO(history_row)
+	{ "cookie", "COOKIE", "the kernel's number of the socket", field_u64, AT(cookie), .flags = FIELD_KEY,
+	  .width = 8 },
+	{ "opened_ns", "OPENED", "when the connection began, or was found; ns since boot", field_u64, AT(opened_ns),
+	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	{ "local", "LOCAL", "own address and port", field_str, AT(local),
+	  .flags = FIELD_WIDE | FIELD_TAIL | FIELD_ASC, .width = 21 },
+	{ "remote", "PEER", "the peer's address and port", field_str, AT(remote),
+	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_TAIL | FIELD_ASC, .width = 16 },
+	{ "role", "ROLE", "opened: from here; accepted: by the peer", get_role, AT(role), .flags = FIELD_ASC,
+	  .width = 8, .type = VAL_STR },
+	PORT(history_row)
+	FLOW("bytes_sent", "SENT", "bytes sent in that time, with those that were sent again", sums.bytes_sent,
+	     UNIT_BYTES, FIELD_NARROW)
+	FLOW("bytes_received", "RECVD", "bytes received in order", sums.bytes_received, UNIT_BYTES, FIELD_NARROW)
+	FLOW("segments_sent", "SEGOUT", "segments sent, with those without data", sums.segments_sent, UNIT_COUNT, 0)
+	FLOW("segments_received", "SEGIN", "segments received, with those without data", sums.segments_received,
+	     UNIT_COUNT, 0)
+	FLOW("retransmits", "RETR", "segments sent again", sums.retransmits, UNIT_COUNT, FIELD_NARROW)
+	{ "resends", "LOST", "times that data was found lost that by now has come, or was sent again to find out",
+	  get_slice_resends, AT(sums.resends), .unit = UNIT_COUNT, .flags = FIELD_WIDE, .width = 5, .type = VAL_U64 },
+	{ "resend_delay_ns", "LATE", "by how much later that data came", get_slice_resends, AT(sums.resend_ns),
+	  .unit = UNIT_NS, .flags = FIELD_WIDE, .width = 6, .type = VAL_U64 },
+	{ "srtt_ns", "RTT", "round-trip time at its end, smoothed by the kernel", field_u64_opt, AT(srtt_ns),
+	  .unit = UNIT_NS, .flags = FIELD_NARROW, .width = 6 },
+	FLOW("window_limited_ns", "WINLIM", "time in which there was something to send, and the peer's window was "
+	     "closed or too small", sums.window_limited_ns, UNIT_NS, FIELD_NARROW)
+	FLOW("send_queue_bytes", "SENDQ", "bytes that were not acknowledged, or not sent, at its end", send_queue,
+	     UNIT_BYTES, FIELD_WIDE)
+	FLOW("receive_queue_bytes", "RECVQ", "bytes that the program had not read, at its end", receive_queue,
+	     UNIT_BYTES, FIELD_WIDE)
+	{ "exchanges", "EXCH", "requests on it that were answered; absent: nobody counted", get_slice_exchanges,
+	  AT(exchanges), .unit = UNIT_COUNT, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
+	{ "exchange_avg_ns", "TTFB", "how long the first byte of their answers took, in the mean",
+	  get_slice_answer, .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_RARE, .width = 6, .type = VAL_U64 },
+	WHERE(history_row)
+};
+/* clang-format on */
+#undef AT
+
+static const struct table_desc history_table = {
+	.name = "connection_history",
+	.title = "History of TCP connections",
+	.help = "What each connection did in each of the last 120 intervals, where anything moved: a row is "
+		"from "
+		"one look at its figures to the next. `history_from` of a connection says since when nothing "
+		"is "
+		"missing: of very many that are busy those with least traffic lose theirs. Left out of "
+		"documents "
+		"that come one for each interval.",
+	.fields = history_fields,
+	.nr_fields = ARRAY_SIZE(history_fields),
+	.row_size = sizeof(struct history_row),
+	.rows = ROWS_HISTORY,
+	.history = true,
+};
+
 /* ---- peers -------------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(struct peer_row, member)
@@ -252,6 +379,31 @@ static void get_peer_rtt(const struct field *f, const void *row, struct val *out
 	*out = (struct val){};
 	if (r->srtts)
 		val_set_u64(out, r->srtt_ns / r->srtts);
+}
+
+static void get_peer_resends(const struct field *f, const void *row, struct val *out)
+{
+	*out = (struct val){};
+	if (((const struct peer_row *)row)->knows_resends)
+		val_set_u64(out, u64_at(f, row));
+}
+
+static void get_peer_resend_count(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+
+	*out = (struct val){};
+	if (r->knows_resends)
+		val_set_u64(out, f->flags & FIELD_IVL ? r->ivl_resends.count : r->resends.count);
+}
+
+/* offset: the quantile, in thousandths */
+static void get_resend_delay(const struct field *f, const void *row, struct val *out)
+{
+	const struct peer_row *r = row;
+	const struct hist *h = f->flags & FIELD_IVL ? &r->ivl_resends : &r->resends;
+
+	val_set_quantile(out, h, (double)f->offset / 1000, r->resend_max_ns);
 }
 
 /* offset: the quantile, in thousandths */
@@ -295,6 +447,16 @@ static const struct field peer_fields[] = {
 	COUNT(refused, "refused", "REFUSED", "… because nobody listens there", FIELD_WIDE | FIELD_RARE)
 	COUNT(timed_out, "timed_out", "TIMEOUT", "… because nobody answered", FIELD_WIDE | FIELD_RARE)
 	SUMS(peer_row, ivl.sums, total.sums)
+	TWINS(0, 0, "resends", "LOST", "times that data on its way to it was found lost, or sent again to find out: the "
+	      "oldest that was not acknowledged", get_peer_resend_count, UNIT_COUNT, METRIC_COUNTER,
+	      FIELD_WIDE | FIELD_RARE, 5, VAL_U64)
+	TWINS(AT(ivl_resend_ns), AT(resend_ns), "resend_delay_ns", "LATE", "by how much later it came, in all: from when "
+	      "that data was sent first until it was sent for the last time", get_peer_resends, UNIT_NS, METRIC_COUNTER,
+	      FIELD_WIDE | FIELD_RARE, 6, VAL_U64)
+	TWINS(990, 990, "resend_delay_p99_ns", "LATE99", "… and so much later at most, of 99 % of that data",
+	      get_resend_delay, UNIT_NS, METRIC_GAUGE, FIELD_WIDE | FIELD_RARE, 6, VAL_U64)
+	{ "resend_delay_max_ns", "LATEMAX", "… and of all of it, since start", get_peer_resends, AT(resend_max_ns),
+	  .unit = UNIT_NS, .metric = METRIC_GAUGE, .flags = FIELD_WIDE | FIELD_RARE, .width = 7, .type = VAL_U64 },
 	{ "srtt_ns", "RTT", "mean of the round-trip times of those that are open", get_peer_rtt, .unit = UNIT_NS,
 	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6, .type = VAL_U64 },
 	{ "min_rtt_ns", "MINRTT", "the shortest one of them", field_u64_opt, AT(min_rtt_ns), .unit = UNIT_NS,
@@ -307,6 +469,8 @@ static const struct field peer_fields[] = {
 	WHERE(peer_row)
 	{ "connect_histogram", "CONNECTS", "how many connects took how long", field_hist, AT(connect),
 	  .unit = UNIT_NS, .metric = METRIC_HISTOGRAM, .width = 12 },
+	{ "resend_delay_histogram", "SENT AGAIN", "how much data that was sent again came how much later", field_hist,
+	  AT(resends), .unit = UNIT_NS, .metric = METRIC_HISTOGRAM, .width = 12 },
 };
 /* clang-format on */
 #undef AT
@@ -409,6 +573,7 @@ static const struct table_desc listeners_table = {
 	.rows = ROWS_LISTENERS,
 };
 
-static const struct table_desc *const tables[] = { &connections_table, &peers_table, &listeners_table, NULL };
+static const struct table_desc *const tables[] = { &connections_table, &history_table, &peers_table,
+						   &listeners_table, NULL };
 
 const struct collector tcp_collector = { "tcp", tables, name_op, NULL };

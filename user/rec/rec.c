@@ -41,7 +41,6 @@ struct field {
 #define END                        { FIELD_END, 0, 0, 0 }
 /* clang-format on */
 
-static const struct field tick_fields[] = { PAD(tick, pad), END };
 static const struct field process_fields[] = { COMM(process, comm), PAD(process, pad), END };
 static const struct field thread_fields[] = { COMM(thread, comm), END };
 static const struct field ledger_fields[] = {
@@ -293,7 +292,6 @@ static const struct rule {
 	bool strings;
 } rules[HL_KIND_MAX] = {
 	[HL_KIND_META] = { NULL, two_strings, true },
-	[HL_KIND_TICK] = { tick_fields, NULL, false },
 	[HL_KIND_PROCESS] = { process_fields, seven_strings, true },
 	[HL_KIND_THREAD] = { thread_fields, NULL, false },
 	[HL_KIND_LEDGER] = { ledger_fields, NULL, false },
@@ -321,6 +319,7 @@ static const struct rule {
 	[HL_KIND_LISTEN] = { listen_fields, NULL, false },
 	[HL_KIND_DNS] = { dns_fields, dns_tail, false },
 	[HL_KIND_EXCHANGE_OP] = { exchange_op_fields, op_tail, false },
+	[HL_KIND_RESENT_OP] = { exchange_op_fields, op_tail, false },
 	[HL_KIND_PEERS] = { NULL, peers_tail, false },
 	[HL_KIND_FUNC] = { NULL, three_strings, true },
 	[HL_KIND_FUNC_OP] = { func_op_fields, op_tail, false },

@@ -30,6 +30,8 @@ struct app *app_new(const struct app_cfg *cfg)
 	a->source = xstrdup(cfg->source ? cfg->source : "live");
 	a->interval_ns = cfg->interval_ns;
 	a->slow_ns = cfg->slow_ns;
+	a->hide = cfg->hide;
+	a->nr_hide = cfg->nr_hide;
 	a->heat = cfg->heat;
 	a->arg = cfg->arg;
 	a->show_work_waits = cfg->show_work_waits;

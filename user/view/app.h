@@ -22,6 +22,7 @@ enum part_kind {
 	PART_HIST,      /* every histogram since start */
 	PART_RECENT,    /* every histogram of the last interval */
 	PART_HEAT,      /* history of an operation */
+	PART_HISTORY,   /* what a connection did, interval by interval */
 	PART_CHAIN,     /* who it waits behind, a thread to a line */
 	PART_OCCUPANTS, /* who had the CPU that it waited for, a thread to a line */
 	PART_PEERS,     /* for whom it waited in `network`, a peer to a line */
@@ -162,6 +163,8 @@ struct app {
 	struct theme theme;
 	char *source;
 	uint64_t interval_ns, slow_ns;
+	const char *const *hide; /* fields that get no column */
+	size_t nr_hide;
 	bool (*heat)(void *arg, const struct op_row *row, struct heat *out);
 	void *arg;
 
@@ -255,6 +258,10 @@ int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, str
 int states_draw(const struct app *a, struct canvas *c, int x, int y, int w, const uint64_t *states);
 int hist_draw(const struct app *a, struct canvas *c, struct rect r, const struct hist *h, uint64_t max_ns);
 int heat_draw(const struct app *a, struct canvas *c, struct rect r, const struct heat *h);
+/* The line below what goes on over time. */
+void time_axis_draw(const struct app *a, struct canvas *c, int x, int y, int w, uint64_t span_ns);
+int history_draw(const struct app *a, struct canvas *c, struct rect r, const struct snap *snap,
+		 const struct conn_row *row);
 int help_draw(const struct app *a, struct canvas *c, int scroll);
 void menu_draw(const struct app *a, struct canvas *c);
 

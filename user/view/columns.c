@@ -32,6 +32,7 @@ bool field_sortable(const struct field *f)
 
 /* The fields that are columns, on their way there. */
 struct choice {
+	const struct app *a;
 	const struct panel *p;
 	const struct field *sort;
 	int width, gap, room;
@@ -57,11 +58,13 @@ bool column_tail(const struct panel *p, const struct field *f)
 	return f->flags & FIELD_TAIL || (p->q.group == GROUP_CGROUP && names_group(p, f));
 }
 
-static bool field_shown(const struct panel *p, const struct field *f)
+static bool field_shown(const struct app *a, const struct panel *p, const struct field *f)
 {
 	const struct query *q = &p->q;
 	bool pid = !strcmp(f->name, "pid"), tid = !strcmp(f->name, "tid");
 
+	if (field_is_among(f, a->hide, a->nr_hide))
+		return false;
 	if ((q->pid && pid) || (q->tid && tid))
 		return false; /* the same in every row */
 	if ((q->group > GROUP_PROCESS && pid) || (q->group != GROUP_NONE && tid))
@@ -90,7 +93,7 @@ static void take_fields(struct choice *c, unsigned int flag)
 		int need = field_width(c, f) + c->gap;
 
 		if (c->in[i] || need > c->room || (flag ? !(f->flags & flag) : f != c->sort) ||
-		    !field_shown(c->p, f))
+		    !field_shown(c->a, c->p, f))
 			continue;
 		c->in[i] = true;
 		c->room -= need;
@@ -135,7 +138,7 @@ static void stretch(struct column *cols, int n, int room)
 int columns_place(struct column *cols, const struct app *a, const struct panel *p, int width)
 {
 	const struct table_desc *d = p->res.desc;
-	struct choice c = { .p = p, .width = width, .gap = width < 100 ? GAP_TIGHT : GAP };
+	struct choice c = { .a = a, .p = p, .width = width, .gap = width < 100 ? GAP_TIGHT : GAP };
 	int n = 0, x = 0;
 
 	if (!d)

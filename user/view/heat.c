@@ -67,22 +67,27 @@ static unsigned int heat_level(uint64_t n, uint64_t most)
 	return 1 + (unsigned int)(part * (HEAT_LEVELS - 2) + 0.5);
 }
 
+void time_axis_draw(const struct app *a, struct canvas *c, int x, int y, int w, uint64_t span_ns)
+{
+	char buf[FMT_LEN];
+
+	canvas_fill(c, x, y, w, ATTR_RULE, theme_glyph(&a->theme, GLYPH_HLINE));
+	if (w > 20) {
+		canvas_put(c, x, y, ATTR_DIM, fmt_ns(buf, span_ns));
+		canvas_put(c, x + text_width(buf), y, ATTR_DIM, " ago ");
+	}
+	if (w > 4)
+		canvas_put(c, x + w - 4, y, ATTR_DIM, " now");
+}
+
 static void heat_axis(const struct app *a, struct canvas *c, struct rect r, const struct heat *h,
 		      const struct area *ar, int y)
 {
 	uint64_t span = 0;
-	char buf[FMT_LEN];
-	int end = ar->n * ar->wide;
 
 	for (int s = ar->from; s < HEAT_SLICES; s++)
 		span += h->slice_ns[s];
-	canvas_fill(c, r.x + AXIS_W, y, end, ATTR_RULE, theme_glyph(&a->theme, GLYPH_HLINE));
-	if (end > 20) {
-		canvas_put(c, r.x + AXIS_W, y, ATTR_DIM, fmt_ns(buf, span));
-		canvas_put(c, r.x + AXIS_W + text_width(buf), y, ATTR_DIM, " ago ");
-	}
-	if (end > 4)
-		canvas_put(c, r.x + AXIS_W + end - 4, y, ATTR_DIM, " now");
+	time_axis_draw(a, c, r.x + AXIS_W, y, ar->n * ar->wide, span);
 }
 
 int heat_draw(const struct app *a, struct canvas *c, struct rect r, const struct heat *h)

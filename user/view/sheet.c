@@ -551,13 +551,21 @@ static void draw_heat(struct sheet *s)
 				       s->l->heat));
 }
 
+static void draw_history(struct sheet *s)
+{
+	if (!s->d || s->d->rows != ROWS_CONNECTIONS)
+		return;
+	section(s, "HISTORY of the last minutes");
+	s->y += history_draw(s->a, s->c, (struct rect){ s->r.x, s->y, s->r.w, 0 }, s->l->snap, s->l->row);
+}
+
 int sheet_draw(const struct app *a, struct canvas *c, const struct level *l, struct rect r, int scroll)
 {
 	static void (*const draw[])(struct sheet * s) = {
-		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,   [PART_STATES] = draw_states,
-		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent, [PART_HEAT] = draw_heat,
-		[PART_STACK] = draw_stack, [PART_CHAIN] = draw_chain,   [PART_OCCUPANTS] = draw_occupants,
-		[PART_PEERS] = draw_peers, [PART_TABLE] = NULL,
+		[PART_BRIEF] = draw_brief, [PART_FACTS] = draw_facts,     [PART_STATES] = draw_states,
+		[PART_HIST] = draw_hist,   [PART_RECENT] = draw_recent,   [PART_HEAT] = draw_heat,
+		[PART_STACK] = draw_stack, [PART_CHAIN] = draw_chain,     [PART_OCCUPANTS] = draw_occupants,
+		[PART_PEERS] = draw_peers, [PART_HISTORY] = draw_history, [PART_TABLE] = NULL,
 	};
 	struct sheet s = { .a = a, .c = c, .l = l, .d = level_desc(l), .r = r, .y = r.y - scroll };
 

@@ -193,3 +193,11 @@ const char *theme_heat_glyph(const struct theme *t, unsigned int level)
 		return ascii[level];
 	return t->colors >= 256 && level ? "█" : shades[level];
 }
+
+const char *theme_spark_glyph(const struct theme *t, unsigned int level)
+{
+	static const char *const bars[] = { "·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+	static const char *const ascii[] = { ".", "1", "2", "3", "4", "5", "6", "7", "8" };
+
+	return (t->utf8 ? bars : ascii)[MIN(level, 8u)];
+}

@@ -107,5 +107,7 @@ char theme_state_letter(unsigned int state);
 const char *theme_bar_glyph(const struct theme *t, unsigned int eighths);
 /* A cell of a heatmap, level 0 (nothing) .. HEAT_LEVELS - 1. */
 const char *theme_heat_glyph(const struct theme *t, unsigned int level);
+/* A column of a line of figures, level 0 (nothing) .. 8. */
+const char *theme_spark_glyph(const struct theme *t, unsigned int level);
 
 #endif

@@ -51,12 +51,14 @@ enum app_mouse { APP_MOUSE_CLICK, APP_MOUSE_DOUBLE, APP_MOUSE_UP, APP_MOUSE_DOWN
 
 struct app_cfg {
 	struct theme theme;
-	const char *source;   /* "live", or the name of the recording; copied */
-	uint64_t interval_ns; /* between snapshots; 0: not to be changed here (a recording) */
-	uint64_t slow_ns;     /* threshold of slow operations; 0: not to be changed here */
-	const char *view;     /* table to begin with; NULL: the first. Unknown ones too */
-	const char *sort;     /* field to rank by at first, NULL: the table's own */
-	const char *filter;   /* of the first view, NULL: none; copied */
+	const char *source;      /* "live", or the name of the recording; copied */
+	uint64_t interval_ns;    /* between snapshots; 0: not to be changed here (a recording) */
+	uint64_t slow_ns;        /* threshold of slow operations; 0: not to be changed here */
+	const char *view;        /* table to begin with; NULL: the first. Unknown ones too */
+	const char *sort;        /* field to rank by at first, NULL: the table's own */
+	const char *filter;      /* of the first view, NULL: none; copied */
+	const char *const *hide; /* fields that get no column; borrowed */
+	size_t nr_hide;
 	bool show_work_waits, show_kthreads, total;
 	enum group group;
 	/* History of an operation, for the heatmap; false: none. NULL: no heatmap. */

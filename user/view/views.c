@@ -71,7 +71,7 @@ static const struct page page_cgroup = {
 };
 
 static const struct page page_connection = {
-	.parts = { PART(FACTS),
+	.parts = { PART(HISTORY), PART(FACTS),
 		   { .kind = PART_TABLE, .table = "slow", .title = "Slow with that peer", .in = "detail.remote", .by = "remote" },
 		   TABLE_TITLED("peers", "Peers of its process") },
 };
@@ -120,6 +120,7 @@ const struct view views[] = {
 
 /* Tables that are parts of pages only. */
 static const struct view parts[] = {
+	{ "Connection history", "connection_history", 0, "comm remote", NULL, NULL, NULL },
 	{ "DNS queries", "dns_queries", 0, "name type comm", NULL, NULL, NULL },
 	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations, NULL },
 	{}
