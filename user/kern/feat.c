@@ -106,6 +106,8 @@ int feat_flags(uint32_t *flags)
 		*flags |= HL_CFG_RESENT_ERR;
 	if (tp_params(btf, "tcp_send_reset") >= 3)
 		*flags |= HL_CFG_RST_REASON;
+	if (tp_params(btf, "sock_send_length") >= 0)
+		*flags |= HL_CFG_SOCK_TP;
 	btf__free(btf);
 	return 0;
 }

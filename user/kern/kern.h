@@ -526,6 +526,7 @@ void dns_refresh(struct live *l,
 /* How many calls of DNS sockets were taken; by cause, those that were not, beside what the kernel side
  * counts. */
 uint64_t kdns_counts(const struct live *l, uint64_t *lost);
+uint32_t dns_places(const struct hl_cfg *cfg); /* of how many sockets at once something is asked over */
 
 /* ---- exchanges.c --------------------------------------------------------------------- */
 
@@ -539,6 +540,7 @@ void exchanges_record(struct live *l, const struct hl_rec *rec, size_t n); /* CO
 void exchanges_slow(struct live *l, const struct hl_exchange_raw *raw, size_t n);
 uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
 void exchanges_refresh(struct live *l, bool final); /* at each tick: CONN_EXCHANGES of what moved */
+uint32_t exchanges_places(const struct hl_cfg *cfg); /* of how many sockets at once */
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 
