@@ -211,6 +211,7 @@ def law(f, doc, lost=None):
         f.same(r["errors"], sum(r[k] for k in ("nxdomain", "servfail", "refused", "other", "unanswered")), f"{r['name']}: errors")
 
 
+@live.also_old
 @test("glibc asks for A and AAAA with one call on one socket: 500 queries are 500, each with its type and delay")
 def glibc():
     code = "import socket, time\nfor i in range(250):\n  t = time.monotonic_ns()\n" \
@@ -237,6 +238,7 @@ def glibc():
         f.same({(r["addresses"], r["type"]) for r in queries(doc, pid)}, {("127.0.0.9", "A"), ("::9", "AAAA")}, "addresses")
 
 
+@live.also_old
 @test("results as the server gave them; an answer that is not whole is asked for again over TCP")
 def results():
     code = "import socket, time\nfor n in 'ok nx fail no odd big'.split():\n  t = time.monotonic_ns()\n" \
@@ -261,6 +263,7 @@ def results():
             f.check(0.8 * min(took) - MS < q["duration_ns"] < int(all_of_it), f"{q['name']} took {q['duration_ns']}, the server {took}")
 
 
+@live.also_old
 @test("what nobody answers is counted, by the way it ended; asking again is told")
 def unanswered():
     code = "import socket\ntry: socket.getaddrinfo('silent.example.org.', 80, socket.AF_INET)\nexcept OSError: pass\n"
@@ -299,6 +302,7 @@ time.sleep(0.5)
 """
 
 
+@live.also_old
 @test("a server that is none, the same asked again over the same socket, and of two servers at once")
 def ends():
     doc, pid, _ = client(ENDS)
@@ -317,6 +321,7 @@ def ends():
                 ("silent.again.org", "127.0.0.1:53", 3)], "unanswered")
 
 
+@live.also_old
 @test("a query that is on its way shows as such, and when nobody looks any more it is neither answered nor not")
 def open_one():
     code = "s = udp()\ns.send(query('silent.example.org'))\nprint('SENT', file=sys.stderr, flush=True)\nsys.stdin.readline()\n"
@@ -375,6 +380,7 @@ for i in range(N):
 '''
 
 
+@live.also_old
 @test("every way to send and to receive: sendto, sendmsg, sendmmsg, write, writev and their like, IPv4, IPv6, mapped; exact")
 def ways():
     doc, pid, srv = client(WAYS)
@@ -404,6 +410,7 @@ for i in range(10):
 '''
 
 
+@live.also_old
 @test("over TCP: whole, byte by byte, two at once, one after the other, answers in slices and longer than is looked at")
 def over_tcp():
     doc, pid, srv = client(TCP)
@@ -418,6 +425,7 @@ def over_tcp():
         f.near(rows(doc, pid, name="long.example.org")[0]["mean_ns"], sum(took) / len(took), "delay", 10, 0)
 
 
+@live.also_old
 @test("glibc over TCP writes both queries at once and reads length and body apart")
 def glibc_tcp():
     code = "import socket\nfor i in range(20): socket.getaddrinfo('ok.example.org', 80)\n"
@@ -437,6 +445,7 @@ for i in range(40):
 """
 
 
+@live.also_old
 @test("latency is what the program itself measures, from its send to its receive")
 def latency():
     doc, pid, _ = client(LATENCY)
@@ -453,6 +462,7 @@ def latency():
         f.near(medians[0], medians[1], "median of those that are answered at once", 30, 0.03 * MS)
 
 
+@live.also_old
 @test("names in whatever case are one; every byte of them may be anything")
 def names():
     code = r'''
@@ -504,6 +514,7 @@ print(sent)
 '''
 
 
+@live.also_old
 @test("what is no DNS at all, from either side, is counted and harms nothing")
 def hostile():
     doc, pid, _ = client(HOSTILE, may_lose=("dns", "stacks"))
@@ -516,6 +527,7 @@ def hostile():
         f.check(a["seen"] >= sent, f"{sent} were sent, {a['seen']} seen")
 
 
+@live.also_old
 @test("curl by name: its connection and its peer have the name; by address they have that of whoever asked")
 def peer_names():
     if not shutil.which("curl"):
@@ -530,6 +542,7 @@ def peer_names():
         f.check(all("name" not in r for r in doc["connections"] if not r["remote"].startswith(ADDR4)), "others")
 
 
+@live.also_old
 @test("dig: types, and a server that is asked by address")
 def dig():
     if not shutil.which("dig"):
@@ -599,6 +612,7 @@ int main(void)
 """
 
 
+@live.also_old
 @test("programs of 32 bits, whose structures and calls are others")
 def bits32():
     source, program = (os.path.join(live.folder(), n) for n in ("c.c", "c"))
@@ -631,6 +645,7 @@ def hooks(pid):
     return n
 
 
+@live.also_old
 @test("off unless asked for: no hook; on for a target, and with the option")
 def switched():
     def links(*opts):
@@ -647,6 +662,7 @@ def switched():
         f.same(links("-p", os.getpid()), 2, "hooks of a run with a target")
 
 
+@live.also_old
 @test("in the live view, while DNS shows and not before or after")
 def view():
     pid, fd = pty.fork()
@@ -679,6 +695,7 @@ def _read(fd):
         return b""
 
 
+@live.also_old
 @test("500 a second, many threads, ten seconds: every one is counted")
 def many():
     code = r'''

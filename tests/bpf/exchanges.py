@@ -128,6 +128,7 @@ def answered(port, work, n, calls="off", opts=()):
     return h.doc, s, c
 
 
+@live.also_old
 @test("a server that computes 20 ms: so long until the first byte, all of it cpu; asked and answered agree")
 def computes():
     for calls in ("off", "on"):
@@ -196,6 +197,7 @@ def middle(n, each, *down):
     return h.doc, s.pid, waits
 
 
+@live.also_old
 @test("a server that waits 30 ms for its own server: network, and which peer that was")
 def downstream():
     doc, pid, waits = middle(20, 1, (7903, 0.03))
@@ -209,6 +211,7 @@ def downstream():
             f.same(s["peers"][0]["ns"], s["time_ns"]["network"], "time for that peer")
 
 
+@live.also_old
 @test("many short waits for several peers add up, peer by peer, though none of them is slow")
 def many_short():
     doc, pid, waits = middle(15, 10, (7904, 0.002), (7905, 0.001))
@@ -244,6 +247,7 @@ done()
 """
 
 
+@live.also_old
 @test("data that had come and is read 15 ms later: data ready until read, not part of the answer")
 def late():
     with python(LATE) as s, recorded() as h:
@@ -308,6 +312,7 @@ done()
 """
 
 
+@live.also_old
 @test("one thread that serves 60 connections at once: each connection's own times")
 def asynchronous():
     with python(ASYNC) as s, recorded() as h:
@@ -329,6 +334,7 @@ def asynchronous():
             f.near(r["exchange_max_ns"], max(times), "their longest", 3, MS)
 
 
+@live.also_old
 @test("10,000 exchanges are 10,000, at both ends")
 def exact():
     code = "lambda: None"
@@ -368,6 +374,7 @@ done()
 """
 
 
+@live.also_old
 @test("requests that come together are one exchange, until the first of their answers")
 def pipelined():
     with python(PIPELINED) as s, recorded() as h:
@@ -396,6 +403,7 @@ done()
 """
 
 
+@live.also_old
 @test("another thread answers than the one that read: the time is there, and in no state")
 def handed_on():
     with python(HANDS_ON) as s, recorded() as h:
@@ -439,6 +447,7 @@ done()
 """
 
 
+@live.also_old
 @test("requests that are never answered are told, by both ends; a last word is none")
 def unanswered():
     with recorded() as h:
@@ -455,6 +464,7 @@ def unanswered():
                 if r.get("pid") == c.pid and r["role"] == "opened"], [(1, 1), (1, 1), (1, 0), (1, 1), (2, 0)], "by connection")
 
 
+@live.also_old
 @test("of a target only its own: nobody else's are counted, nor accounted for")
 def target():
     with python(SERVER, 7912, "lambda: burn(2)") as s, python(SERVER, 7913, "lambda: burn(2)"), \
@@ -479,6 +489,7 @@ for _ in range(2):
 """
 
 
+@live.also_old
 @test("connections that find no room: what they lack is lost, to the last answer")
 def no_room():
     kernel()
@@ -491,6 +502,7 @@ def no_room():
         f.same(acct["lost_by"], {"map_full": 6000 - sum(got.values())}, "lost")
 
 
+@live.also_old
 @test("without being asked for it is off: no hook hangs anywhere, and the table says so")
 def off():
     before = hooks()
@@ -535,6 +547,7 @@ def redis(port, *words):
     return subprocess.run([program("redis-cli"), "-p", str(port), *words], capture_output=True, text=True, timeout=20).stdout
 
 
+@live.also_old
 @test("redis: as many answers as it has processed commands, and redis-benchmark's latency is its requests'")
 def redis_server():
     with live.Load(program("redis-server"), "--port", 7914, "--save", "", "--bind", "127.0.0.1") as s:
@@ -579,6 +592,7 @@ while True:
 """
 
 
+@live.also_old
 @test("nginx before a server of 30 ms, asked by curl: time_starttransfer is the request's, and nginx waits for its own")
 def nginx():
     path = live.folder()
@@ -612,6 +626,7 @@ def wrk_ms(text, share):
     return float(n) * {"us": 1000, "ms": MS, "s": S}[unit]
 
 
+@live.also_old
 @test("wrk's latencies are its requests', but for what it takes itself; nginx's answers are within them")
 def wrk():
     path = live.folder()
@@ -667,6 +682,7 @@ class Postgres:
         self.load.__exit__(*a)
 
 
+@live.also_old
 @test("pgbench: its requests are its transactions, as many and as long as it logs them; the server's answers are within")
 def postgres():
     with Postgres(7917) as pg:
@@ -714,6 +730,7 @@ done()
 """
 
 
+@live.also_old
 @test("TLS: the same, but for its handshake, which is an exchange or two of its own")
 def tls():
     path = f"{live.folder()}/pem"

@@ -33,6 +33,7 @@ WORK_STATES = ("poll", "idle", "park", "sleep", "child")
 LIMIT = 60  # seconds that anything may take unless told otherwise
 
 tests = []
+more = []  # options of every hostlat that records: also_old's
 _folders = []
 
 
@@ -58,6 +59,21 @@ def test(name):
         return fn
 
     return add
+
+
+def also_old(fn):
+    """The same once more, with the kernel side of Linux 6.1 as far as this kernel can stand for it."""
+
+    def again():
+        more.append("--old-kernel")
+        try:
+            fn()
+        finally:
+            more.clear()
+
+    again.__name__ = fn.__name__ + "_old"
+    again.__module__ = fn.__module__
+    return test(fn.title + "; as before 6.3")(again)
 
 
 # ---- checks -------------------------------------------------------------------------
@@ -318,7 +334,7 @@ def record(cmd, opts=(), calls="off", limit=LIMIT, may_lose=(), status=0, cwd=No
     r, path = Run(), os.path.join(folder(), "x.json")
     tier = [f"--calls={calls}"] if calls else []
     before = steal_ns()
-    p = start(HOSTLAT, "record", *ONE, *tier, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
+    p = start(HOSTLAT, "record", *ONE, *tier, *more, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
     r.out, r.err = _finish(p, limit)
     r.stolen_ns = steal_ns() - before
     r.status = p.returncode
@@ -403,7 +419,7 @@ class Record:
     def __init__(self, *opts, seconds=30, calls="off", limit=LIMIT, may_lose=()):
         self.limit, self.may_lose, self.doc, self.err = limit, may_lose, None, ""
         self.path = os.path.join(folder(), "x.json")
-        self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *opts, "-o", self.path)
+        self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *more, *opts, "-o", self.path)
 
     def __enter__(self):
         try:
