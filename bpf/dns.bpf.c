@@ -40,8 +40,9 @@ struct {
 	__type(value, struct dns_sock);
 } dns_socks SEC(".maps");
 
-/* Sockets over which something was asked, by the number of their inode, where nothing can be kept with them (no
- * HL_CFG_SOCK_TP) and nobody tells of their end. Of too many those are forgotten that were used least lately. */
+/* Sockets over which something was asked, by the number of their inode, where nothing can be kept with them
+ * (no HL_CFG_SOCK_TP) and nobody tells of their end. Of too many those are forgotten that were used least
+ * lately. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1); /* set by user space */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is kept of a socket whose exchanges are looked at, with the socket or by its address, and of a thread that waits for
- * peers, with the thread; and what an exchange comes to. For exchanges.bpf.c.
+ * What is kept of a socket whose exchanges are looked at, with the socket or by its address, and of a thread
+ * that waits for peers, with the thread; and what an exchange comes to. For exchanges.bpf.c.
  */
 #ifndef HL_EXCHANGE_BPF_H
 #define HL_EXCHANGE_BPF_H

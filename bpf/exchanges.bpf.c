@@ -249,7 +249,8 @@ static __noinline int moved_other(const struct sock *sk)
 	__u16 family = LOAD(struct sock, sk, __sk_common.skc_family);
 	struct hl_ctl *ctl = ctl_get();
 
-	if (!ctl || LOAD(struct sock, sk, sk_protocol) != HL_IPPROTO_UDP || (family != HL_AF_INET && family != HL_AF_INET6))
+	if (!ctl || LOAD(struct sock, sk, sk_protocol) != HL_IPPROTO_UDP ||
+	    (family != HL_AF_INET && family != HL_AF_INET6))
 		return 0;
 	return peer_note_other(sk, ctl);
 }
@@ -353,7 +354,7 @@ int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
 {
 	struct exchange *e;
 
-	if (is_tcp(sk) && seems_opened(sk, from, to) && !exchange_find(sk))
+	if (seems_opened(sk, from, to) && is_tcp(sk) && !exchange_find(sk))
 		exchange_new(sk, HL_ROLE_ACCEPTED);
 	if (to != HL_TCP_STATE_FIN_WAIT1 && to != HL_TCP_STATE_LAST_ACK && to != HL_TCP_STATE_CLOSE)
 		return 0;

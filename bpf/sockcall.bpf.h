@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The socket call that the current thread is in, and at its end the socket that it was on: for those who look
- * at what goes over sockets (dns.bpf.c, exchanges.bpf.c). Where the kernel tells of that itself (HL_CFG_SOCK_TP)
- * the socket is the tracepoint's; else it is found from the descriptor, and is a number to the verifier.
+ * at what goes over sockets (dns.bpf.c, exchanges.bpf.c). Where the kernel tells of that itself
+ * (HL_CFG_SOCK_TP) the socket is the tracepoint's; else it is found from the descriptor, and is a number to
+ * the verifier.
  */
 #ifndef HL_SOCKCALL_BPF_H
 #define HL_SOCKCALL_BPF_H
@@ -14,7 +15,7 @@
 
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Winitializer-overrides"
-#define AT(nr)          ((nr) < 0 ? HL_NR_CALLS : (nr))
+#define AT(nr)           ((nr) < 0 ? HL_NR_CALLS : (nr))
 #define KIND(way, shape) (HL_SOCK_##way << 4 | HL_SOCK_##shape)
 
 static const __u8 native_kinds[HL_NR_CALLS + 1] = {

@@ -238,7 +238,6 @@ def glibc():
         f.same({(r["addresses"], r["type"]) for r in queries(doc, pid)}, {("127.0.0.9", "A"), ("::9", "AAAA")}, "addresses")
 
 
-@live.also_old
 @test("results as the server gave them; an answer that is not whole is asked for again over TCP")
 def results():
     code = "import socket, time\nfor n in 'ok nx fail no odd big'.split():\n  t = time.monotonic_ns()\n" \
@@ -263,7 +262,6 @@ def results():
             f.check(0.8 * min(took) - MS < q["duration_ns"] < int(all_of_it), f"{q['name']} took {q['duration_ns']}, the server {took}")
 
 
-@live.also_old
 @test("what nobody answers is counted, by the way it ended; asking again is told")
 def unanswered():
     code = "import socket\ntry: socket.getaddrinfo('silent.example.org.', 80, socket.AF_INET)\nexcept OSError: pass\n"
@@ -321,7 +319,6 @@ def ends():
                 ("silent.again.org", "127.0.0.1:53", 3)], "unanswered")
 
 
-@live.also_old
 @test("a query that is on its way shows as such, and when nobody looks any more it is neither answered nor not")
 def open_one():
     code = "s = udp()\ns.send(query('silent.example.org'))\nprint('SENT', file=sys.stderr, flush=True)\nsys.stdin.readline()\n"
@@ -425,7 +422,6 @@ def over_tcp():
         f.near(rows(doc, pid, name="long.example.org")[0]["mean_ns"], sum(took) / len(took), "delay", 10, 0)
 
 
-@live.also_old
 @test("glibc over TCP writes both queries at once and reads length and body apart")
 def glibc_tcp():
     code = "import socket\nfor i in range(20): socket.getaddrinfo('ok.example.org', 80)\n"
@@ -445,7 +441,6 @@ for i in range(40):
 """
 
 
-@live.also_old
 @test("latency is what the program itself measures, from its send to its receive")
 def latency():
     doc, pid, _ = client(LATENCY)
@@ -462,7 +457,6 @@ def latency():
         f.near(medians[0], medians[1], "median of those that are answered at once", 30, 0.03 * MS)
 
 
-@live.also_old
 @test("names in whatever case are one; every byte of them may be anything")
 def names():
     code = r'''
@@ -514,7 +508,6 @@ print(sent)
 '''
 
 
-@live.also_old
 @test("what is no DNS at all, from either side, is counted and harms nothing")
 def hostile():
     doc, pid, _ = client(HOSTILE, may_lose=("dns", "stacks"))
@@ -527,7 +520,6 @@ def hostile():
         f.check(a["seen"] >= sent, f"{sent} were sent, {a['seen']} seen")
 
 
-@live.also_old
 @test("curl by name: its connection and its peer have the name; by address they have that of whoever asked")
 def peer_names():
     if not shutil.which("curl"):
@@ -542,7 +534,6 @@ def peer_names():
         f.check(all("name" not in r for r in doc["connections"] if not r["remote"].startswith(ADDR4)), "others")
 
 
-@live.also_old
 @test("dig: types, and a server that is asked by address")
 def dig():
     if not shutil.which("dig"):
@@ -645,7 +636,6 @@ def hooks(pid):
     return n
 
 
-@live.also_old
 @test("off unless asked for: no hook; on for a target, and with the option")
 def switched():
     def links(*opts):
@@ -662,7 +652,6 @@ def switched():
         f.same(links("-p", os.getpid()), 2, "hooks of a run with a target")
 
 
-@live.also_old
 @test("in the live view, while DNS shows and not before or after")
 def view():
     pid, fd = pty.fork()
@@ -695,7 +684,6 @@ def _read(fd):
         return b""
 
 
-@live.also_old
 @test("500 a second, many threads, ten seconds: every one is counted")
 def many():
     code = r'''

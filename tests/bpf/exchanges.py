@@ -18,11 +18,11 @@ COMMON = """
 import json, os, select, selectors, socket, ssl, sys, threading, time
 now = time.monotonic_ns
 log = []
-def listen(port):
+def listen(port, backlog=512):
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("127.0.0.1", port))
-    s.listen(512)
+    s.listen(backlog)
     return s
 def ready():
     print("READY", file=sys.stderr, flush=True)
@@ -82,17 +82,7 @@ def slow(doc, **want):
 
 
 def recorded(*opts, calls="off", **more):
-    kernel()
     return live.Record("--exchanges", *opts, calls=calls, **more)
-
-
-def kernel():
-    try:
-        with open("/sys/kernel/btf/vmlinux", "rb") as f:
-            if b"\0btf_trace_sock_send_length\0" not in f.read():
-                lacks("sock_send_length (a kernel before 6.3)")
-    except FileNotFoundError:
-        lacks("BTF")
 
 
 SERVER = """
@@ -197,7 +187,6 @@ def middle(n, each, *down):
     return h.doc, s.pid, waits
 
 
-@live.also_old
 @test("a server that waits 30 ms for its own server: network, and which peer that was")
 def downstream():
     doc, pid, waits = middle(20, 1, (7903, 0.03))
@@ -211,7 +200,6 @@ def downstream():
             f.same(s["peers"][0]["ns"], s["time_ns"]["network"], "time for that peer")
 
 
-@live.also_old
 @test("many short waits for several peers add up, peer by peer, though none of them is slow")
 def many_short():
     doc, pid, waits = middle(15, 10, (7904, 0.002), (7905, 0.001))
@@ -312,7 +300,6 @@ done()
 """
 
 
-@live.also_old
 @test("one thread that serves 60 connections at once: each connection's own times")
 def asynchronous():
     with python(ASYNC) as s, recorded() as h:
@@ -374,7 +361,6 @@ done()
 """
 
 
-@live.also_old
 @test("requests that come together are one exchange, until the first of their answers")
 def pipelined():
     with python(PIPELINED) as s, recorded() as h:
@@ -403,7 +389,6 @@ done()
 """
 
 
-@live.also_old
 @test("another thread answers than the one that read: the time is there, and in no state")
 def handed_on():
     with python(HANDS_ON) as s, recorded() as h:
@@ -478,6 +463,28 @@ def target():
         f.same(h.doc.acct("exchanges")["seen"], 20, "seen")
 
 
+NO_BACKLOG = """
+s = listen(7920, 0)
+ready()
+c, _ = s.accept()
+serve(c, lambda: None)
+done()
+"""
+
+
+@live.also_old
+@test("a connection is an accepted one also where its listener lets nobody wait")
+def no_backlog():
+    with python(NO_BACKLOG) as s, recorded() as h:
+        c = client(ASK, 7920, 20)
+        s.end()
+        time.sleep(0.1)
+        h.stop()
+    with Facts() as f:
+        f.same([(r["name"], r["port"], r["count"]) for r in rows(h.doc, pid=s.pid)], [("answer", 7920, 20)], "answers")
+        f.same([(r["name"], r["port"], r["count"]) for r in rows(h.doc, pid=c.pid)], [("request", 7920, 20)], "requests")
+
+
 MANY = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (8000, 8000))
@@ -492,7 +499,6 @@ for _ in range(2):
 @live.also_old
 @test("connections that find no room: what they lack is lost, to the last answer")
 def no_room():
-    kernel()
     r = live.record([sys.executable, "-c", COMMON + MANY], ("--exchanges", "--memory=20M"), may_lose=("exchanges",))
     got = {x["name"]: x["count"] for x in rows(r.doc, port=7919)}
     acct = r.doc.acct("exchanges")
@@ -502,7 +508,6 @@ def no_room():
         f.same(acct["lost_by"], {"map_full": 6000 - sum(got.values())}, "lost")
 
 
-@live.also_old
 @test("without being asked for it is off: no hook hangs anywhere, and the table says so")
 def off():
     before = hooks()
@@ -592,7 +597,6 @@ while True:
 """
 
 
-@live.also_old
 @test("nginx before a server of 30 ms, asked by curl: time_starttransfer is the request's, and nginx waits for its own")
 def nginx():
     path = live.folder()
@@ -626,7 +630,6 @@ def wrk_ms(text, share):
     return float(n) * {"us": 1000, "ms": MS, "s": S}[unit]
 
 
-@live.also_old
 @test("wrk's latencies are its requests', but for what it takes itself; nginx's answers are within them")
 def wrk():
     path = live.folder()
@@ -682,7 +685,6 @@ class Postgres:
         self.load.__exit__(*a)
 
 
-@live.also_old
 @test("pgbench: its requests are its transactions, as many and as long as it logs them; the server's answers are within")
 def postgres():
     with Postgres(7917) as pg:
@@ -730,7 +732,6 @@ done()
 """
 
 
-@live.also_old
 @test("TLS: the same, but for its handshake, which is an exchange or two of its own")
 def tls():
     path = f"{live.folder()}/pem"

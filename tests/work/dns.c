@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Mode dns: so many queries of each name, each name asked in a way of its own, to a server at port 53 of loopback. */
+/* Mode dns: so many queries of each name, each name asked in a way of its own, to a server at port 53 of
+ * loopback. */
 #include "modes.h"
 
 #include <arpa/inet.h>
@@ -101,7 +102,8 @@ static bool by_send(uint16_t id)
 {
 	struct message m = query("send", id);
 	int fd = connected(SOCK_DGRAM);
-	bool good = send(fd, m.b, m.n, 0) > 0 && recv(fd, m.b, ROOM, MSG_PEEK) > 0 && recv(fd, m.b, ROOM, 0) > 0;
+	bool good =
+		send(fd, m.b, m.n, 0) > 0 && recv(fd, m.b, ROOM, MSG_PEEK) > 0 && recv(fd, m.b, ROOM, 0) > 0;
 
 	close(fd);
 	return good;
@@ -140,7 +142,8 @@ static bool by_tcp(uint16_t id)
 	uint8_t size[PREFIX] = { 0, (uint8_t)m.n };
 	struct iovec v[2] = { { size, PREFIX }, { m.b, m.n } };
 	int fd = connected(SOCK_STREAM);
-	bool good = writev(fd, v, 2) > 0 && recv(fd, size, PREFIX, MSG_WAITALL) == PREFIX && read(fd, m.b, ROOM) > 0;
+	bool good = writev(fd, v, 2) > 0 && recv(fd, size, PREFIX, MSG_WAITALL) == PREFIX &&
+		    read(fd, m.b, ROOM) > 0;
 
 	close(fd);
 	return good;

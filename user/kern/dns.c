@@ -505,8 +505,10 @@ static bool holds(uint32_t task, uint32_t fd, uint64_t inode)
 
 static void look_for(struct dns_state *d, const struct holder *by, uint64_t cookie)
 {
-	/* the one that a process is called by may have ended before the others, or have descriptors of its own */
-	if (!hash_get(d->alive, &cookie) && (holds(by->tid, by->fd, cookie) || holds(by->pid, by->fd, cookie)))
+	/* the one that a process is called by may have ended before the others, or have descriptors of its
+	 * own */
+	if (!hash_get(d->alive, &cookie) &&
+	    (holds(by->tid, by->fd, cookie) || holds(by->pid, by->fd, cookie)))
 		hash_put(d->alive, &cookie, d);
 }
 

@@ -160,8 +160,8 @@ void exchanges_refresh(struct live *l, bool final)
 	ctl->exchanges_found = 0;
 	were = __atomic_load_n(&ctl->exchanges, __ATOMIC_RELAXED);
 	/* some have ended while nobody looked */
-	if (!object_iterate_map(&p->obj, "hl_exchanges", by_socket(l) ? "socks" : "exchanges", sizeof(struct hl_rec_conn_exchanges),
-				send_sums, l))
+	if (!object_iterate_map(&p->obj, "hl_exchanges", by_socket(l) ? "socks" : "exchanges",
+				sizeof(struct hl_rec_conn_exchanges), send_sums, l))
 		__atomic_fetch_add(&ctl->exchanges, ctl->exchanges_found - were, __ATOMIC_RELAXED);
 	l->exchanges.look_due = object_look_again(begin);
 }

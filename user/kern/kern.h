@@ -539,7 +539,7 @@ struct exchanges {
 void exchanges_record(struct live *l, const struct hl_rec *rec, size_t n); /* CONN_EXCHANGES, from the ring */
 void exchanges_slow(struct live *l, const struct hl_exchange_raw *raw, size_t n);
 uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
-void exchanges_refresh(struct live *l, bool final); /* at each tick: CONN_EXCHANGES of what moved */
+void exchanges_refresh(struct live *l, bool final);  /* at each tick: CONN_EXCHANGES of what moved */
 uint32_t exchanges_places(const struct hl_cfg *cfg); /* of how many sockets at once */
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
