@@ -229,11 +229,14 @@ def glibc():
                 for r in got:
                     took = srv.took[f"ok{i}.example.org", 1 if kind == "A" else 28, "udp"]
                     own = [int(w) for w in doc.out.split()][i::5]
-                    f.check(0.9 * sum(took) / len(took) - MS / 2 <= r["mean_ns"] <= sum(own) / len(own),
+                    # by calls the clock of the first of two that are sent at once starts when both are
+                    late = live.more and kind == "A"
+                    f.check((late or 0.9 * sum(took) / len(took) - MS / 2 <= r["mean_ns"]) and r["mean_ns"] <= sum(own) / len(own),
                             f"mean of {kind}: {r['mean_ns']}, the server {sum(took) / len(took)}, the program {sum(own) / len(own)}")
                     # on a busy host either side may wait for a CPU; not all the time
-                    fastest = min(q["duration_ns"] for q in queries(doc, pid, name=r["name"], type=kind))
-                    f.near(fastest, min(took), f"the fastest {kind}", 10, 0)
+                    times = [q["duration_ns"] for q in queries(doc, pid, name=r["name"], type=kind)]
+                    f.check((late or 0.9 * min(took) <= min(times)) and min(times) <= 1.1 * min(took),
+                            f"the fastest {kind}: {min(times)}, the server {min(took)}")
         f.same(rows(doc, srv.pid), [], "the server asks nobody")
         f.same({(r["addresses"], r["type"]) for r in queries(doc, pid)}, {("127.0.0.9", "A"), ("::9", "AAAA")}, "addresses")
 
