@@ -431,16 +431,13 @@ __hot bool was_asked(__u64 cookie, bool sent)
 }
 
 /* One message of a call. */
-__global int message_over(const struct dns_message *m, const struct sock_call *c)
+__hot int message_over(const struct dns_message *m, const struct sock_call *c)
 {
+	bool sent = m->flags & HL_DNS_SENT;
 	struct hl_cpu *cpu = this_cpu();
 	struct given given = {};
-	bool sent;
 
-	if (!cpu || !m || !c)
-		return 0;
-	sent = m->flags & HL_DNS_SENT;
-	if (sent && !is_to_server(m->sk, c, &given))
+	if (!cpu || (sent && !is_to_server(m->sk, c, &given)))
 		return 0;
 	if (!was_asked(m->cookie, sent)) {
 		full(sent, cpu);
@@ -449,20 +446,25 @@ __global int message_over(const struct dns_message *m, const struct sock_call *c
 	return is_known(c, cpu) ? message_send(m, c, sent ? &given : NULL) : 0;
 }
 
+/* The one with that number, where a call has several; else all of it. */
+__global int message_nr(struct dns_message *m, struct sock_call *c, __u32 nr)
+{
+	if (!m || !c)
+		return 0;
+	c->nr_message = nr;
+	if (c->shape == HL_SOCK_MESSAGES && m->result >= 0)
+		m->result = user_word(c, c->a[1], nr * HL_MMSG_WORDS + HL_MMSG_LEN);
+	return is_told(m->result) ? message_over(m, c) : 0;
+}
+
 #define HL_MAX_MESSAGES 1024 /* of one call: the kernel's own bound */
 
 static __noinline int messages_over(struct dns_message *m, struct sock_call *c)
 {
-	__u32 n = m->result;
+	__u32 n = c->shape == HL_SOCK_MESSAGES && m->result > 0 ? m->result : 1;
 
-	if (c->shape != HL_SOCK_MESSAGES || m->result < 0)
-		return message_over(m, c);
-	for (__u32 i = 0; i < HL_MAX_MESSAGES && i < n; i++) {
-		c->nr_message = i;
-		m->result = user_word(c, c->a[1], i * HL_MMSG_WORDS + HL_MMSG_LEN);
-		if (m->result > 0)
-			message_over(m, c);
-	}
+	for (__u32 i = 0; i < HL_MAX_MESSAGES && i < n; i++)
+		message_nr(m, c, i);
 	return 0;
 }
 

@@ -624,19 +624,7 @@ def bits32():
 
 def hooks(pid):
     """How many hooks of DNS it holds."""
-    n = 0
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as f:
-                text = f.read()
-        except OSError:
-            continue
-        if "link_type" not in text:
-            continue
-        for i in [line.split()[1] for line in text.splitlines() if line.startswith("prog_id:")]:
-            p = subprocess.run(["bpftool", "-j", "prog", "show", "id", i], capture_output=True, text=True)
-            n += p.returncode == 0 and json.loads(p.stdout).get("name", "") in ("sock_send_length", "sock_recv_length")
-    return n
+    return live.hooks(pid, "sock_send_length", "sock_recv_length")
 
 
 @test("off unless asked for: no hook; on for a target, and with the option")

@@ -412,18 +412,36 @@ def attached(p, want=5):
     return n >= want
 
 
+def hooks(pid, *names):
+    """How many programs of these names it has hung on something."""
+    ids = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as f:
+                text = f.read()
+        except OSError:
+            continue
+        if "link_type" in text:
+            ids |= {int(line.split()[1]) for line in text.splitlines() if line.startswith("prog_id:")}
+    p = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True, timeout=LIMIT)
+    return sum(j["id"] in ids and j.get("name", "") in names for j in json.loads(p.stdout))
+
+
 class Record:
     """`hostlat record` of the whole host in the background, attached when the block begins;
     .doc after its end. stop() ends it before its time."""
 
     def __init__(self, *opts, seconds=30, calls="off", limit=LIMIT, may_lose=()):
         self.limit, self.may_lose, self.doc, self.err = limit, may_lose, None, ""
+        self.on_sockets = sum(o in ("--dns", "--exchanges") for o in opts)  # these are loaded last
         self.path = os.path.join(folder(), "x.json")
         self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *more, *opts, "-o", self.path)
 
     def __enter__(self):
         try:
             wait_for("hooks of hostlat", lambda: attached(self.p))
+            wait_for("hooks on sockets", lambda: not self.on_sockets or
+                     hooks(self.p.pid, "sock_send_length", "socket_call") >= self.on_sockets)
             time.sleep(0.2)  # the threads that exist are found after the hooks are there
         except BaseException:
             self._kill()

@@ -57,7 +57,7 @@ def document(out, name):
     check(status == 0, f"status {status}: {out.read(name, 'stderr').strip()[-400:]!r}")
     doc = live.Doc(json.loads(out.read(name, "x.json")))
     # what such a kernel skips is for u.law and skips() to judge
-    return live.valid(doc, may_lose=("calls", "block", "lifecycle", "connections", "exchanges") if u.may_skip(doc) else (), clocks=False)
+    return live.valid(doc, may_lose=("calls", "block", "lifecycle", "connections", "exchanges", "dns") if u.may_skip(doc) else (), clocks=False)
 
 
 def modes(name, tier, title, rows, options=""):
@@ -273,7 +273,8 @@ def exchanges(f, out):
     by_calls(f, doc, "exchanges")
     rows = sorted((r["name"], r["count"], r["unanswered"], r["read_max_ns"] > 0) for r in doc["exchanges"] if r["comm"] == "work")
     # each client says all that it has to say, and then its server, which has a port of its own
-    f.same(rows, [("answer", 1, 0, True)] * 3 + [("request", 1, 0, True)] * 3, "exchanges")
+    if not doc.acct("exchanges")["lost_by"].get("recursion") or not u.may_skip(doc):
+        f.same(rows, [("answer", 1, 0, True)] * 3 + [("request", 1, 0, True)] * 3, "exchanges")
 
 
 @case("blocked", "what was blocked before it came is in its first document",
@@ -713,6 +714,9 @@ def dns(f, out):
     got = {(r["name"], r["type"], r["server"]): (r["count"], r["answered"], r["tcp"]) for r in doc["dns"]}
     want = {name: (100, 100, 100 * (name == "tcp")) for name in ("send", "sendto", "first", "second", "tcp")}
     want["silent"] = (100, 0, 0)
+    if doc.acct("dns")["lost_by"].get("recursion") and u.may_skip(doc):
+        f.check(all(got.get((f"{n}.test", "A", "127.0.0.1:53"), (0,))[0] > 50 for n in want), f"queries: {got}")
+        return
     f.same(got, {(f"{n}.test", "A", "127.0.0.1:53"): v for n, v in want.items()}, "queries")
     ends = {(q["name"], q["result"], q.get("addresses", "")) for q in doc["dns_queries"]}
     f.same(ends, {(f"{n}.test", *(("given up", "") if n == "silent" else ("NOERROR", "192.0.2.7"))) for n in want}, "ends")
