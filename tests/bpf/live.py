@@ -433,7 +433,8 @@ class Record:
 
     def __init__(self, *opts, seconds=30, calls="off", limit=LIMIT, may_lose=()):
         self.limit, self.may_lose, self.doc, self.err = limit, may_lose, None, ""
-        self.on_sockets = sum(o in ("--dns", "--exchanges") for o in opts)  # these are loaded last
+        # collectors that are loaded last; that of DNS comes with a target, too
+        self.on_sockets = ("--dns" in opts or "-p" in opts) + ("--exchanges" in opts)
         self.path = os.path.join(folder(), "x.json")
         self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *more, *opts, "-o", self.path)
 
