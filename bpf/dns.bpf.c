@@ -5,11 +5,12 @@
  * answer is of.
  *
  *   sock_send_length   something was sent over a socket
- *   sock_recv_length   something came in
+ *   sock_recv_length   something came in; both since v6.3, before that
+ *   sys_exit           … any call is over
  *
  *   hl_dns_alive  at each refresh, the sockets over which something was asked
  *
- * Both run in the context of who calls, at the call's end: its arguments say where the bytes are. Whose they
+ * All run in the context of who calls, at the call's end: its arguments say where the bytes are. Whose they
  * are is in the socket; of one that is not connected, in the arguments of what is sent, and what comes in
  * over it is looked at once something was asked. What a server on this host does is none of its clients'
  * business: its side is of a port of its own.
@@ -18,10 +19,8 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 #include "bpf/maps.bpf.h"
+#include "bpf/sockcall.bpf.h"
 #include "bpf/dns.h"
-
-#define HL_NR_CALLS 512
-#define HL_MAX_DNS  16384 /* sockets; each takes some 200 bytes */
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -41,6 +40,16 @@ struct {
 	__type(value, struct dns_sock);
 } dns_socks SEC(".maps");
 
+/* Sockets over which something was asked, by the number of their inode, where nothing can be kept with them
+ * (no HL_CFG_SOCK_TP) and nobody tells of their end. Of too many those are forgotten that were used least
+ * lately. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1); /* set by user space */
+	__type(key, __u64);
+	__type(value, __u8);
+} by_socket SEC(".maps");
+
 __u32 dns_held, dns_counting; /* such sockets, as of the last look and since; as that goes on */
 
 /* Each CPU's, for there is no room on the stack; twice as long, so that nothing is written past its end. */
@@ -58,85 +67,12 @@ struct {
 
 /* ---- the call ---------------------------------------------------------------------------- */
 
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Winitializer-overrides"
-#define AT(nr) ((nr) < 0 ? HL_NR_CALLS : (nr))
-
-static const __u8 native_shapes[HL_NR_CALLS + 1] = {
-#if defined(__TARGET_ARCH_x86)
-#define X(x86, ia32, generic, shape) [AT(x86)] = HL_DNS_##shape,
-#else
-#define X(x86, ia32, generic, shape) [AT(generic)] = HL_DNS_##shape,
-#endif
-	HL_DNS_CALLS(X)
-#undef X
-		[HL_NR_CALLS] = HL_DNS_NONE,
-};
-static const __u8 compat_shapes[HL_NR_CALLS + 1] = {
-#define X(x86, ia32, generic, shape) [AT(ia32)] = HL_DNS_##shape,
-	HL_DNS_CALLS(X)
-#undef X
-		[HL_NR_CALLS] = HL_DNS_NONE,
-};
-static const __u8 socketcall_shapes[HL_NR_SOCKETCALLS + 1] = {
-#define X(nr, shape) [nr] = HL_DNS_##shape,
-	HL_DNS_SOCKETCALLS(X)
-#undef X
-};
-#pragma clang diagnostic pop
-
-/* The call that the current thread is in. */
-struct dns_call {
-	__u64 a[5];
-	__u64 nr_message; /* of several, which one */
-	__u8 shape;       /* enum hl_dns_shape */
-	bool compat;
-};
-
 /* Where its bytes are: in one piece, or in several. */
 struct dns_where {
 	__u64 at, n;
 	__u64 name; /* the peer's address; 0: not given */
 	bool pieces;
 };
-
-/* A word of the program's memory: of 32 bits where it is a program of these. */
-__hot __u64 user_word(const struct dns_call *c, __u64 at, __u64 i)
-{
-	__u64 word = 0;
-
-	if (c->compat)
-		bpf_probe_read_user(&word, 4, (void *)(at + 4 * i));
-	else
-		bpf_probe_read_user(&word, 8, (void *)(at + 8 * i));
-	return word;
-}
-
-__hot void socketcall_look(struct dns_call *c)
-{
-	__u64 args = c->a[1];
-	__u32 nr = c->a[0];
-
-	c->shape = nr < HL_NR_SOCKETCALLS ? socketcall_shapes[nr] : HL_DNS_NONE;
-	for (int i = 0; i < 5; i++)
-		c->a[i] = user_word(c, args, i);
-}
-
-__hot bool call_look(struct dns_call *c)
-{
-	struct task_struct *cur = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(cur);
-	__u64 nr = regs_nr(regs);
-
-	if (has_no_calls(cur) || nr >= HL_NR_CALLS)
-		return false;
-	c->compat = in_compat_call(cur);
-	c->shape = c->compat ? compat_shapes[nr] : native_shapes[nr];
-	regs_args(regs, c->compat, c->a, 5);
-	if (c->shape == HL_DNS_SOCKETCALL)
-		socketcall_look(c);
-	return c->shape != HL_DNS_NONE;
-}
 
 /* A struct mmsghdr is eight words long, of which the last is the message's length. */
 #define HL_MMSG_WORDS 8
@@ -147,12 +83,12 @@ __hot bool call_look(struct dns_call *c)
  * call begins. It is another one unless it goes on where the one before stopped, whose length the kernel has
  * noted meanwhile.
  */
-static __noinline int message_begins(struct dns_sock *s, struct dns_call *c, __s32 length)
+static __noinline int message_begins(struct dns_sock *s, struct sock_call *c, __s32 length)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	bool goes_on;
 
-	if (!s || !c || c->shape != HL_DNS_MESSAGES)
+	if (!s || !c || c->shape != HL_SOCK_MESSAGES)
 		return 0;
 	goes_on = s->messages == c->a[1] && s->nr == (__u32)c->a[2] && s->tid == tid && s->next < s->nr;
 	if (goes_on && s->next)
@@ -175,15 +111,15 @@ __hot void message_fails(struct dns_sock *s)
 	s->messages = s->next = 0;
 }
 
-__hot void call_where(const struct dns_call *c, struct dns_where *w)
+__hot void call_where(const struct sock_call *c, struct dns_where *w)
 {
 	__u64 at = c->a[1];
 
 	w->at = at;
 	w->n = c->a[2];
-	w->name = c->shape == HL_DNS_ADDRESSED ? c->a[4] : 0;
-	w->pieces = c->shape == HL_DNS_VECTOR;
-	if (c->shape != HL_DNS_MESSAGE && c->shape != HL_DNS_MESSAGES)
+	w->name = c->shape == HL_SOCK_ADDRESSED ? c->a[4] : 0;
+	w->pieces = c->shape == HL_SOCK_VECTOR;
+	if (c->shape != HL_SOCK_MESSAGE && c->shape != HL_SOCK_MESSAGES)
 		return;
 	at += c->nr_message * HL_MMSG_WORDS * (c->compat ? 4 : 8);
 	w->name = user_word(c, at, 0);
@@ -211,7 +147,7 @@ __hot bool take_piece(struct dns_room *room, __u64 at, __u64 n, __u32 want)
 }
 
 /* False: something of it cannot be read. */
-static __noinline int take_bytes(struct dns_room *room, const struct dns_call *c, const struct dns_where *w)
+static __noinline int take_bytes(struct dns_room *room, const struct sock_call *c, const struct dns_where *w)
 {
 	__u32 want;
 
@@ -226,9 +162,20 @@ static __noinline int take_bytes(struct dns_room *room, const struct dns_call *c
 	return room->raw.bytes > 0;
 }
 
-__hot void raw_begin(struct hl_dns_raw *r, const struct sock *sk, __s32 result, __u8 flags)
+/* What was sent or received, when a call is over. */
+struct dns_message {
+	__u64 sk;     /* over which socket, as a number */
+	__u64 cookie; /* as in struct hl_dns_raw; this and what follows */
+	__s32 result;
+	__u32 fd;
+	__u8 flags;
+	__u8 pad[7]; /* the verifier wants all of it */
+};
+
+__hot void raw_begin(struct hl_dns_raw *r, const struct dns_message *m)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
+	__u64 sk = m->sk;
 
 	__builtin_memset(r, 0, HL_DNS_RAW_HEAD);
 	r->h.kind = HL_KIND_DNS;
@@ -236,10 +183,11 @@ __hot void raw_begin(struct hl_dns_raw *r, const struct sock *sk, __s32 result, 
 	r->h.pid = cur->tgid;
 	r->h.tid = cur->pid;
 	r->proc_start = TASK_PTR(cur, group_leader)->start_boottime;
-	r->cookie = bpf_get_socket_cookie((void *)sk);
-	r->result = result;
-	r->protocol = sk->sk_protocol;
-	r->flags = flags;
+	r->cookie = m->cookie;
+	r->result = m->result;
+	r->protocol = LOAD(struct sock, sk, sk_protocol);
+	r->flags = m->flags;
+	r->fd = m->fd;
 }
 
 static __noinline int raw_send(struct dns_room *room, struct hl_cpu *cpu)
@@ -257,12 +205,18 @@ static __noinline int raw_send(struct dns_room *room, struct hl_cpu *cpu)
 
 /* ---- whose they are ---------------------------------------------------------------------- */
 
-/* The socket's peer. */
-__hot void server_of(struct hl_dns_raw *r, const struct sock *sk)
+/* Of a socket that is connected; else 0. In the network's order. */
+__hot __u16 peer_port(__u64 sk)
 {
-	r->family = sk->__sk_common.skc_family;
-	r->port = bpf_ntohs(sk->__sk_common.skc_dport);
-	sock_addr((__u64)sk, true, r->server);
+	return LOAD(struct sock, sk, __sk_common.skc_dport);
+}
+
+/* The socket's peer. */
+__hot void server_of(struct hl_dns_raw *r, __u64 sk)
+{
+	r->family = LOAD(struct sock, sk, __sk_common.skc_family);
+	r->port = bpf_ntohs(peer_port(sk));
+	sock_addr(sk, true, r->server);
 }
 
 /* The address that a call gives: a struct sockaddr_in or sockaddr_in6. */
@@ -307,17 +261,18 @@ static __noinline struct dns_sock *sock_take(const struct sock *sk)
 /* ---- the hooks --------------------------------------------------------------------------- */
 
 /* Most sockets are no such: not of the internet, or of another port. */
-__hot bool may_be_dns(const struct sock *sk)
+__hot bool may_be_dns(__u64 sk)
 {
-	__u16 family = sk->__sk_common.skc_family, port = sk->__sk_common.skc_dport;
+	__u16 family = LOAD(struct sock, sk, __sk_common.skc_family), port = peer_port(sk);
 
 	if (family != HL_AF_INET && family != HL_AF_INET6)
 		return false;
-	return port == bpf_htons(HL_DNS_PORT) || (!port && sk->sk_protocol == HL_IPPROTO_UDP);
+	return port == bpf_htons(HL_DNS_PORT) ||
+	       (!port && LOAD(struct sock, sk, sk_protocol) == HL_IPPROTO_UDP);
 }
 
-/* The message of the call that is done, into a record. given: NULL: the socket is connected. */
-static __noinline int message_send(const struct sock *sk, const struct dns_call *c, __s32 result, __u8 flags,
+/* The message into a record. given: what the call says of the server; NULL: nothing. */
+static __noinline int message_send(const struct dns_message *m, const struct sock_call *c,
 				   const struct given *given)
 {
 	struct hl_cpu *cpu = this_cpu();
@@ -326,14 +281,14 @@ static __noinline int message_send(const struct sock *sk, const struct dns_call 
 	__u32 zero = 0;
 
 	room = bpf_map_lookup_elem(&dns_rooms, &zero);
-	if (!cpu || !room || !c)
+	if (!cpu || !room || !c || !m)
 		return 0;
-	raw_begin(&room->raw, sk, result, flags);
+	raw_begin(&room->raw, m);
 	if (given && given->family)
 		server_given(&room->raw, given);
-	else if (sk->__sk_common.skc_dport)
-		server_of(&room->raw, sk);
-	if (result > 0) {
+	else if (peer_port(m->sk))
+		server_of(&room->raw, m->sk);
+	if (m->result > 0) {
 		call_where(c, &w);
 		if (!take_bytes(room, c, &w)) {
 			__sync_fetch_and_add(&cpu->dns_unreadable, 1);
@@ -344,10 +299,10 @@ static __noinline int message_send(const struct sock *sk, const struct dns_call 
 }
 
 /* One more of a DNS socket; false: it is not known where its bytes are. */
-__hot bool is_known(const struct dns_call *c, struct hl_cpu *cpu)
+__hot bool is_known(const struct sock_call *c, struct hl_cpu *cpu)
 {
 	__sync_fetch_and_add(&cpu->dns_seen, 1);
-	if (c->shape != HL_DNS_NONE)
+	if (c->shape && c->shape < HL_SOCK_FILE)
 		return true;
 	__sync_fetch_and_add(&cpu->dns_unreadable, 1);
 	return false;
@@ -359,27 +314,45 @@ __hot bool is_told(__s32 result)
 	return result > 0 || result == -HL_ECONNREFUSED;
 }
 
+/* Its socket has no room, and so it is lost. */
+__hot void full(bool lost, struct hl_cpu *cpu)
+{
+	__sync_fetch_and_add(&cpu->dns_seen, lost);
+	__sync_fetch_and_add(&cpu->dns_full, lost);
+}
+
 /* The storage of a socket over which a message to port 53 was sent, made for the first one. */
-static __noinline struct dns_sock *sock_of(const struct sock *sk, struct dns_call *c, __s32 result)
+static __noinline struct dns_sock *sock_of(const struct sock *sk, struct sock_call *c, __s32 result)
 {
 	struct dns_sock *s = sock_take(sk);
 	struct hl_cpu *cpu = this_cpu();
 
-	if (!s && cpu) {
-		__sync_fetch_and_add(&cpu->dns_seen, 1);
-		__sync_fetch_and_add(&cpu->dns_full, 1);
-	}
+	if (cpu)
+		full(!s, cpu);
 	if (s && result > 0)
 		message_begins(s, c, result);
 	return s;
 }
 
+/* Does what was sent go to port 53? */
+static __noinline int is_to_server(__u64 sk, const struct sock_call *c, struct given *given)
+{
+	struct dns_where w = {};
+
+	if (peer_port(sk))
+		return true;
+	if (!c)
+		return false;
+	call_where(c, &w);
+	return given_server(given, w.name);
+}
+
 static __noinline int sent(const struct sock *sk, __s32 result)
 {
 	struct dns_sock *s = bpf_sk_storage_get(&dns_socks, (void *)sk, NULL, 0);
+	struct dns_message m = { .sk = (__u64)sk, .result = result, .flags = HL_DNS_SENT };
 	struct hl_cpu *cpu = this_cpu();
-	struct dns_call c = {};
-	struct dns_where w = {};
+	struct sock_call c = {};
 	struct given given = {};
 
 	if (!cpu)
@@ -387,25 +360,24 @@ static __noinline int sent(const struct sock *sk, __s32 result)
 	call_look(&c);
 	if (s && result > 0)
 		message_begins(s, &c, result);
-	if (!sk->__sk_common.skc_dport) {
-		call_where(&c, &w);
-		if (!given_server(&given, w.name))
-			return 0;
-	}
+	if (!is_to_server(m.sk, &c, &given))
+		return 0;
 	if (!s)
 		s = sock_of(sk, &c, result);
 	if (s && result <= 0)
 		message_fails(s);
 	if (!s || !is_told(result) || !is_known(&c, cpu))
 		return 0;
-	return message_send(sk, &c, result, HL_DNS_SENT, &given);
+	m.cookie = bpf_get_socket_cookie((void *)sk);
+	return message_send(&m, &c, &given);
 }
 
 static __noinline int received(const struct sock *sk, __s32 result)
 {
 	struct dns_sock *s = bpf_sk_storage_get(&dns_socks, (void *)sk, NULL, 0);
+	struct dns_message m = { .sk = (__u64)sk, .result = result };
 	struct hl_cpu *cpu = this_cpu();
-	struct dns_call c = {};
+	struct sock_call c = {};
 
 	if (!cpu || !s)
 		return 0;
@@ -416,15 +388,16 @@ static __noinline int received(const struct sock *sk, __s32 result)
 		return 0;
 	if (result > 0)
 		message_begins(s, &c, result);
-	return message_send(sk, &c, result, 0, NULL);
+	m.cookie = bpf_get_socket_cookie((void *)sk);
+	return message_send(&m, &c, NULL);
 }
 
-SEC("tp_btf/sock_send_length")
+SEC("?tp_btf/sock_send_length")
 int sock_send_length(__u64 *ctx)
 {
 	const struct sock *sk = (void *)ctx[0];
 
-	if (!may_be_dns(sk))
+	if (!may_be_dns((__u64)sk))
 		return 0;
 	hold_cpu();
 	sent(sk, (__s32)ctx[1]);
@@ -432,15 +405,88 @@ int sock_send_length(__u64 *ctx)
 	return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
+SEC("?tp_btf/sock_recv_length")
 int sock_recv_length(__u64 *ctx)
 {
 	const struct sock *sk = (void *)ctx[0];
 
-	if (!may_be_dns(sk) || (__s32)ctx[2] & (HL_MSG_PEEK | HL_MSG_ERRQUEUE))
+	if (!may_be_dns((__u64)sk) || (__s32)ctx[2] & (HL_MSG_PEEK | HL_MSG_ERRQUEUE))
 		return 0;
 	hold_cpu();
 	received(sk, (__s32)ctx[1]);
+	release_cpu();
+	return 0;
+}
+
+/* ---- the same, by calls -------------------------------------------------------------------- */
+
+/* Was anything asked over that socket? From now on, where this is sent. */
+__hot bool was_asked(__u64 cookie, bool sent)
+{
+	__u8 yes = 1;
+
+	if (bpf_map_lookup_elem(&by_socket, &cookie))
+		return true;
+	return sent && !bpf_map_update_elem(&by_socket, &cookie, &yes, BPF_ANY);
+}
+
+/* One message of a call. */
+__hot int message_over(const struct dns_message *m, const struct sock_call *c)
+{
+	bool sent = m->flags & HL_DNS_SENT;
+	struct hl_cpu *cpu = this_cpu();
+	struct given given = {};
+
+	if (!cpu || (sent && !is_to_server(m->sk, c, &given)))
+		return 0;
+	if (!was_asked(m->cookie, sent)) {
+		full(sent, cpu);
+		return 0;
+	}
+	return is_known(c, cpu) ? message_send(m, c, sent ? &given : NULL) : 0;
+}
+
+/* The one with that number, where a call has several; else all of it. */
+__global int message_nr(struct dns_message *m, struct sock_call *c, __u32 nr)
+{
+	if (!m || !c)
+		return 0;
+	c->nr_message = nr;
+	if (c->shape == HL_SOCK_MESSAGES && m->result >= 0)
+		m->result = user_word(c, c->a[1], nr * HL_MMSG_WORDS + HL_MMSG_LEN);
+	return is_told(m->result) ? message_over(m, c) : 0;
+}
+
+#define HL_MAX_MESSAGES 1024 /* of one call: the kernel's own bound */
+
+static __noinline int messages_over(struct dns_message *m, struct sock_call *c)
+{
+	__u32 n = c->shape == HL_SOCK_MESSAGES && m->result > 0 ? m->result : 1;
+
+	for (__u32 i = 0; i < HL_MAX_MESSAGES && i < n; i++)
+		message_nr(m, c, i);
+	return 0;
+}
+
+/* Where the kernel does not tell what goes over a socket. */
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(socket_call, struct pt_regs *regs, long ret)
+{
+	struct dns_message m = { .result = ret };
+	struct sock_call c = {};
+	__u64 file;
+
+	if (!is_told(ret) || !call_look(&c) || call_peeks(&c))
+		return 0;
+	file = call_file(&c);
+	m.sk = file ? file_sock(file) : 0;
+	if (!m.sk || !may_be_dns(m.sk))
+		return 0;
+	m.cookie = file_number(file);
+	m.fd = call_fd(&c);
+	m.flags = c.way == HL_SOCK_SEND ? HL_DNS_SENT : 0;
+	hold_cpu();
+	messages_over(&m, &c);
 	release_cpu();
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is kept of a socket whose exchanges are looked at, with the socket, and of a thread that waits for
- * peers, with the thread; and what an exchange comes to. For exchanges.bpf.c.
+ * What is kept of a socket whose exchanges are looked at, with the socket or by its address, and of a thread
+ * that waits for peers, with the thread; and what an exchange comes to. For exchanges.bpf.c.
  */
 #ifndef HL_EXCHANGE_BPF_H
 #define HL_EXCHANGE_BPF_H
@@ -38,6 +38,7 @@ struct exchange {
 	__u32 pid, tid, switches;            /* of who asked */
 	__u32 gen;                           /* as hl_ctl's: what is older is void */
 	__u32 gate, gate_pid; /* when it was asked whether the process is a target, and which one */
+	__u32 ports;          /* the socket's own, and its peer's */
 	__u16 port;           /* of the service */
 	__u16 hint[NR_HL_EXCHANGE_PARTS];   /* where the cells of the last ones are */
 	__u8 role, is_v6, flags, is_target; /* flags: EXCHANGE_* */
@@ -54,59 +55,122 @@ struct {
 	__type(value, struct exchange);
 } exchanges SEC(".maps");
 
+/*
+ * The same by the socket's address, where that is all that there is to find it by (no HL_CFG_SOCK_TP): the
+ * socket's end takes it out again, and user space all of them, where nobody saw such ends.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* set by user space */
+	__type(key, __u64);
+	__type(value, struct exchange);
+} by_socket SEC(".maps");
+
+static const struct exchange blank;
+
 __hot struct exchange *exchange_find(const struct sock *sk)
 {
-	return bpf_sk_storage_get(&exchanges, (void *)sk, NULL, 0);
+	__u64 at = (__u64)sk;
+
+	if (cfg.flags & HL_CFG_SOCK_TP)
+		return bpf_sk_storage_get(&exchanges, (void *)sk, NULL, 0);
+	return bpf_map_lookup_elem(&by_socket, &at);
 }
 
-/* Nobody has looked at it, or not for a while: what is due is not known, and it may be another connection. */
-static __noinline int exchange_begin(const struct sock *sk, struct exchange *e)
+__hot struct exchange *exchange_add(const struct sock *sk)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-	const struct hl_sock *known = sock_find(sk);
-	struct hl_ctl *ctl = ctl_get();
+	__u64 at = (__u64)sk;
 
-	if (!tp || !ctl || !e)
-		return 0;
-	if (known && e->opened && e->opened != known->begin)
-		e->count = e->unanswered = e->total = e->max = e->told = 0;
-	e->opened = known ? known->begin : 0;
-	e->role = known && known->role     ? known->role
-		  : sk->sk_max_ack_backlog ? HL_ROLE_ACCEPTED
-					   : HL_ROLE_OPENED;
-	e->port = bpf_ntohs(e->role == HL_ROLE_ACCEPTED ? tp->inet_conn.icsk_inet.inet_sport
-							: sk->__sk_common.skc_dport);
-	e->is_v6 = sk->__sk_common.skc_family == HL_AF_INET6;
-	sock_addr((__u64)sk, true, e->addr);
+	if (cfg.flags & HL_CFG_SOCK_TP)
+		return bpf_sk_storage_get(&exchanges, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (bpf_map_update_elem(&by_socket, &at, &blank, BPF_NOEXIST))
+		return NULL;
+	return bpf_map_lookup_elem(&by_socket, &at);
+}
+
+__hot void exchange_remove(const struct sock *sk)
+{
+	__u64 at = (__u64)sk;
+
+	if (!(cfg.flags & HL_CFG_SOCK_TP)) /* else it goes with the socket */
+		bpf_map_delete_elem(&by_socket, &at);
+}
+
+/* Nobody looked for a while: what is due is not known. */
+__hot void exchange_again(struct exchange *e, __u32 gen)
+{
 	e->asked = e->ready = e->closed = 0;
 	e->flags = 0;
 	barrier_compiler();
-	e->gen = ctl->exchange_gen;
+	e->gen = gen;
+}
+
+/* Both of the socket's own ports, as it keeps them to its end. */
+__hot __u32 ports_of(const struct sock *sk)
+{
+	return own_port(sk) | (__u32)LOAD(struct sock, sk, __sk_common.skc_dport) << 16;
+}
+
+/* Whose connection it is, where nobody saw that: only a listener's have a bound for who waits. */
+__hot __u8 exchange_role(const struct sock *sk)
+{
+	const struct hl_sock *known = cfg.flags & HL_CFG_SOCK_TP ? sock_find(sk) : NULL;
+
+	if (known && known->role)
+		return known->role;
+	return LOAD(struct sock, sk, sk_max_ack_backlog) ? HL_ROLE_ACCEPTED : HL_ROLE_OPENED;
+}
+
+/* Nobody has looked at it, or not for a while, and it may be another connection. */
+static __noinline int exchange_fill(struct exchange *e, const struct sock *sk, __u8 role, __u32 gen)
+{
+	const struct hl_sock *known = cfg.flags & HL_CFG_SOCK_TP ? sock_find(sk) : NULL;
+
+	if (known && e->opened && e->opened != known->begin)
+		e->count = e->unanswered = e->total = e->max = e->told = 0;
+	e->opened = known ? known->begin : 0;
+	e->role = role;
+	e->ports = ports_of(sk);
+	e->port = bpf_ntohs(role == HL_ROLE_ACCEPTED ? e->ports : e->ports >> 16);
+	e->is_v6 = LOAD(struct sock, sk, __sk_common.skc_family) == HL_AF_INET6;
+	e->addr[0] = e->addr[1] = 0;
+	sock_addr((__u64)sk, true, e->addr);
+	exchange_again(e, gen);
 	return 0;
 }
 
-static __noinline struct exchange *exchange_new(const struct sock *sk)
+static __noinline struct exchange *exchange_new(const struct sock *sk, __u8 role)
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct exchange *e;
 
 	if (!ctl || (__s32)ctl->exchanges >= (__s32)cfg.max_exchanges)
 		return NULL;
-	e = bpf_sk_storage_get(&exchanges, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	e = exchange_add(sk);
 	if (!e)
 		return NULL;
 	__sync_fetch_and_add(&ctl->exchanges, 1);
-	exchange_begin(sk, e);
+	exchange_fill(e, sk, role, ctl->exchange_gen);
 	return e;
+}
+
+/* Another socket has the address now, and nobody saw the end of the one before. */
+__hot bool is_another(const struct exchange *e, const struct sock *sk)
+{
+	return !(cfg.flags & HL_CFG_SOCK_TP) && e->ports != ports_of(sk);
 }
 
 /* What is kept of it; e: what was found. NULL: there are too many. */
 __hot struct exchange *exchange_take(const struct sock *sk, struct exchange *e, const struct hl_ctl *ctl)
 {
 	if (!e)
-		return exchange_new(sk);
-	if (e->gen != ctl->exchange_gen)
-		exchange_begin(sk, e);
+		return exchange_new(sk, exchange_role(sk));
+	if (is_another(e, sk)) {
+		e->count = e->unanswered = e->total = e->max = e->told = 0;
+		exchange_fill(e, sk, exchange_role(sk), ctl->exchange_gen);
+	} else if (e->gen != ctl->exchange_gen) {
+		exchange_fill(e, sk, cfg.flags & HL_CFG_SOCK_TP ? exchange_role(sk) : e->role, ctl->exchange_gen);
+	}
 	return e;
 }
 
@@ -258,12 +322,12 @@ static __noinline int peer_note_other(const struct sock *sk, const struct hl_ctl
 	struct waiter *w = bpf_task_storage_get(&waiters, p, NULL, 0);
 	struct hl_slot *s = w ? slot_find(p) : NULL;
 	__u64 ns = s ? waited_for_peer(w, s, ctl) : 0;
-	struct peer of = { .protocol = sk->sk_protocol };
+	struct peer of = { .protocol = LOAD(struct sock, sk, sk_protocol) };
 
 	if (!w || !ns)
 		return 0;
-	of.port = bpf_ntohs(sk->__sk_common.skc_dport);
-	of.is_v6 = sk->__sk_common.skc_family == HL_AF_INET6;
+	of.port = bpf_ntohs(LOAD(struct sock, sk, __sk_common.skc_dport));
+	of.is_v6 = LOAD(struct sock, sk, __sk_common.skc_family) == HL_AF_INET6;
 	sock_addr((__u64)sk, true, of.addr);
 	return peer_add(w, &of, ns);
 }

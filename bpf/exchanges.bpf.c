@@ -5,8 +5,10 @@
  * pays for it.
  *
  *   sock_recv_length   a call has read from a socket
- *   sock_send_length   … or written
- *   sk_data_ready      data has come
+ *   sock_send_length   … or written; both since v6.3, before that
+ *   sys_exit           … any call is over
+ *   sk_data_ready      data has come; since v6.3, before that
+ *   tcp_probe          … any packet has
  *   inet_sock_set_state, tcp_destroy_sock   the connection ends
  *
  *   hl_exchanges       at each refresh, the sums of connections that had any
@@ -26,6 +28,7 @@
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/exchange.bpf.h"
+#include "bpf/sockcall.bpf.h"
 
 #define HL_EAGAIN      11
 #define HL_ERESTARTSYS 512
@@ -57,13 +60,12 @@ __hot void slow_peers(struct hl_exchange_raw *raw, const struct exchange *e)
 static __noinline int exchange_slow(const struct sock *sk, const struct exchange *e, const struct answer *a,
 				    const struct hl_slot *s)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_exchange_raw *raw;
 	struct sock_ends ends = {};
 	struct hl_rec_slow *r;
 
-	if (!tp || !cpu || !s)
+	if (!cpu || !s)
 		return 0;
 	raw = record_reserve(&hl_events, sizeof(*raw), &cpu->slow_requests, &cpu->slow_requests_lost);
 	if (!raw)
@@ -87,7 +89,7 @@ static __noinline int exchange_slow(const struct sock *sk, const struct exchange
 	r->accepted = e->role == HL_ROLE_ACCEPTED;
 	ends.local = r->local_addr;
 	ends.remote = r->remote_addr;
-	sock_ends(sk, tp, &ends);
+	sock_ends(sk, &ends);
 	r->family = ends.family;
 	r->local_port = ends.local_port;
 	r->remote_port = ends.remote_port;
@@ -134,7 +136,7 @@ __hot void asks(const struct sock *sk, struct exchange *e, struct task_struct *p
 		__u64 now)
 {
 	/* what is said to a peer that has closed is answered by nobody */
-	if (e->role == HL_ROLE_OPENED && sk->sk_shutdown & HL_RCV_SHUTDOWN)
+	if (e->role == HL_ROLE_OPENED && LOAD(struct sock, sk, sk_shutdown) & HL_RCV_SHUTDOWN)
 		return;
 	exchange_mark(e, p, s);
 	e->flags &= ~EXCHANGE_TRIED;
@@ -184,15 +186,14 @@ static __noinline int answers(const struct sock *sk, struct exchange *e, const s
 /* Data is read that had come a while ago. What is left of it is to be read from now on. */
 static __noinline int reads(const struct sock *sk, struct exchange *e, struct task_struct *p, __u64 now)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct exchange_of of = { .part = HL_EXCHANGE_READ };
 	struct hl_cpu *cpu = this_cpu();
 	__u64 ready = e->ready;
 	struct hl_cell *c;
 
-	if (!tp || !cpu || __sync_val_compare_and_swap(&e->ready, ready, 0) != ready)
+	if (!cpu || __sync_val_compare_and_swap(&e->ready, ready, 0) != ready)
 		return 0;
-	if (tp->rcv_nxt != tp->copied_seq)
+	if (LOAD(struct tcp_sock, sk, rcv_nxt) != LOAD(struct tcp_sock, sk, copied_seq))
 		__sync_val_compare_and_swap(&e->ready, 0, now);
 	if (!ready || now < ready)
 		return 0;
@@ -223,7 +224,7 @@ static __noinline int moved(const struct sock *sk, bool sent)
 		return 0;
 	e = exchange_take(sk, e, ctl);
 	if (!e) {
-		if (sent == (sk->sk_max_ack_backlog > 0))
+		if (sent == (LOAD(struct sock, sk, sk_max_ack_backlog) > 0))
 			__sync_fetch_and_add(&cpu->exchanges_full, 1);
 		return 0;
 	}
@@ -246,15 +247,16 @@ static __noinline int moved(const struct sock *sk, bool sent)
 /* Not TCP, but a peer. */
 static __noinline int moved_other(const struct sock *sk)
 {
-	__u16 family = sk->__sk_common.skc_family;
+	__u16 family = LOAD(struct sock, sk, __sk_common.skc_family);
 	struct hl_ctl *ctl = ctl_get();
 
-	if (!ctl || sk->sk_protocol != HL_IPPROTO_UDP || (family != HL_AF_INET && family != HL_AF_INET6))
+	if (!ctl || LOAD(struct sock, sk, sk_protocol) != HL_IPPROTO_UDP ||
+	    (family != HL_AF_INET && family != HL_AF_INET6))
 		return 0;
 	return peer_note_other(sk, ctl);
 }
 
-SEC("tp_btf/sock_send_length")
+SEC("?tp_btf/sock_send_length")
 int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 {
 	if (!is_tcp(sk))
@@ -272,7 +274,7 @@ static __noinline int tried(const struct sock *sk, int ret)
 	return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
+SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 {
 	if (flags & (HL_MSG_PEEK | HL_MSG_ERRQUEUE))
@@ -282,14 +284,33 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 	return ret > 0 ? moved(sk, false) : tried(sk, ret);
 }
 
-/* Also of a listener, to whom a connection has come. */
-SEC("?tp_btf/sk_data_ready")
-int BPF_PROG(sk_data_ready, const struct sock *sk)
+/* Where the kernel does not tell of that: the call is over. */
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(socket_call, struct pt_regs *regs, long ret)
+{
+	struct sock_call c = {};
+	const struct sock *sk;
+	__u64 file;
+
+	if (!call_look(&c) || call_peeks(&c))
+		return 0;
+	file = call_file(&c);
+	sk = file ? (void *)file_sock(file) : NULL;
+	if (!sk)
+		return 0;
+	if (!is_tcp(sk))
+		return moved_other(sk);
+	if (ret > 0)
+		return moved(sk, c.way == HL_SOCK_SEND);
+	return c.way == HL_SOCK_SEND ? 0 : tried(sk, ret);
+}
+
+static __noinline int data_came(const struct sock *sk)
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct exchange *e;
 
-	if (!ctl || !is_tcp(sk) || sk->__sk_common.skc_state == HL_TCP_STATE_LISTEN)
+	if (!ctl)
 		return 0;
 	e = exchange_find(sk);
 	if (!e && ctl->filter & HL_FILTER_ON) /* whose it is cannot be told here: its first call does */
@@ -298,6 +319,34 @@ int BPF_PROG(sk_data_ready, const struct sock *sk)
 	if (e && !e->ready)
 		e->ready = bpf_ktime_get_ns();
 	return 0;
+}
+
+/* Also of a listener, to whom a connection has come. */
+SEC("?tp_btf/sk_data_ready")
+int BPF_PROG(sk_data_ready, const struct sock *sk)
+{
+	return is_tcp(sk) && sk->__sk_common.skc_state != HL_TCP_STATE_LISTEN ? data_came(sk) : 0;
+}
+
+/* Where the kernel does not tell of that: a packet comes for an established connection, and what is next
+ * of what the program is to read is in it. */
+SEC("?tp_btf/tcp_probe")
+int BPF_PROG(tcp_probe, const struct sock *sk, const struct sk_buff *skb)
+{
+	struct {
+		__u32 seq, end; /* a tcp_skb_cb begins with these */
+	} has = {};
+	__u32 next = LOAD(struct tcp_sock, sk, rcv_nxt);
+
+	bpf_core_read(&has, sizeof(has), &skb->cb);
+	return (__s32)(next - has.seq) >= 0 && (__s32)(has.end - next) > 0 ? data_came(sk) : 0;
+}
+
+/* An accepted one that does not look like that later, because its listener has room for nobody who waits. */
+__hot bool seems_opened(const struct sock *sk, int from, int to)
+{
+	return !(cfg.flags & HL_CFG_SOCK_TP) && from == HL_TCP_STATE_SYN_RECV &&
+	       to == HL_TCP_STATE_ESTABLISHED && !sk->sk_max_ack_backlog;
 }
 
 /* The connection is over, and an answer was due: did anybody wait for it? */
@@ -353,7 +402,10 @@ static __noinline int over(const struct sock *sk, struct exchange *e)
 		exchange_lost(e);
 	e->asked = 0;
 	__sync_fetch_and_add(&ctl->exchanges, -1);
-	return e->count + e->unanswered != e->told ? sums_send(sk, e, sock_find(sk)) : 0;
+	if (e->count + e->unanswered != e->told)
+		sums_send(sk, e, sock_find(sk));
+	exchange_remove(sk);
+	return 0;
 }
 
 SEC("tp_btf/tcp_destroy_sock")
@@ -362,26 +414,18 @@ int BPF_PROG(exchange_over, const struct sock *sk)
 	return over(sk, exchange_find(sk));
 }
 
-/* Who closes it first. A socket may be used again, and then it is another connection. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
+/* A socket may be used again, and then it is another connection. */
+static __noinline int begins_anew(const struct sock *sk, struct exchange *e)
 {
-	struct exchange *e;
-	const struct hl_sock *s;
+	over(sk, e);
+	return cfg.flags & HL_CFG_SOCK_TP ? bpf_sk_storage_delete(&exchanges, (void *)sk) : 0;
+}
 
-	if (to != HL_TCP_STATE_FIN_WAIT1 && to != HL_TCP_STATE_LAST_ACK && to != HL_TCP_STATE_CLOSE &&
-	    to != HL_TCP_STATE_SYN_SENT)
-		return 0;
-	e = is_tcp(sk) ? exchange_find(sk) : NULL;
-	if (!e)
-		return 0;
-	if (to == HL_TCP_STATE_SYN_SENT) {
-		over(sk, e);
-		return bpf_sk_storage_delete(&exchanges, (void *)sk);
-	}
-	if (e->closed)
-		return 0;
-	s = sock_find(sk);
+/* Who closes it first. */
+static __noinline int closes(const struct sock *sk, struct exchange *e, int to)
+{
+	const struct hl_sock *s = sock_find(sk);
+
 	if (s)
 		e->opened = s->begin;
 	e->closed = bpf_ktime_get_ns();
@@ -391,17 +435,38 @@ int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
 	return 0;
 }
 
-/* Counts those that there are, too: of some nobody saw the end. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(exchange_step, const struct sock *sk, int from, int to)
+{
+	struct exchange *e;
+
+	if (seems_opened(sk, from, to) && is_tcp(sk) && !exchange_find(sk))
+		exchange_new(sk, HL_ROLE_ACCEPTED);
+	if (to != HL_TCP_STATE_FIN_WAIT1 && to != HL_TCP_STATE_LAST_ACK && to != HL_TCP_STATE_CLOSE &&
+	    to != HL_TCP_STATE_SYN_SENT)
+		return 0;
+	e = is_tcp(sk) ? exchange_find(sk) : NULL;
+	if (!e)
+		return 0;
+	if (to == HL_TCP_STATE_SYN_SENT)
+		return begins_anew(sk, e);
+	return e->closed ? 0 : closes(sk, e, to);
+}
+
+/* Over `exchanges`, or else over `socks`. Counts those that there are, too: of some nobody saw the end. */
 SEC("iter/bpf_sk_storage_map")
 int hl_exchanges(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	struct exchange *e = ctx->value;
 	struct sock *sk = ctx->sk;
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_rec_conn_exchanges r = {};
+	struct exchange *e;
 	struct hl_sock *s;
 
-	if (!e || !sk || !ctl)
+	if (!ctx->value || !sk || !ctl)
+		return 0;
+	e = cfg.flags & HL_CFG_SOCK_TP ? ctx->value : exchange_find(sk);
+	if (!e)
 		return 0;
 	ctl->exchanges_found++;
 	if (e->count + e->unanswered == e->told)
@@ -439,14 +504,17 @@ static __noinline int due_fill(struct hl_exchange_now *r, const struct sock *sk,
 SEC("iter/bpf_sk_storage_map")
 int hl_exchanges_now(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	const struct exchange *e = ctx->value;
-	const struct sock *sk = ctx->sk;
+	struct sock *sk = ctx->sk;
 	struct hl_exchange_now r = {};
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
 	__u64 now = bpf_ktime_get_ns(), asked;
+	const struct exchange *e;
 
-	if (!e || !sk || !ctl || !cpu || e->gen != ctl->exchange_gen || e->closed)
+	if (!ctx->value || !sk || !ctl || !cpu)
+		return 0;
+	e = cfg.flags & HL_CFG_SOCK_TP ? ctx->value : exchange_find(sk);
+	if (!e || e->gen != ctl->exchange_gen || e->closed)
 		return 0;
 	asked = e->asked;
 	if (!asked || now < asked || now - asked < cpu->slow_ns || !due_fill(&r, sk, e))

@@ -114,19 +114,40 @@ __hot __u8 sock_kind(__u64 sk)
 		       : FILE_OPENED;
 }
 
+/* The number of its inode, by which a socket's file is named in /proc. */
+__hot __u64 file_number(__u64 file)
+{
+	struct inode *inode = LOAD(struct file, file, f_inode);
+
+	return LOAD(struct inode, inode, i_ino);
+}
+
+__hot bool is_socket_file(__u64 file)
+{
+	struct inode *inode = LOAD(struct file, file, f_inode);
+
+	return (LOAD(struct inode, inode, i_mode) & HL_S_IFMT) == HL_S_IFSOCK;
+}
+
+/* The sock of such a file, as a number; 0: it has none. */
+__hot __u64 file_sock(__u64 file)
+{
+	struct socket *sock = LOAD(struct file, file, private_data);
+
+	return (__u64)LOAD(struct socket, sock, sk);
+}
+
 /* The type of an open file. *object: what names it later, the file, or for a socket its sock. */
 __hot __u8 file_kind(__u64 file, __u64 *object)
 {
 	struct inode *inode = LOAD(struct file, file, f_inode);
 	__u16 mode = LOAD(struct inode, inode, i_mode);
 	struct super_block *sb;
-	struct socket *sock;
 
 	*object = file;
 	switch (mode & HL_S_IFMT) {
 	case HL_S_IFSOCK:
-		sock = LOAD(struct file, file, private_data);
-		*object = (__u64)LOAD(struct socket, sock, sk);
+		*object = file_sock(file);
 		return *object ? sock_kind(*object) : FILE_OTHER;
 	case HL_S_IFIFO:
 		return FILE_PIPE;

@@ -18,9 +18,10 @@ struct {
 
 __hot bool is_tcp(const struct sock *sk)
 {
-	__u16 family = sk->__sk_common.skc_family;
+	__u16 family = LOAD(struct sock, sk, __sk_common.skc_family);
 
-	return sk->sk_protocol == HL_IPPROTO_TCP && (family == HL_AF_INET || family == HL_AF_INET6);
+	return LOAD(struct sock, sk, sk_protocol) == HL_IPPROTO_TCP &&
+	       (family == HL_AF_INET || family == HL_AF_INET6);
 }
 
 __hot struct hl_sock *sock_find(const struct sock *sk)
@@ -62,11 +63,16 @@ struct sock_ends {
 };
 
 /* The own port is that which the socket keeps: the one that it is found by goes when it closes. */
-__hot void sock_ends(const struct sock *sk, const struct tcp_sock *tp, struct sock_ends *e)
+__hot __u16 own_port(const struct sock *sk)
 {
-	e->family = sk->__sk_common.skc_family;
-	e->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
-	e->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	return LOAD(struct tcp_sock, sk, inet_conn.icsk_inet.inet_sport);
+}
+
+__hot void sock_ends(const struct sock *sk, struct sock_ends *e)
+{
+	e->family = LOAD(struct sock, sk, __sk_common.skc_family);
+	e->local_port = bpf_ntohs(own_port(sk));
+	e->remote_port = bpf_ntohs(LOAD(struct sock, sk, __sk_common.skc_dport));
 	sock_addr((__u64)sk, false, e->local);
 	sock_addr((__u64)sk, true, e->remote);
 }
@@ -193,7 +199,7 @@ __hot void sock_fill(struct hl_rec_conn *r, const struct sock *sk, const struct 
 	r->ended = s->ended;
 	r->connect_ns = s->connect_ns;
 	r->cgroup_id = sock_cgroup(sk);
-	sock_ends(sk, tp, &e);
+	sock_ends(sk, &e);
 	r->local_port = e.local_port;
 	r->remote_port = e.remote_port;
 	r->family = e.family;

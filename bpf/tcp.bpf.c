@@ -65,12 +65,12 @@ struct tcp_event {
 	__u8 op, nr;
 };
 
-static __noinline int event_fill(struct hl_rec_slow *r, const struct sock *sk, const struct tcp_sock *tp,
-				 const struct hl_sock *s, const struct tcp_event *v)
+static __noinline int event_fill(struct hl_rec_slow *r, const struct sock *sk, const struct hl_sock *s,
+				 const struct tcp_event *v)
 {
 	struct sock_ends e = {};
 
-	if (!r || !sk || !tp || !s || !v)
+	if (!r || !sk || !s || !v)
 		return 0;
 	slow_begin(r, bpf_ktime_get_boot_ns(), v->duration);
 	r->h.pid = s->pid;
@@ -89,7 +89,7 @@ static __noinline int event_fill(struct hl_rec_slow *r, const struct sock *sk, c
 	r->accepted = s->role == HL_ROLE_ACCEPTED;
 	e.local = r->local_addr;
 	e.remote = r->remote_addr;
-	sock_ends(sk, tp, &e);
+	sock_ends(sk, &e);
 	r->family = e.family;
 	r->local_port = e.local_port;
 	r->remote_port = e.remote_port;
@@ -107,7 +107,7 @@ static __noinline int event_send(const struct sock *sk, const struct hl_sock *s,
 	r = record_reserve(&hl_events, sizeof(*r), &cpu->slow_requests, &cpu->slow_requests_lost);
 	if (!r)
 		return 0;
-	event_fill(r, sk, tp, s, v);
+	event_fill(r, sk, s, v);
 	r->h.size = sizeof(*r);
 	bpf_ringbuf_submit(r, wake_flag(&hl_events, sizeof(*r)));
 	return 0;
@@ -127,7 +127,7 @@ static __noinline int event_send_stack(void *ctx, const struct sock *sk, const s
 	raw = record_reserve(&hl_events, HL_SLOW_RAW_STACK, &cpu->slow_requests, &cpu->slow_requests_lost);
 	if (!raw)
 		return 0;
-	event_fill(&raw->r, sk, tp, s, v);
+	event_fill(&raw->r, sk, s, v);
 	raw->r.h.size = HL_SLOW_RAW_STACK;
 	raw->stack.since = 0;
 	n = bpf_get_stack(ctx, raw->stack.ip, sizeof(raw->stack.ip), 0);
@@ -337,7 +337,7 @@ static __noinline int listen_fill(struct hl_rec_listen *r, const struct sock *sk
 	r->opened = s->begin;
 	r->ended = s->ended;
 	r->cgroup_id = sock_cgroup(sk);
-	sock_ends(sk, tp, &e);
+	sock_ends(sk, &e);
 	r->local_port = e.local_port;
 	r->family = e.family;
 	r->netns = netns_of(sk);

@@ -211,6 +211,7 @@ def law(f, doc, lost=None):
         f.same(r["errors"], sum(r[k] for k in ("nxdomain", "servfail", "refused", "other", "unanswered")), f"{r['name']}: errors")
 
 
+@live.also_old
 @test("glibc asks for A and AAAA with one call on one socket: 500 queries are 500, each with its type and delay")
 def glibc():
     code = "import socket, time\nfor i in range(250):\n  t = time.monotonic_ns()\n" \
@@ -228,11 +229,14 @@ def glibc():
                 for r in got:
                     took = srv.took[f"ok{i}.example.org", 1 if kind == "A" else 28, "udp"]
                     own = [int(w) for w in doc.out.split()][i::5]
-                    f.check(0.9 * sum(took) / len(took) - MS / 2 <= r["mean_ns"] <= sum(own) / len(own),
+                    # by calls the clock of the first of two that are sent at once starts when both are
+                    late = live.more and kind == "A"
+                    f.check((late or 0.9 * sum(took) / len(took) - MS / 2 <= r["mean_ns"]) and r["mean_ns"] <= sum(own) / len(own),
                             f"mean of {kind}: {r['mean_ns']}, the server {sum(took) / len(took)}, the program {sum(own) / len(own)}")
                     # on a busy host either side may wait for a CPU; not all the time
-                    fastest = min(q["duration_ns"] for q in queries(doc, pid, name=r["name"], type=kind))
-                    f.near(fastest, min(took), f"the fastest {kind}", 10, 0)
+                    times = [q["duration_ns"] for q in queries(doc, pid, name=r["name"], type=kind)]
+                    f.check((late or 0.9 * min(took) <= min(times)) and min(times) <= 1.1 * min(took),
+                            f"the fastest {kind}: {min(times)}, the server {min(took)}")
         f.same(rows(doc, srv.pid), [], "the server asks nobody")
         f.same({(r["addresses"], r["type"]) for r in queries(doc, pid)}, {("127.0.0.9", "A"), ("::9", "AAAA")}, "addresses")
 
@@ -299,6 +303,7 @@ time.sleep(0.5)
 """
 
 
+@live.also_old
 @test("a server that is none, the same asked again over the same socket, and of two servers at once")
 def ends():
     doc, pid, _ = client(ENDS)
@@ -375,6 +380,7 @@ for i in range(N):
 '''
 
 
+@live.also_old
 @test("every way to send and to receive: sendto, sendmsg, sendmmsg, write, writev and their like, IPv4, IPv6, mapped; exact")
 def ways():
     doc, pid, srv = client(WAYS)
@@ -404,6 +410,7 @@ for i in range(10):
 '''
 
 
+@live.also_old
 @test("over TCP: whole, byte by byte, two at once, one after the other, answers in slices and longer than is looked at")
 def over_tcp():
     doc, pid, srv = client(TCP)
@@ -599,6 +606,7 @@ int main(void)
 """
 
 
+@live.also_old
 @test("programs of 32 bits, whose structures and calls are others")
 def bits32():
     source, program = (os.path.join(live.folder(), n) for n in ("c.c", "c"))
@@ -616,19 +624,7 @@ def bits32():
 
 def hooks(pid):
     """How many hooks of DNS it holds."""
-    n = 0
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as f:
-                text = f.read()
-        except OSError:
-            continue
-        if "link_type" not in text:
-            continue
-        for i in [line.split()[1] for line in text.splitlines() if line.startswith("prog_id:")]:
-            p = subprocess.run(["bpftool", "-j", "prog", "show", "id", i], capture_output=True, text=True)
-            n += p.returncode == 0 and json.loads(p.stdout).get("name", "") in ("sock_send_length", "sock_recv_length")
-    return n
+    return live.hooks(pid, "sock_send_length", "sock_recv_length")
 
 
 @test("off unless asked for: no hook; on for a target, and with the option")

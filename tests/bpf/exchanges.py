@@ -18,11 +18,11 @@ COMMON = """
 import json, os, select, selectors, socket, ssl, sys, threading, time
 now = time.monotonic_ns
 log = []
-def listen(port):
+def listen(port, backlog=512):
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("127.0.0.1", port))
-    s.listen(512)
+    s.listen(backlog)
     return s
 def ready():
     print("READY", file=sys.stderr, flush=True)
@@ -83,17 +83,7 @@ def slow(doc, **want):
 
 
 def recorded(*opts, calls="off", **more):
-    kernel()
     return live.Record("--exchanges", *opts, calls=calls, **more)
-
-
-def kernel():
-    try:
-        with open("/sys/kernel/btf/vmlinux", "rb") as f:
-            if b"\0btf_trace_sock_send_length\0" not in f.read():
-                lacks("sock_send_length (a kernel before 6.3)")
-    except FileNotFoundError:
-        lacks("BTF")
 
 
 SERVER = """
@@ -129,6 +119,7 @@ def answered(port, work, n, calls="off", opts=()):
     return h.doc, s, c
 
 
+@live.also_old
 @test("a server that computes 20 ms: so long until the first byte, all of it cpu; asked and answered agree")
 def computes():
     for calls in ("off", "on"):
@@ -245,6 +236,7 @@ done()
 """
 
 
+@live.also_old
 @test("data that had come and is read 15 ms later: data ready until read, not part of the answer")
 def late():
     with python(LATE) as s, recorded() as h:
@@ -330,6 +322,7 @@ def asynchronous():
             f.near(r["exchange_max_ns"], max(times), "their longest", 3, MS)
 
 
+@live.also_old
 @test("10,000 exchanges are 10,000, at both ends")
 def exact():
     code = "lambda: None"
@@ -440,6 +433,7 @@ done()
 """
 
 
+@live.also_old
 @test("requests that are never answered are told, by both ends; a last word is none")
 def unanswered():
     with recorded() as h:
@@ -456,6 +450,7 @@ def unanswered():
                 if r.get("pid") == c.pid and r["role"] == "opened"], [(1, 1), (1, 1), (1, 0), (1, 1), (2, 0)], "by connection")
 
 
+@live.also_old
 @test("of a target only its own: nobody else's are counted, nor accounted for")
 def target():
     with python(SERVER, 7912, "lambda: burn(2)") as s, python(SERVER, 7913, "lambda: burn(2)"), \
@@ -469,6 +464,28 @@ def target():
         f.same(h.doc.acct("exchanges")["seen"], 20, "seen")
 
 
+NO_BACKLOG = """
+s = listen(7920, 0)
+ready()
+c, _ = s.accept()
+serve(c, lambda: None)
+done()
+"""
+
+
+@live.also_old
+@test("a connection is an accepted one also where its listener lets nobody wait")
+def no_backlog():
+    with python(NO_BACKLOG) as s, recorded() as h:
+        c = client(ASK, 7920, 20)
+        s.end()
+        time.sleep(0.1)
+        h.stop()
+    with Facts() as f:
+        f.same([(r["name"], r["port"], r["count"]) for r in rows(h.doc, pid=s.pid)], [("answer", 7920, 20)], "answers")
+        f.same([(r["name"], r["port"], r["count"]) for r in rows(h.doc, pid=c.pid)], [("request", 7920, 20)], "requests")
+
+
 MANY = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (8000, 8000))
@@ -480,9 +497,9 @@ for _ in range(2):
 """
 
 
+@live.also_old
 @test("connections that find no room: what they lack is lost, to the last answer")
 def no_room():
-    kernel()
     r = live.record([sys.executable, "-c", COMMON + MANY], ("--exchanges", "--memory=20M"), may_lose=("exchanges",))
     got = {x["name"]: x["count"] for x in rows(r.doc, port=7919)}
     acct = r.doc.acct("exchanges")
@@ -536,6 +553,7 @@ def redis(port, *words):
     return subprocess.run([program("redis-cli"), "-p", str(port), *words], capture_output=True, text=True, timeout=20).stdout
 
 
+@live.also_old
 @test("redis: as many answers as it has processed commands, and redis-benchmark's latency is its requests'")
 def redis_server():
     with live.Load(program("redis-server"), "--port", 7914, "--save", "", "--bind", "127.0.0.1") as s:

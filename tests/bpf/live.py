@@ -33,6 +33,7 @@ WORK_STATES = ("poll", "idle", "park", "sleep", "child")
 LIMIT = 60  # seconds that anything may take unless told otherwise
 
 tests = []
+more = []  # options of every hostlat that records: also_old's
 _folders = []
 
 
@@ -58,6 +59,21 @@ def test(name):
         return fn
 
     return add
+
+
+def also_old(fn):
+    """The same once more, with the kernel side of Linux 6.1 as far as this kernel can stand for it."""
+
+    def again():
+        more.append("--old-kernel")
+        try:
+            fn()
+        finally:
+            more.clear()
+
+    again.__name__ = fn.__name__ + "_old"
+    again.__module__ = fn.__module__
+    return test(fn.title + "; as before 6.3")(again)
 
 
 # ---- checks -------------------------------------------------------------------------
@@ -320,7 +336,7 @@ def record(cmd, opts=(), calls="off", limit=LIMIT, may_lose=(), status=0, cwd=No
     r, path = Run(), os.path.join(folder(), "x.json")
     tier = [f"--calls={calls}"] if calls else []
     before = steal_ns()
-    p = start(HOSTLAT, "record", *ONE, *tier, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
+    p = start(HOSTLAT, "record", *ONE, *tier, *more, *opts, "-o", path, "--", *FORK, *cmd, cwd=cwd)
     r.out, r.err = _finish(p, limit)
     r.stolen_ns = steal_ns() - before
     r.status = p.returncode
@@ -412,18 +428,37 @@ def settled(p, limit=10):
         time.sleep(0.02)
 
 
+def hooks(pid, *names):
+    """How many programs of these names it has hung on something."""
+    ids = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as f:
+                text = f.read()
+        except OSError:
+            continue
+        if "link_type" in text:
+            ids |= {int(line.split()[1]) for line in text.splitlines() if line.startswith("prog_id:")}
+    p = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True, timeout=LIMIT)
+    return sum(j["id"] in ids and j.get("name", "") in names for j in json.loads(p.stdout))
+
+
 class Record:
     """`hostlat record` of the whole host in the background, attached when the block begins;
     .doc after its end. stop() ends it before its time."""
 
     def __init__(self, *opts, seconds=30, calls="off", limit=LIMIT, may_lose=()):
         self.limit, self.may_lose, self.doc, self.err = limit, may_lose, None, ""
+        # collectors that are loaded last; that of DNS comes with a target, too
+        self.on_sockets = ("--dns" in opts or "-p" in opts) + ("--exchanges" in opts)
         self.path = os.path.join(folder(), "x.json")
-        self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *opts, "-o", self.path)
+        self.p = start(HOSTLAT, "record", *ONE, f"--calls={calls}", "-d", seconds, *more, *opts, "-o", self.path)
 
     def __enter__(self):
         try:
             wait_for("hooks of hostlat", lambda: attached(self.p))
+            wait_for("hooks on sockets", lambda: not self.on_sockets or
+                     hooks(self.p.pid, "sock_send_length", "socket_call") >= self.on_sockets)
             settled(self.p)  # the threads that exist are found after the hooks are there
         except BaseException:
             self._kill()

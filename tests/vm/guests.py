@@ -86,7 +86,7 @@ GUESTS = [
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
     Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),
-    Guest("6.1-net", "6.1", ["net-late", "net-delay", "net-loss", "net-rate"], in_test=True, **NET_BOOT),
+    Guest("6.1-net", "6.1", ["net-late", "net-delay", "net-loss", "net-rate", "net-exchange"], in_test=True, **NET_BOOT),
     Guest("7.3-net", "7.3", ["net-late", "net-delay", "net-loss", "net-rate", "net-exchange"], **NET_BOOT),
     Guest("6.1-disks-more", "6.1", [*MORE_DISK_CASES, "merged"], **DISK_BOOT),
     Guest("7.3-disks", "7.3", DISK_CASES + MORE_DISK_CASES, **DISK_BOOT),

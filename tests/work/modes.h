@@ -28,6 +28,8 @@
 	X(msgq, "msgq", 1, 10, 10, 0, "receive from a POSIX message queue (--sysv: System V): ipc")          \
 	X(sigwait, "sigwait", 1, 10, 10, 0, "rt_sigtimedwait for another thread's signals: idle")            \
 	X(udp, "udp", 1, 10, 10, 0, "receive on connected UDP: network, and on bound UDP: idle")             \
+	X(dns, "dns", 1, 10, 0, 0,                                                                           \
+	  "asks a server of its own at port 53: names send, sendto, first, second, tcp; silent: in vain")    \
 	X(poll1, "poll1", 1, 10, 10, 0, "poll on one client connection: network")                            \
 	X(poll2, "poll2", 1, 10, 10, 0, "poll on two client connections: network")                           \
 	X(pollmix, "pollmix", 1, 10, 10, 0, "poll on a client connection and a pipe: poll")                  \

@@ -275,6 +275,7 @@ static int open_live(struct session *s)
 		.slots = o->slots,
 		.cells = o->cells,
 		.files = o->max_files,
+		.old_kernel = o->old_kernel,
 		.want_files = o->files || s->cfg.files,
 		.want_dns = o->dns || s->cfg.dns,
 		.want_exchanges = o->exchanges || s->cfg.exchanges,

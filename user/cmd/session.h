@@ -21,6 +21,7 @@ struct session_opts {
 	uint64_t slow_ns, blocked_ns, memory, stack_bytes;
 	uint64_t ring; /* bytes; this and what follows: for tests */
 	unsigned int slots, cells, max_files;
+	bool old_kernel;
 	const char *debuginfod; /* NULL: not asked for, "": the environment's servers */
 	uint64_t fetch_ns, fetch_bytes;
 	bool dns;           /* look at DNS messages */
@@ -86,6 +87,8 @@ extern const char *const session_calls_modes[]; /* of enum calls_mode, NULL-ende
 	  .offset = offsetof(where, m.slots) }, \
 	{ .type = OPT_UINT, .long_name = "cells", .arg = "N", .help = "cells", .hidden = true, \
 	  .offset = offsetof(where, m.cells) }, \
+	{ .type = OPT_FLAG, .long_name = "old-kernel", .help = "like Linux 6.1", .hidden = true, \
+	  .offset = offsetof(where, m.old_kernel) }, \
 	{ .type = OPT_STR, .long_name = "beside", .arg = "FILE", .help = "recording", .hidden = true, \
 	  .offset = offsetof(where, m.beside) }
 /* clang-format on */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "kern/kern.h"
 #include "proto/dns.h"
@@ -23,6 +24,11 @@
 
 _Static_assert(DNS_ADDRS == HL_DNS_ADDRS, "all that is read is told");
 
+/* Who sent or received: that there is such a socket is seen there, where the kernel side cannot see it. */
+struct holder {
+	uint32_t pid, tid, fd;
+};
+
 struct query_key { /* no padding that is not zeroed */
 	uint64_t cookie, question;
 	uint64_t id;
@@ -33,6 +39,7 @@ struct query {
 	TAILQ_ENTRY(query) order;
 	struct query *next; /* with the same key, of another server */
 	struct query_key key;
+	struct holder by;
 	struct hl_rec_dns r; /* as far as it is known */
 	uint64_t lost;       /* messages, before it was sent */
 	uint64_t alive_at;   /* when its socket was seen to be there last */
@@ -50,7 +57,8 @@ struct stream_key {
 struct stream {
 	struct dns_stream s;
 	uint64_t transfer; /* number of the query whose answer is many messages, + 1; 0: none is */
-	uint64_t used;     /* when it was fed last */
+	uint64_t used;     /* when it was fed last, and by whom */
+	struct holder by;
 };
 
 struct asked_key {
@@ -130,6 +138,11 @@ void kdns_fini(struct live *l)
 	hash_free(d->alive);
 	free(d);
 	l->dns.state = NULL;
+}
+
+uint32_t dns_places(const struct hl_cfg *cfg)
+{
+	return HL_MAX_DNS;
 }
 
 uint64_t kdns_counts(const struct live *l, uint64_t *lost)
@@ -301,6 +314,11 @@ static void query_add(struct live *l, struct query *q)
 	d->nr_open++;
 }
 
+static struct holder holder_of(const struct hl_dns_raw *raw)
+{
+	return (struct holder){ raw->h.pid, raw->h.tid, raw->fd };
+}
+
 static enum verdict asks(struct live *l, const struct hl_dns_raw *raw, const struct dns_msg *m)
 {
 	struct dns_state *d = l->dns.state;
@@ -313,6 +331,7 @@ static enum verdict asks(struct live *l, const struct hl_dns_raw *raw, const str
 	}
 	q = xcalloc(1, sizeof(*q));
 	q->key = (struct query_key){ raw->cookie, m->question, m->id };
+	q->by = holder_of(raw);
 	q->alive_at = raw->h.ts;
 	q->r = (struct hl_rec_dns){
 		.h = { .pid = raw->h.pid, .tid = raw->h.tid },
@@ -427,6 +446,7 @@ static enum verdict stream_call(struct live *l, const struct hl_dns_raw *raw)
 	if (!of.s)
 		return OVER;
 	of.s->used = raw->h.ts;
+	of.s->by = holder_of(raw);
 	return dns_stream_feed(&of.s->s, raw->data, raw->bytes, (size_t)raw->result, on_message, &of)
 		       ? of.worst
 		       : DAMAGED;
@@ -468,6 +488,44 @@ static void on_alive(struct live *l, const void *item)
 	hash_put(l->dns.state->alive, &a->cookie, l);
 }
 
+/* The descriptor still leads to the socket whose inode has that number. */
+static bool holds(uint32_t task, uint32_t fd, uint64_t inode)
+{
+	char path[48], name[48], want[48];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%u", task, fd);
+	n = readlink(path, name, sizeof(name) - 1);
+	if (n <= 0)
+		return false;
+	name[n] = '\0';
+	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)inode);
+	return !strcmp(name, want);
+}
+
+static void look_for(struct dns_state *d, const struct holder *by, uint64_t cookie)
+{
+	/* the one that a process is called by may have ended before the others, or have descriptors of its
+	 * own */
+	if (!hash_get(d->alive, &cookie) &&
+	    (holds(by->tid, by->fd, cookie) || holds(by->pid, by->fd, cookie)))
+		hash_put(d->alive, &cookie, d);
+}
+
+/* Those over which something is asked, where the kernel side knows them by their inodes only. */
+static bool look_at_holders(struct dns_state *d)
+{
+	const void *key;
+	const struct stream *s;
+	const struct query *q;
+
+	TAILQ_FOREACH(q, &d->open, order)
+	look_for(d, &q->by, q->key.cookie);
+	for (size_t i = 0; (s = hash_next(d->streams, &i, &key));)
+		look_for(d, &s->by, ((const struct stream_key *)key)->cookie);
+	return true;
+}
+
 /* Sockets that are gone take what was sent over them along, but what came in before is in the ring. */
 static bool look_alive(struct live *l)
 {
@@ -475,6 +533,8 @@ static bool look_alive(struct live *l)
 
 	hash_free(d->alive);
 	d->alive = hash_new(sizeof(uint64_t));
+	if (!(l->kcfg.flags & HL_CFG_SOCK_TP))
+		return look_at_holders(d);
 	return !object_iterate_map(&l->parts[PART_DNS].obj, "hl_dns_alive", "dns_socks",
 				   sizeof(struct hl_dns_alive), on_alive, l);
 }

@@ -11,10 +11,34 @@
 
 #include "kern/kern.h"
 
+static bool by_socket(const struct live *l)
+{
+	return !(l->kcfg.flags & HL_CFG_SOCK_TP);
+}
+
+uint32_t exchanges_places(const struct hl_cfg *cfg)
+{
+	return cfg->max_exchanges;
+}
+
+/* Some of these sockets have gone while nobody looked. */
+static void forget_sockets(struct live *l)
+{
+	int map = bpf_map__fd(object_map(&l->parts[PART_EXCHANGES].obj, "by_socket"));
+	uint64_t at;
+
+	while (!bpf_map_get_next_key(map, NULL, &at) && !bpf_map_delete_elem(map, &at))
+		;
+	__atomic_store_n(&l->sh.ctl->exchanges, 0, __ATOMIC_RELAXED);
+}
+
 void live_set_exchanges(struct live *l, bool on)
 {
-	if (on && !l->exchanges.on) /* what was due when nobody looked is void */
+	if (on && !l->exchanges.on) { /* what was due when nobody looked is void */
 		__atomic_fetch_add(&l->sh.ctl->exchange_gen, 1, __ATOMIC_ACQ_REL);
+		if (by_socket(l) && l->parts[PART_EXCHANGES].obj.bpf)
+			forget_sockets(l);
+	}
 	l->exchanges.on = on;
 	if (l->nr_links) /* else live_start does it */
 		parts_switch(l, FOR_EXCHANGES, on);
@@ -176,7 +200,7 @@ static void look_due(struct live *l)
 	uint64_t now;
 
 	l->exchanges.due.n = 0;
-	object_iterate_map(&l->parts[PART_EXCHANGES].obj, "hl_exchanges_now", "exchanges",
+	object_iterate_map(&l->parts[PART_EXCHANGES].obj, "hl_exchanges_now", by_socket(l) ? "socks" : "exchanges",
 			   sizeof(struct hl_exchange_now), take_due, l);
 	now = clock_boot_ns();
 	if (l->exchanges.due.n)
@@ -202,8 +226,8 @@ void exchanges_refresh(struct live *l, bool final)
 	ctl->exchanges_found = 0;
 	were = __atomic_load_n(&ctl->exchanges, __ATOMIC_RELAXED);
 	/* some have ended while nobody looked */
-	if (!object_iterate_map(&p->obj, "hl_exchanges", "exchanges", sizeof(struct hl_rec_conn_exchanges),
-				send_sums, l)) {
+	if (!object_iterate_map(&p->obj, "hl_exchanges", by_socket(l) ? "socks" : "exchanges",
+				sizeof(struct hl_rec_conn_exchanges), send_sums, l)) {
 		__atomic_fetch_add(&ctl->exchanges, ctl->exchanges_found - were, __ATOMIC_RELAXED);
 		l->looked |= HL_LOOKED_EXCHANGES;
 	}

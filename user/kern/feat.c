@@ -110,6 +110,8 @@ int feat_flags(uint32_t *flags)
 		*flags |= HL_CFG_RST_REASON;
 	if (tp_params(btf, "tcp_cong_state_set") > 0)
 		*flags |= HL_CFG_CONG_STATE;
+	if (tp_params(btf, "sock_send_length") >= 0)
+		*flags |= HL_CFG_SOCK_TP;
 	btf__free(btf);
 	return 0;
 }

@@ -533,6 +533,7 @@ void dns_refresh(struct live *l,
 /* How many calls of DNS sockets were taken; by cause, those that were not, beside what the kernel side
  * counts. */
 uint64_t kdns_counts(const struct live *l, uint64_t *lost);
+uint32_t dns_places(const struct hl_cfg *cfg); /* of how many sockets at once something is asked over */
 
 /* ---- exchanges.c --------------------------------------------------------------------- */
 
@@ -549,6 +550,7 @@ uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_
 /* At each tick: CONN_EXCHANGES of what moved, NOW of what has had no answer for long. */
 void exchanges_refresh(struct live *l, bool final);
 void exchanges_fini(struct live *l);
+uint32_t exchanges_places(const struct hl_cfg *cfg); /* of how many sockets at once */
 
 /* ---- funcs.c, func_sites.c, func_guard.c ---------------------------------------------- */
 

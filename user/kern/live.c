@@ -117,7 +117,7 @@ static int check_host(struct live *l, int *status)
 	err = feat_flags(&flags);
 	if (err)
 		return refuse(err == -EOPNOTSUPP || ran_out(err) ? err : -ENOENT, status);
-	l->kcfg.flags = flags;
+	l->kcfg.flags = l->cfg.old_kernel ? flags & ~HL_CFG_NEW : flags;
 	l->kcfg.self = getpid();
 	return 0;
 }

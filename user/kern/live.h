@@ -38,6 +38,7 @@ struct live_cfg {
 	const char *const *filters;
 	/* for tests only */
 	uint32_t ring_bytes, slots, cells, files;
+	bool old_kernel; /* do without what came after Linux 6.1, where there is another way */
 };
 
 typedef int (*live_sink)(void *arg, const struct hl_rec *rec); /* rec is borrowed */

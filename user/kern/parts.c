@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "kern/kern.h"
 
+#define BY_CALLS "a kernel before 6.3: by system calls, and what goes over io_uring is not seen"
+
 /* In the order of attaching: an end without its begin must not be. */
 static const struct part_desc {
 	const char *name; /* of the object, and of the collector */
@@ -22,13 +24,15 @@ static const struct part_desc {
 		uint32_t have,
 			drop; /* bits of progs: where the first is there, the second tells nothing new */
 	} spare;
+	uint32_t socks; /* bits of progs: those that tell what goes over sockets, see HL_CFG_SOCK_TP */
 	struct {
 		uint32_t without; /* bits of progs: all of them missing */
 		bool if_known;    /* … in a kernel that has such a function, where none may hang on it */
 		const char *less; /* what is missing then */
 	} less[3];
 	const char *takes; /* a map of the collector tcp */
-	const char *lacks; /* what it needs, where the kernel has not all of that */
+	/* … without that: how many sockets are kept in its map by_socket */
+	uint32_t (*places)(const struct hl_cfg *cfg);
 	void (*prepare)(struct live *l, struct part *p); /* before it is loaded; may be NULL */
 } descs[NR_PARTS] = {
 	[PART_BLOCK] = {
@@ -39,20 +43,17 @@ static const struct part_desc {
 		  "writeback_dirty_folio", "writeback_dirty_page", "block_bio_complete",
 		  "block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_bio_remap",
 		  "block_rq_merge", "__blk_throtl_bio" },
-		{ 1u << 4, 1u << 2 },
-		{ { 3u << 5, false, "no writeback_dirty_folio: writeback is charged to the kernel" },
-		  { 1u << 13, true,
-		    "no fentry: what a limit of io.max on a whole disk holds back is not seen waiting" } },
-		NULL, NULL,
+		.spare = { 1u << 4, 1u << 2 },
+		.less = { { 3u << 5, false, "no writeback_dirty_folio: writeback is charged to the kernel" },
+		          { 1u << 13, true,
+		            "no fentry: what a limit of io.max on a whole disk holds back is not seen waiting" } },
 	},
 	[PART_URING] = {
 		"uring",
 		"every request of io_uring: from its submission to its completion, whose, on which file",
 		HL_CFG_URING, ALWAYS,
 		{ "io_uring_complete", "io_uring_queue_async_work", "io_uring_submit_req", "io_uring_submit_sqe" },
-		{},
-		{},
-		NULL, NULL,
+		.spare = {},
 	},
 	[PART_TCP] = {
 		"tcp",
@@ -60,47 +61,44 @@ static const struct part_desc {
 		0, ALWAYS,
 		{ "tcp_destroy_sock", "tcp_packet_step", "tcp_process_step", "tcp_retransmit_skb", "tcp_send_reset",
 		  "tcp_receive_reset", "tcp_cong_state_set" },
-		{},
-		{ { 1u << 6, false, "no tcp_cong_state_set (5.19): how long lost data waited is not measured" },
-		  { 1u << 3, false, "no tcp_retransmit_skb: when something was sent again is not seen" },
+		.less = { { 1u << 6, false, "no tcp_cong_state_set (5.19): how long lost data waited is not measured" },
+			  { 1u << 3, false, "no tcp_retransmit_skb: when something was sent again is not seen" },
 		  { 3u << 4, false, "no tcp_send_reset: when a connection was reset is not seen" } },
-		NULL, NULL,
 	},
 	[PART_FAULT] = {
 		"fault",
 		"the mapped file that a page fault waits for, while files are counted",
 		0, FOR_FILES,
 		{ "page_fault_user", "sched_switch" },
-		{},
-		{},
-		NULL, NULL,
+		.spare = {},
 	},
 	[PART_DNS] = {
 		"dns",
 		"every DNS query over port 53: by whom, of which server, with what result, and how long it took",
 		0, FOR_DNS,
-		{ "sock_recv_length", "sock_send_length" },
-		{},
-		{},
-		NULL, NULL,
+		{ "sock_recv_length", "sock_send_length", "socket_call" },
+		.spare = { 3u << 0, 1u << 2 },
+		.socks = 3u << 0,
+		.less = { { 3u << 0, false, BY_CALLS } },
+		.places = dns_places,
 	},
 	[PART_EXCHANGES] = {
 		"exchanges",
 		"requests on TCP connections, until the first byte of their answers, while they are asked for",
 		0, FOR_EXCHANGES,
-		{ "exchange_over", "exchange_step", "sock_send_length", "sock_recv_length", "sk_data_ready" },
-		{},
-		{ { 1u << 4, false, "no sk_data_ready: how long data waits to be read is not seen" } },
+		{ "exchange_over", "exchange_step", "sock_send_length", "sock_recv_length", "sk_data_ready",
+		  "tcp_probe", "socket_call" },
+		.spare = { 7u << 2, 3u << 5 },
+		.socks = 7u << 2,
+		.less = { { 7u << 2, false, BY_CALLS } },
 		.takes = "socks",
-		.lacks = "not measured: a kernel before 6.3",
+		.places = exchanges_places,
 	},
 	[PART_FUNC] = {
 		"func",
 		"calls of functions of programs, and USDT probes: those that are asked for",
 		0, FOR_FUNCS,
 		{ "func_thread_ends", "func_program_ends" },
-		{},
-		{},
 		.prepare = funcs_prepare,
 	},
 };
@@ -124,7 +122,7 @@ static bool choose(struct part *p, const struct part_desc *d, uint32_t have)
 			continue;
 		}
 		if (!prog || (!is_there && bpf_program__autoload(prog))) {
-			refuse(p, d->progs[i], d->lacks ? d->lacks : "this kernel has no such tracepoint");
+			refuse(p, d->progs[i], "this kernel has no such tracepoint");
 			return false;
 		}
 		bpf_program__set_autoload(prog, is_there);
@@ -152,6 +150,12 @@ static int take_map(struct live *l, struct part *p, const char *name)
 			 : -ENOENT;
 }
 
+static void size_map(struct live *l, struct part *p, const struct part_desc *d)
+{
+	if (d->places && !(l->kcfg.flags & HL_CFG_SOCK_TP))
+		bpf_map__set_max_entries(object_map(&p->obj, "by_socket"), d->places(&l->kcfg));
+}
+
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 {
 	const char *hooks[PART_PROGS + 1] = {};
@@ -168,6 +172,9 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 	if (!err) {
 		hooks_of(p, d, hooks);
 		have = feat_hooks(hooks, &known);
+		if (!(l->kcfg.flags & HL_CFG_SOCK_TP))
+			have &= ~d->socks;
+		size_map(l, p, d);
 	}
 	if (!err && !choose(p, d, have))
 		return;
