@@ -229,7 +229,8 @@ enum hl_end {
 	X(14, DNS, "dns", "one send to, or receive from, a DNS server")                                      \
 	X(15, EXCHANGES, "exchanges", "a request on a TCP connection was answered, or never will be")        \
 	X(16, READS, "reads", "data that had come to a TCP connection was read")                             \
-	X(17, FUNCTIONS, "functions", "one call of a traced function that was entered and left, or a probe hit") \
+	X(17, FUNCTIONS, "functions",                                                                        \
+	  "one call of a traced function that was entered and left, or a probe hit")                         \
 	X(18, FUNCTION_CALLS, "function_calls", "record of one such call")
 
 enum hl_class {
@@ -312,7 +313,7 @@ enum hl_holder {
 	X(4, COUNT, "fds") /* addr: how many descriptors were waited on */                                   \
 	X(5, DISK, "disk") /* a block request's: dev; addr: sector; its name in the tail, as a path */       \
 	X(6, NAME, "name") /* a DNS query's, in the tail, and with a NUL between what became of it; its      \
-			      server as a peer */                                                    \
+			      server as a peer */                                                            \
 	X(7, ARGS, "args") /* of a function's call: in the tail */
 
 enum hl_detail {
@@ -381,7 +382,7 @@ struct hl_rec {
 	X(33, CONNS_TOLD, meta, 24) /* since ts each CONN and LISTEN that is open was told of */             \
 	X(34, FUNC, func, 40)                                                                                \
 	X(35, FUNC_OP, func_op, 240)                                                                         \
-	X(36, FUNC_CALL, func_call, 248)                                                                         \
+	X(36, FUNC_CALL, func_call, 248)                                                                     \
 	X(37, RESENT_OP, exchange_op, 232)
 
 enum hl_kind {

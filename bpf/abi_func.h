@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The part of the contract that is of functions: calls of functions of programs, instructions of them that were
- * reached, and USDT probes. Included by abi.h, whose rules hold here.
+ * The part of the contract that is of functions: calls of functions of programs, instructions of them that
+ * were reached, and USDT probes. Included by abi.h, whose rules hold here.
  */
 #ifndef HL_ABI_FUNC_H
 #define HL_ABI_FUNC_H
 
-#define HL_FUNC_POINT (1u << 0) /* an instruction, a line, a USDT probe alone: it is reached, and has no duration */
-#define HL_FUNC_USDT  (1u << 1)
-#define HL_FUNC_GO    (1u << 2) /* of a program of Go's: what its goroutines do */
+#define HL_FUNC_POINT                                                                                        \
+	(1u << 0) /* an instruction, a line, a USDT probe alone: it is reached, and has no duration */
+#define HL_FUNC_USDT (1u << 1)
+#define HL_FUNC_GO   (1u << 2) /* of a program of Go's: what its goroutines do */
 
-/* A function that is traced: nr of an operation of kind FUNCTION is its number. Tail: its name, the file that it is
- * in, and what was asked for (three strings). */
+/* A function that is traced: nr of an operation of kind FUNCTION is its number. Tail: its name, the file that
+ * it is in, and what was asked for (three strings). */
 struct hl_rec_func {
 	struct hl_rec h; /* pid and tid 0 */
 	__u32 id;        /* not 0 */
@@ -19,7 +20,8 @@ struct hl_rec_func {
 	__u64 offset;    /* in the file */
 };
 
-/* As OP, of a function's calls in a process; of a point, nothing but how often it was reached. Tail as of OP. */
+/* As OP, of a function's calls in a process; of a point, nothing but how often it was reached. Tail as of OP.
+ */
 struct hl_rec_func_op {
 	struct hl_rec_op o;
 	__u64 nested_ns; /* of total_ns, in functions that were called from there and are traced, too */

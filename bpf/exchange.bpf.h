@@ -169,7 +169,8 @@ __hot struct exchange *exchange_take(const struct sock *sk, struct exchange *e, 
 		e->count = e->unanswered = e->total = e->max = e->told = 0;
 		exchange_fill(e, sk, exchange_role(sk), ctl->exchange_gen);
 	} else if (e->gen != ctl->exchange_gen) {
-		exchange_fill(e, sk, cfg.flags & HL_CFG_SOCK_TP ? exchange_role(sk) : e->role, ctl->exchange_gen);
+		exchange_fill(e, sk, cfg.flags & HL_CFG_SOCK_TP ? exchange_role(sk) : e->role,
+			      ctl->exchange_gen);
 	}
 	return e;
 }

@@ -482,14 +482,13 @@ int hl_exchanges(struct bpf_iter__bpf_sk_storage_map *ctx)
 
 static __noinline int due_fill(struct hl_exchange_now *r, const struct sock *sk, const struct exchange *e)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct sock_ends ends = {};
 
-	if (!tp || !r || !e)
+	if (!r || !e)
 		return 0;
 	ends.local = r->local_addr;
 	ends.remote = r->remote_addr;
-	sock_ends(sk, tp, &ends);
+	sock_ends(sk, &ends);
 	r->local_port = ends.local_port;
 	r->remote_port = ends.remote_port;
 	r->family = ends.family;

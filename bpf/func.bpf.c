@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Functions of programs: how often they are called, how long that takes, and where the time goes. Probes are put on
- * by user space, each with a cookie that says of which function it is and what it stands for.
+ * Functions of programs: how often they are called, how long that takes, and where the time goes. Probes are
+ * put on by user space, each with a cookie that says of which function it is and what it stands for.
  *
  *   func_enter   where a function begins, or the first of two points
  *   func_leave   where the kernel sees it return, an instruction that ends it, or the second of two points
@@ -9,19 +9,20 @@
  *
  *   sched_process_exit, sched_process_exec   what a thread is in then never returns
  *
- * A call is told by where the stack is when it begins: there it is again when it returns. Calls further down are
- * over by then, whether their return was seen or not: they were left by a jump (longjmp, an exception). Where a call
- * begins at the same place as the one before it, that one has jumped there (a tail call), and both return; or it was
- * left, if it is of the same function.
+ * A call is told by where the stack is when it begins: there it is again when it returns. Calls further down
+ * are over by then, whether their return was seen or not: they were left by a jump (longjmp, an exception).
+ * Where a call begins at the same place as the one before it, that one has jumped there (a tail call), and
+ * both return; or it was left, if it is of the same function.
  *
  * A function may jump to where it begins; one of Go's does when its stack had to grow. That is no other call.
  *
- * A goroutine's stack moves, and goroutines change threads: there it counts how far the stack is from its own end,
- * and what is kept is kept by goroutine.
+ * A goroutine's stack moves, and goroutines change threads: there it counts how far the stack is from its own
+ * end, and what is kept is kept by goroutine.
  *
- * Probes run where they may be preempted, by another thread that comes to one. Nothing that is used here is the
- * CPU's but counters and cells, which are added to in one step. Where the kernel gives functions with much on the
- * stack one of the CPU's instead, preemption is held off (HL_CFG_HOLD): nobody else must write there.
+ * Probes run where they may be preempted, by another thread that comes to one. Nothing that is used here is
+ * the CPU's but counters and cells, which are added to in one step. Where the kernel gives functions with
+ * much on the stack one of the CPU's instead, preemption is held off (HL_CFG_HOLD): nobody else must write
+ * there.
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
@@ -204,8 +205,8 @@ __global int count_deep(__u32 pid, __u64 start, __u32 id)
 /* ---- frames ------------------------------------------------------------------------------- */
 
 /*
- * Functions over all frames are verified once, each by itself: what they say of a thread's frames to who calls them
- * is no more than that a place is below HL_FUNC_DEPTH.
+ * Functions over all frames are verified once, each by itself: what they say of a thread's frames to who
+ * calls them is no more than that a place is below HL_FUNC_DEPTH.
  */
 
 __hot struct func_frame *frame_at(struct func_stack *t, __u32 i)
@@ -226,7 +227,8 @@ __global int frames_trim(struct func_stack *t)
 	return 0;
 }
 
-/* Those that begin further down than `sp` were left without a return; func: at `sp`, too, if they are of it. */
+/* Those that begin further down than `sp` were left without a return; func: at `sp`, too, if they are of it.
+ */
 __global int frames_left(struct func_stack *t, __u32 pid, __u64 start, __u64 sp, __u32 func)
 {
 	if (!t)
@@ -273,7 +275,8 @@ __global int frames_again(struct func_stack *t, __u32 pid, __u64 start, __u32 fu
 	return frames_trim(t);
 }
 
-/* Whose return this is: the last that began where the stack is now; sp ANYWHERE: the last of that function. */
+/* Whose return this is: the last that began where the stack is now; sp ANYWHERE: the last of that function.
+ */
 __global int frame_find(struct func_stack *t, __u32 id, __u64 sp)
 {
 	if (!t)
@@ -462,8 +465,8 @@ __hot void *call_reserve(__u64 size)
 }
 
 /* spent: NULL of a point. text: NULL: there is none. */
-static __noinline int call_send(const struct here *h, const struct func_frame *frame, const struct func_end *e,
-				const struct spent *spent)
+static __noinline int call_send(const struct here *h, const struct func_frame *frame,
+				const struct func_end *e, const struct spent *spent)
 {
 	struct hl_rec_func_call *r = call_reserve(sizeof(*r));
 
@@ -612,8 +615,8 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 	return call_send(h, f, e, &spent);
 }
 
-/* A return of which no entry was seen. Of a thread that was seen for the first time the call may be older, and a child
- * begins with what its parent was in. */
+/* A return of which no entry was seen. Of a thread that was seen for the first time the call may be older,
+ * and a child begins with what its parent was in. */
 static __noinline int unpaired(struct task_struct *p, const struct func_stack *t)
 {
 	if (!t)
@@ -648,7 +651,8 @@ static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 		e.result = PT_REGS_RC((struct pt_regs *)ctx);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
 	}
-	frames_within(t, h->p->tgid, h->start, h->sp, at + 1); /* what it called, and is still open, was left */
+	frames_within(t, h->p->tgid, h->start, h->sp,
+		      at + 1); /* what it called, and is still open, was left */
 	e.depth = at;
 	nested = bpf_ktime_get_ns() - f->begin;
 	call_over(h, f, &e, !(h->cookie & HL_FUNC_OF_GO));

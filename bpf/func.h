@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Functions between the two sides: what is to be done where a probe stands, and one call as the kernel side leaves
- * it. Never part of a recording.
+ * Functions between the two sides: what is to be done where a probe stands, and one call as the kernel side
+ * leaves it. Never part of a recording.
  */
 #ifndef HL_FUNC_H
 #define HL_FUNC_H
@@ -66,7 +66,7 @@ struct hl_func_counts {
 	__u64 deep;      /* too deep to be seen to return */
 	__u64 full;      /* no room for what is kept of the thread */
 	__u64 unpaired;  /* returns without an entry that was seen */
-	__u64 older;     /* … of a call that is older than the probes, or was made before a fork, by the parent */
+	__u64 older; /* … of a call that is older than the probes, or was made before a fork, by the parent */
 	__u64 points;
 	__u64 clock;
 	__u64 records, records_lost;

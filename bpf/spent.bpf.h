@@ -31,8 +31,8 @@ struct clock_set {
 	__u64 ns[NR_HL_STATES];
 };
 
-/* Where t->duration went, since the clocks stood so: `cpu` is what the waits leave. They are on the run queue's
- * clock, which may lag. */
+/* Where t->duration went, since the clocks stood so: `cpu` is what the waits leave. They are on the run
+ * queue's clock, which may lag. */
 __global int spent_since(struct spent *t, const struct hl_slot *s, const struct clock_set *then)
 {
 	__u64 waited = 0, most = 0;

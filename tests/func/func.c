@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Functions that are called so often, and take so long, as the command line says: ground truth for what is said of
- * functions. Prints one line of JSON: for each function how often it was called, and how long all calls took, by its
- * own clock.
+ * Functions that are called so often, and take so long, as the command line says: ground truth for what is
+ * said of functions. Prints one line of JSON: for each function how often it was called, and how long all
+ * calls took, by its own clock.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -362,15 +362,16 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } runs[] = {
-	{ "sleeps", run_sleeps }, { "spins", run_spins },	{ "blocks", run_blocks }, { "reads", run_reads },
-	{ "recurses", run_recurses }, { "jumps", run_jumps },	{ "tails", run_tails },	  { "nested", run_nested },
-	{ "fails", run_fails },	  { "says", run_says },		{ "quick", run_quick },	  { "rate", run_rate },
-	{ "forks", run_forks },	  { "opens", run_opens },
+	{ "sleeps", run_sleeps }, { "spins", run_spins },       { "blocks", run_blocks },
+	{ "reads", run_reads },   { "recurses", run_recurses }, { "jumps", run_jumps },
+	{ "tails", run_tails },   { "nested", run_nested },     { "fails", run_fails },
+	{ "says", run_says },     { "quick", run_quick },       { "rate", run_rate },
+	{ "forks", run_forks },   { "opens", run_opens },
 };
 
 static struct tally *const all[] = {
-	&of_sleeps, &of_spins, &of_blocks, &of_reads, &of_recurses, &of_jumps, &of_tail_outer,
-	&of_tail_inner, &of_outer, &of_inner, &of_fails, &of_says, &of_quick, &of_forks,
+	&of_sleeps,     &of_spins, &of_blocks, &of_reads, &of_recurses, &of_jumps, &of_tail_outer,
+	&of_tail_inner, &of_outer, &of_inner,  &of_fails, &of_says,     &of_quick, &of_forks,
 };
 
 int main(int argc, char **argv)

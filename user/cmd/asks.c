@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Which functions are to be traced, how their arguments are read and what is an error. Called by the session. */
+/* Which functions are to be traced, how their arguments are read and what is an error. Called by the session.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static int take_error(const char *text, struct func_ask *to)
 		s++;
 	if (to->error_test && take_number(s, &to->error_value))
 		return 0;
-	pr_err("--error: \"%s\" is no test of a result; write it as 'ret<0', with <, <=, ==, !=, >= or > and a number",
+	pr_err("--error: \"%s\" is no test of a result; write it as 'ret<0', with <, <=, ==, !=, >= or > and "
+	       "a number",
 	       text);
 	return -EINVAL;
 }
@@ -70,7 +72,8 @@ static int take_arg(const char *text, struct func_ask *to)
 		return -EINVAL;
 	}
 	if (!nr || nr > SITE_ARGS || end == text || (*end && end != colon) || !func_arg_names[k]) {
-		pr_err("--arg: \"%s\" is no argument; write its number, from 1 on, and its type: 1:str, 2:int; the types are "
+		pr_err("--arg: \"%s\" is no argument; write its number, from 1 on, and its type: 1:str, "
+		       "2:int; the types are "
 		       "int, uint, long, ulong, ptr, str",
 		       text);
 		return -EINVAL;

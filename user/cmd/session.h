@@ -24,11 +24,11 @@ struct session_opts {
 	bool old_kernel;
 	const char *debuginfod; /* NULL: not asked for, "": the environment's servers */
 	uint64_t fetch_ns, fetch_bytes;
-	bool dns;           /* look at DNS messages */
-	bool files;         /* count file by file what is done to files */
-	bool exchanges;     /* time requests on TCP connections */
+	bool dns;             /* look at DNS messages */
+	bool files;           /* count file by file what is done to files */
+	bool exchanges;       /* time requests on TCP connections */
 	struct ask_opts asks; /* functions to trace */
-	const char *beside; /* a recording of what another command shows */
+	const char *beside;   /* a recording of what another command shows */
 };
 
 #define SESSION_DEFAULTS                                                                                     \
@@ -102,10 +102,10 @@ struct session_cfg {
 	uint64_t duration_ns; /* 0: until told otherwise */
 	unsigned int count;   /* intervals, 0: no bound */
 	bool model;
-	bool files, dns, exchanges; /* as the options of these names */
-	const char *recording;      /* path, NULL: none */
-	const struct opt_list *funcs; /* more of them */
-	bool func_calls;              /* hand every call of them on */
+	bool files, dns, exchanges;                             /* as the options of these names */
+	const char *recording;                                  /* path, NULL: none */
+	const struct opt_list *funcs;                           /* more of them */
+	bool func_calls;                                        /* hand every call of them on */
 	void (*on_record)(void *arg, const struct hl_rec *rec); /* may be NULL */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other

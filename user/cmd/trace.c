@@ -176,7 +176,8 @@ const struct command cmd_trace = {
 		"  libssl:SSL_*                  all that are like it: * any text, ? any letter\n"
 		"  /usr/bin/x:main+0x10          an instruction: how often it is reached\n"
 		"  /usr/bin/x:file.c:120         a line of its source, the same\n"
-		"  usdt:/usr/bin/x:provider:name a USDT probe; usdt:libc:* all of a file. Two that belong together\n"
+		"  usdt:/usr/bin/x:provider:name a USDT probe; usdt:libc:* all of a file. Two that belong "
+		"together\n"
 		"                                (query__start, query__done) are one thing, with a duration\n"
 		"A name without / means what processes have mapped under that name, in every container.\n",
 	.rows = rows,

@@ -13,9 +13,9 @@
 #include "model/field.h"
 #include "rec/rec.h"
 
-#define WIDE       100  /* columns from which on there is room for all */
-#define MAX_HELD   4096 /* calls of a thread that wait for their caller to be over */
-#define MAX_COMMS  65536
+#define WIDE      100  /* columns from which on there is room for all */
+#define MAX_HELD  4096 /* calls of a thread that wait for their caller to be over */
+#define MAX_COMMS 65536
 
 struct function {
 	char *name, *file;
@@ -191,7 +191,8 @@ static void add_states(const struct hl_rec_func_call *c, struct str *out)
 	}
 }
 
-static void add_call(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args, struct str *out)
+static void add_call(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
+		     struct str *out)
 {
 	const struct function *f = hash_get(t->functions, &c->func);
 
@@ -218,8 +219,8 @@ void trace_lines_head(const struct trace_lines *t, struct str *out)
 	str_addf(out, "%7s %7s  %s\n", "TID", "TOOK", "CALL = RESULT  WHERE THE TIME WENT");
 }
 
-static void add_line(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args, unsigned int indent,
-		     struct str *out)
+static void add_line(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
+		     unsigned int indent, struct str *out)
 {
 	const char *comm = hash_get(t->comms, &c->h.tid);
 	char took[FMT_LEN];
@@ -231,7 +232,8 @@ static void add_line(const struct trace_lines *t, const struct hl_rec_func_call 
 		add_encoded(out, comm ? comm : "?", t->look.ascii, 15);
 		str_addc(out, ' ');
 	}
-	str_addf(out, "%7u %7s  ", c->h.tid, c->flags & HL_FUNC_CALL_POINT ? "-" : fmt_ns(took, c->duration_ns));
+	str_addf(out, "%7u %7s  ", c->h.tid,
+		 c->flags & HL_FUNC_CALL_POINT ? "-" : fmt_ns(took, c->duration_ns));
 	for (unsigned int i = 0; i < indent; i++)
 		str_add(out, "  ");
 	add_call(t, c, args, out);
@@ -267,7 +269,8 @@ static void add_state_times(const struct hl_rec_func_call *c, struct str *out)
 	str_addc(out, '}');
 }
 
-static void add_object(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args, struct str *out)
+static void add_object(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
+		       struct str *out)
 {
 	const struct function *f = hash_get(t->functions, &c->func);
 	const char *comm = hash_get(t->comms, &c->h.tid);
@@ -275,7 +278,8 @@ static void add_object(const struct trace_lines *t, const struct hl_rec_func_cal
 
 	str_addc(out, '{');
 	add_string(out, "time", clock_rfc3339(time, c->begin_ns + (uint64_t)t->real_offset));
-	str_addf(out, "\"begin_ns\":%" PRIu64 ",\"pid\":%u,\"tid\":%u,", (uint64_t)c->begin_ns, c->h.pid, c->h.tid);
+	str_addf(out, "\"begin_ns\":%" PRIu64 ",\"pid\":%u,\"tid\":%u,", (uint64_t)c->begin_ns, c->h.pid,
+		 c->h.tid);
 	if (comm)
 		add_string(out, "comm", comm);
 	add_string(out, "function", f ? f->name : "?");

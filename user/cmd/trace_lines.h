@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Calls of functions as lines, from records: when, who, what with which arguments and result, how long, and where
- * the time went. For trace.
+ * Calls of functions as lines, from records: when, who, what with which arguments and result, how long, and
+ * where the time went. For trace.
  */
 #ifndef CMD_TRACE_LINES_H
 #define CMD_TRACE_LINES_H
@@ -24,6 +24,6 @@ void trace_lines_free(struct trace_lines *t);
 void trace_lines_take(struct trace_lines *t, const struct hl_rec *rec, struct str *out);
 void trace_lines_head(const struct trace_lines *t, struct str *out); /* what the columns are */
 void trace_lines_rest(struct trace_lines *t, struct str *out);       /* calls whose callers are not over */
-uint64_t trace_lines_count(const struct trace_lines *t);            /* calls so far */
+uint64_t trace_lines_count(const struct trace_lines *t);             /* calls so far */
 
 #endif

@@ -200,8 +200,8 @@ static void look_due(struct live *l)
 	uint64_t now;
 
 	l->exchanges.due.n = 0;
-	object_iterate_map(&l->parts[PART_EXCHANGES].obj, "hl_exchanges_now", by_socket(l) ? "socks" : "exchanges",
-			   sizeof(struct hl_exchange_now), take_due, l);
+	object_iterate_map(&l->parts[PART_EXCHANGES].obj, "hl_exchanges_now",
+			   by_socket(l) ? "socks" : "exchanges", sizeof(struct hl_exchange_now), take_due, l);
 	now = clock_boot_ns();
 	if (l->exchanges.due.n)
 		qsort(l->exchanges.due.v, l->exchanges.due.n, sizeof(*l->exchanges.due.v), cmp_age);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What probes cost is paid by the programs: a function that one process calls more than so many times a second, or
- * whose probes take much of the time that it runs, is left alone again, and said so. Called by live.c.
+ * What probes cost is paid by the programs: a function that one process calls more than so many times a
+ * second, or whose probes take much of the time that it runs, is left alone again, and said so. Called by
+ * live.c.
  */
 #include <stdlib.h>
 
@@ -82,23 +83,26 @@ static void leave_alone(struct live *l, struct func *f, struct caller c, uint64_
 	f->is_off = true;
 	fmt_count(many, rate);
 	if (comm)
-		pr_warn("%s was called %s times a second, mostly by %.16s (%u), which is more than its probes are "
+		pr_warn("%s was called %s times a second, mostly by %.16s (%u), which is more than its "
+			"probes are "
 			"worth: they were taken off; what was counted until then stays",
 			f->name, many, comm, c.pid);
 	else
-		pr_warn("%s was called %s times a second, which is more than its probes are worth: they were taken "
+		pr_warn("%s was called %s times a second, which is more than its probes are worth: they were "
+			"taken "
 			"off; what was counted until then stays",
 			f->name, many);
 }
 
 /*
- * Do its probes take too much of the process that calls it most? How often it calls is known, and about what that
- * costs it; that is compared with what the process ran in the same time. Whoever is slowed down by its probes does
- * not come to a high number of calls.
+ * Do its probes take too much of the process that calls it most? How often it calls is known, and about what
+ * that costs it; that is compared with what the process ran in the same time. Whoever is slowed down by its
+ * probes does not come to a high number of calls.
  */
 static bool takes_too_much(struct func *f, struct caller c, uint64_t ns)
 {
-	uint64_t cpu = c.pid ? cpu_of(c.pid) : 0, ran = cpu - f->caller_cpu, calls = c.calls - f->caller_calls;
+	uint64_t cpu = c.pid ? cpu_of(c.pid) : 0, ran = cpu - f->caller_cpu,
+		 calls = c.calls - f->caller_calls;
 	bool same = c.pid == f->caller && f->caller_cpu && cpu > f->caller_cpu;
 
 	f->caller = c.pid;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * From what a user asks for to functions and where their probes stand: files by name, what is in them by the child in
- * the sandbox (sym/find.c), USDT probes that belong together made one. And what is not to be probed. Called by
- * funcs.c.
+ * From what a user asks for to functions and where their probes stand: files by name, what is in them by the
+ * child in the sandbox (sym/find.c), USDT probes that belong together made one. And what is not to be probed.
+ * Called by funcs.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,8 @@ static struct func_file *file_take(struct live *l, const struct func_ask *ask, c
 	if (f)
 		return f;
 	if (m->set_id && !l->cfg.allow_setuid) {
-		pr_err("%s: %s gives rights to whoever runs it, and a probe may change what it does with them; "
+		pr_err("%s: %s gives rights to whoever runs it, and a probe may change what it does with "
+		       "them; "
 		       "--allow-setuid puts one there all the same",
 		       ask->spec.text, m->name);
 		return NULL;
@@ -87,8 +88,8 @@ static void probe_add(struct func *f, const char *prog, uint64_t offset, uint64_
 		(struct func_probe){ .prog = prog, .offset = offset, .cookie = f->id | cookie };
 }
 
-/* Where the kernel's own way to see a return may kill a program that has a filter for system calls, v6.11 to v6.13
- * (fixed by cf6cb56ef244), and of Go's programs, which look at their return addresses. */
+/* Where the kernel's own way to see a return may kill a program that has a filter for system calls, v6.11 to
+ * v6.13 (fixed by cf6cb56ef244), and of Go's programs, which look at their return addresses. */
 static bool returns_by_trap(void)
 {
 	struct utsname u;
@@ -123,8 +124,8 @@ static const char *no_return(const struct func_file *file, const struct site *s,
 
 /*
  * The kernel sees a function return by its return address, which it changes. Who looks for its way by those
- * addresses gets lost: Go's runtime, and whatever throws an exception, which ends the program. Then the instructions
- * that return are probed instead, which is dearer.
+ * addresses gets lost: Go's runtime, and whatever throws an exception, which ends the program. Then the
+ * instructions that return are probed instead, which is dearer.
  */
 static void add_function(struct live *l, const struct func_ask *ask, struct func_file *file,
 			 const struct site *s)
@@ -160,10 +161,10 @@ static void add_function(struct live *l, const struct func_ask *ask, struct func
 static const struct {
 	const char *begin, *end;
 } pairs[] = {
-	{ "start", "done" },	 { "start", "end" },	{ "start", "stop" },	{ "start", "finish" },
-	{ "start", "complete" }, { "start", "commit" }, { "start", "abort" },	{ "start", "return" },
-	{ "begin", "end" },	 { "begin", "done" },	{ "entry", "return" },	{ "entry", "exit" },
-	{ "enter", "exit" },	 { "enter", "return" },
+	{ "start", "done" },     { "start", "end" },    { "start", "stop" },   { "start", "finish" },
+	{ "start", "complete" }, { "start", "commit" }, { "start", "abort" },  { "start", "return" },
+	{ "begin", "end" },      { "begin", "done" },   { "entry", "return" }, { "entry", "exit" },
+	{ "enter", "exit" },     { "enter", "return" },
 };
 
 /* How long the part of a name is before that ending; 0: it does not end so. */
@@ -335,8 +336,8 @@ static int too_many(struct live *l, const struct func_ask *ask, const struct fin
 {
 	if (r->n == r->all && l->funcs.v.n + r->n <= MOST)
 		return 0;
-	pr_err("%s: that are %zu functions; no more than %d can be traced: say more of the name", ask->spec.text,
-	       r->all, MOST);
+	pr_err("%s: that are %zu functions; no more than %d can be traced: say more of the name",
+	       ask->spec.text, r->all, MOST);
 	return -E2BIG;
 }
 
@@ -344,8 +345,8 @@ static int too_many(struct live *l, const struct func_ask *ask, const struct fin
 static void tell_refused(const struct func_ask *ask, const struct find_result *r)
 {
 	if (r->refused)
-		pr_warn("%s: %zu left out, where no probe can be: %s%s", ask->spec.text, r->refused, r->why_refused,
-			r->refused > 1 ? ", …" : "");
+		pr_warn("%s: %zu left out, where no probe can be: %s%s", ask->spec.text, r->refused,
+			r->why_refused, r->refused > 1 ? ", …" : "");
 }
 
 static int add_from(struct live *l, const struct func_ask *ask, struct func_file *file, size_t *found)
@@ -396,7 +397,8 @@ int func_sites_find(struct live *l, const struct func_ask *ask)
 	if (err)
 		pr_err("%s: %s: %s", ask->spec.text, ask->spec.file, err_str(err));
 	else if (!m.v.n)
-		pr_err("%s: no process has a file %s mapped, and none is where programs and libraries are; write its "
+		pr_err("%s: no process has a file %s mapped, and none is where programs and libraries are; "
+		       "write its "
 		       "path",
 		       ask->spec.text, ask->spec.file);
 	if (!err)

@@ -36,11 +36,11 @@ struct func {
 	VEC(struct func_probe) probes; /* what ends it first */
 	VEC(struct bpf_link *) links;
 	uint32_t cost_ns; /* of a call to the program, about */
-	/* when it was looked at last: how often its probes were hit; who had called it most, how often, and for how long
-	 * that process had run */
+	/* when it was looked at last: how often its probes were hit; who had called it most, how often, and
+	 * for how long that process had run */
 	uint64_t hits, caller_calls, caller_cpu;
 	uint32_t caller;
-	bool is_off;   /* it was called too often */
+	bool is_off; /* it was called too often */
 };
 
 /* Adds what is asked for to the functions of the run. 0, or -errno after one printed line. */

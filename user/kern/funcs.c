@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Functions of programs: which ones are asked for, probes on and off, and what the kernel side leaves of them
- * (bpf/func.bpf.c) to records: FUNC for each that is traced, FUNC_OP for what was added to a process's calls, FUNC_CALL
- * for each call where they are asked for, SLOW for what was slow. Called by live.c, cells.c and ring.c.
+ * (bpf/func.bpf.c) to records: FUNC for each that is traced, FUNC_OP for what was added to a process's calls,
+ * FUNC_CALL for each call where they are asked for, SLOW for what was slow. Called by live.c, cells.c and
+ * ring.c.
  *
- * Nothing here may hurt a program: where the kernel's way to see a return does, or where it cannot see it, probes are
- * put on the instructions that return (kern/func_sites.c says where); and a function that is called so often that the
- * probe costs more than it tells is left alone again (kern/func_guard.c).
+ * Nothing here may hurt a program: where the kernel's way to see a return does, or where it cannot see it,
+ * probes are put on the instructions that return (kern/func_sites.c says where); and a function that is
+ * called so often that the probe costs more than it tells is left alone again (kern/func_guard.c).
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -106,7 +106,8 @@ void shared_unmap(struct shared *s);
 /* ---- ring.c -------------------------------------------------------------------- */
 
 int ring_open(struct live *l);
-int ring_add(struct live *l, struct object *o, const char *map); /* one more, of records as they are in hl_events */
+int ring_add(struct live *l, struct object *o,
+	     const char *map);  /* one more, of records as they are in hl_events */
 int ring_drain(struct live *l); /* how many records came, or -errno */
 int ring_early(struct live *l); /* the same of what belongs to other records: lifecycle, user stacks */
 void ring_close(struct live *l);
@@ -572,7 +573,8 @@ void funcs_prepare(struct live *l, struct part *p);
 int funcs_attach(struct live *l); /* after the parts are; the same */
 void funcs_detach(struct live *l);
 void kfuncs_fini(struct live *l);
-void funcs_record(struct live *l, const struct hl_rec *rec, size_t n); /* a struct hl_func_raw, from the ring */
+void funcs_record(struct live *l, const struct hl_rec *rec,
+		  size_t n); /* a struct hl_func_raw, from the ring */
 uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
 void funcs_take_off(struct live *l, struct func *f);
 /* Takes probes off that are too dear. */

@@ -29,7 +29,7 @@ struct live_cfg {
 	bool want_files;                           /* from the start: see live_set_files */
 	bool want_dns;                             /* always: see live_set_dns */
 	bool want_exchanges;                       /* the same */
-	const struct func_ask *funcs; /* functions to trace; kern/funcs.h */
+	const struct func_ask *funcs;              /* functions to trace; kern/funcs.h */
 	size_t nr_funcs;
 	bool func_calls;         /* hand every call of them on */
 	bool allow_setuid;       /* also of files that give rights to who runs them */

@@ -123,10 +123,11 @@ static uint32_t own_stack(struct live *l, const struct hl_slow_raw *raw, size_t 
 /* Where the thread of a request or a connect slept meanwhile is not where that came from. */
 static bool of_thread(const struct hl_rec_slow *r)
 {
-	static const bool ops[NR_HL_OPS] = {
-		[HL_OP_WAIT] = true, [HL_OP_SYSCALL] = true, [HL_OP_URING] = true, [HL_OP_EXCHANGE] = true,
-		[HL_OP_FUNCTION] = true
-	};
+	static const bool ops[NR_HL_OPS] = { [HL_OP_WAIT] = true,
+					     [HL_OP_SYSCALL] = true,
+					     [HL_OP_URING] = true,
+					     [HL_OP_EXCHANGE] = true,
+					     [HL_OP_FUNCTION] = true };
 
 	return r->op < NR_HL_OPS && ops[r->op];
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Functions that are traced: what each is, and what an operation of that kind has beside what all have. Called by
- * model.c, ops.c and picture.c.
+ * Functions that are traced: what each is, and what an operation of that kind has beside what all have.
+ * Called by model.c, ops.c and picture.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,8 @@ void func_add(struct func_sums *to, const struct func_sums *from)
 	to->deep += from->deep;
 }
 
-void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a, uint64_t stamp)
+void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a,
+	       uint64_t stamp)
 {
 	uint32_t id = o->key.nr;
 	const struct func_info *f = hash_get(m->funcs, &id);

@@ -222,7 +222,7 @@ struct conn_row {
 	const char *name;           /* of the remote address, as an answer had it; NULL: not known */
 	uint64_t port;              /* of the service: on the side that did not begin it */
 	uint8_t role, state, end;   /* enum hl_role, hl_tcp_state, hl_end */
-	bool existed; /* was there before the capture, or its end was not seen: age_ns is the least */
+	bool existed;       /* was there before the capture, or its end was not seen: age_ns is the least */
 	bool knows_resends; /* they are measured */
 	uint32_t netns;
 	uint64_t real_ns, age_ns, connect_ns;
@@ -269,7 +269,7 @@ struct exchange_row {
 
 /* A function that is traced, in a process; or a point that is reached. */
 struct function_row {
-	struct op_row sum;       /* its calls that returned; of a point all zero */
+	struct op_row sum;        /* its calls that returned; of a point all zero */
 	const char *file, *asked; /* that it is in; how it was asked for */
 	uint32_t flags;           /* HL_FUNC_* */
 	uint64_t entered, ivl_entered;

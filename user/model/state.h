@@ -376,7 +376,8 @@ struct istr *func_name(const struct model *m, uint32_t id); /* NULL: not known *
 void func_take(struct func_sums *f, const struct hl_rec_func_op *r);
 void func_add(struct func_sums *to, const struct func_sums *from);
 bool func_is_point(const struct model *m, const struct op *o);
-void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a, uint64_t stamp);
+void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a,
+	       uint64_t stamp);
 
 /* exchanges.c */
 uint64_t exchange_object(const struct hl_rec_exchange_op *r); /* its key.lock; not 0, nor LOCK_OTHER */

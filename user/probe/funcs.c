@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Functions of programs, their user half: the columns. The rows are the model's (model/funcs.c); the kernel half is
- * bpf/func.bpf.c. Handed to the model by the commands.
+ * Functions of programs, their user half: the columns. The rows are the model's (model/funcs.c); the kernel
+ * half is bpf/func.bpf.c. Handed to the model by the commands.
  */
 #include "probe/op_columns.h"
 #include "probe/probe.h"
@@ -113,7 +113,8 @@ static const struct field function_fields[] = {
 static const struct table_desc functions_table = {
 	.name = "functions",
 	.title = "Functions",
-	.help = "Functions of programs and USDT probes that are traced (-u): how often they are called, how long that "
+	.help = "Functions of programs and USDT probes that are traced (-u): how often they are called, how "
+		"long that "
 		"takes, and where that time goes. Ranked by the time of the interval.",
 	.fields = function_fields,
 	.nr_fields = ARRAY_SIZE(function_fields),

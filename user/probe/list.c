@@ -4,7 +4,17 @@
 #include "probe/probe.h"
 
 const struct collector *const all_collectors[] = {
-	&spine_collector, &block_collector,  &blocked_collector,   &files_collector,
-	&uring_collector, &stacks_collector, &locks_collector,     &cgroups_collector,
-	&tcp_collector,   &dns_collector,    &exchanges_collector, &funcs_collector, NULL,
+	&spine_collector,
+	&block_collector,
+	&blocked_collector,
+	&files_collector,
+	&uring_collector,
+	&stacks_collector,
+	&locks_collector,
+	&cgroups_collector,
+	&tcp_collector,
+	&dns_collector,
+	&exchanges_collector,
+	&funcs_collector,
+	NULL,
 };

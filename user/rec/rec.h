@@ -37,8 +37,8 @@ bool rec_skippable(const struct hl_rec *rec, size_t avail);
 
 /* The tail of a checked record of a known kind and its length in bytes (with padding). */
 const void *rec_tail(const struct hl_rec *rec, size_t *len);
-/* String i of the tail of a META, PROCESS, COLLECTOR, DISK, FILE, LOCK_NAME, CGROUP, FUNC or FUNC_CALL: never NULL, "" when it
- * is not there or rec is NULL. */
+/* String i of the tail of a META, PROCESS, COLLECTOR, DISK, FILE, LOCK_NAME, CGROUP, FUNC or FUNC_CALL: never
+ * NULL, "" when it is not there or rec is NULL. */
 const char *rec_tail_str(const struct hl_rec *rec, unsigned int i);
 /* The path of a SLOW or NOW: *len bytes without a NUL, which need not be text. */
 const char *rec_slow_path(const struct hl_rec_slow *s, size_t *len);

@@ -49,10 +49,10 @@ struct site {
 	size_t n_rets;
 	/* Neither returns nor no_return: its instructions could not be read to its end. */
 	bool no_return; /* it has none: it ends with a jump to another function, or never */
-	bool leaves;    /* some of its ways end with a jump to another function, which returns for it; those that
-			   surely do are among rets */
-	bool is_start;  /* nobody calls it: a program begins there, and what lies on the stack is no address */
-	bool twice;     /* it may return more than once: setjmp, vfork and their like */
+	bool leaves; /* some of its ways end with a jump to another function, which returns for it; those that
+			surely do are among rets */
+	bool is_start; /* nobody calls it: a program begins there, and what lies on the stack is no address */
+	bool twice;    /* it may return more than once: setjmp, vfork and their like */
 	bool frameless; /* … is jumped into from within itself where it begins: a probe fires more than once a
 			   call */
 };
@@ -80,7 +80,8 @@ struct find_result {
 	size_t refused; /* sites that are not among v, as the kernel puts no probe there … */
 	char why_refused[200]; /* … of the first: its name, and why */
 	bool is_go;
-	bool throws; /* exceptions may pass through it, which find their way by the return addresses on the stack */
+	bool throws; /* exceptions may pass through it, which find their way by the return addresses on the
+			stack */
 	char build_id[68]; /* hex; "": it has none */
 };
 

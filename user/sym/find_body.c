@@ -112,8 +112,8 @@ struct returns {
 	bool refused, returns;
 };
 
-/* A jump to where another function begins is the end of this one. What is out of the way of a function's usual
- * course has a name of its own, too, and may come back. */
+/* A jump to where another function begins is the end of this one. What is out of the way of a function's
+ * usual course has a name of its own, too, and may come back. */
 static bool is_function(struct finder *w, uint64_t vaddr)
 {
 	const struct symbol *s = symtab_find(w->f, vaddr);

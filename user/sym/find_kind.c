@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What kind of a file it is, and what a function's name and place say of it, as far as it matters to whoever puts
- * probes there. In the sandbox; used by find_child.c and find_function.c.
+ * What kind of a file it is, and what a function's name and place say of it, as far as it matters to whoever
+ * puts probes there. In the sandbox; used by find_child.c and find_function.c.
  */
 #include <string.h>
 
 #include "sym/find_in.h"
 
 /* Who throws, or passes on what was thrown, calls one of these. */
-static const char *const throwers[] = { "_Unwind_RaiseException", "_Unwind_Resume", "_Unwind_Resume_or_Rethrow",
-					"__cxa_throw",		  "__cxa_rethrow",  "rust_eh_personality" };
+static const char *const throwers[] = {
+	"_Unwind_RaiseException", "_Unwind_Resume",     "_Unwind_Resume_or_Rethrow", "__cxa_throw",
+	"__cxa_rethrow",          "rust_eh_personality"
+};
 
 /* A return address that they keep is used again. */
-static const char *const twice[] = { "setjmp",	   "_setjmp", "sigsetjmp", "__sigsetjmp", "__setjmp",
-				     "getcontext", "swapcontext", "vfork", "__vfork",	   "__libc_vfork",
-				     "savectx" };
+static const char *const twice[] = { "setjmp",   "_setjmp",      "sigsetjmp",   "__sigsetjmp",
+				     "__setjmp", "getcontext",   "swapcontext", "vfork",
+				     "__vfork",  "__libc_vfork", "savectx" };
 
 /* Not called but come to in another way, and what is on the stack then is no return address. */
-static const char *const come_to[] = { "_start",	  "__restore_rt",   "__restore", "__start_context",
+static const char *const come_to[] = { "_start", "__restore_rt", "__restore", "__start_context",
 				       "_dl_start_user" };
 #define COME_TO "_dl_runtime_" /* … and all that begin so */
 

@@ -203,7 +203,8 @@ static void level_refresh_heat(struct level *l, struct app *a)
 {
 	const struct table_desc *d = level_desc(l);
 
-	if (!d || (d->rows != ROWS_OPERATIONS && d->rows != ROWS_EXCHANGES && d->rows != ROWS_FUNCTIONS) || !a->heat || l->gone)
+	if (!d || (d->rows != ROWS_OPERATIONS && d->rows != ROWS_EXCHANGES && d->rows != ROWS_FUNCTIONS) ||
+	    !a->heat || l->gone)
 		return;
 	if (!l->heat)
 		l->heat = xcalloc(1, sizeof(*l->heat));
