@@ -624,7 +624,7 @@ def bits32():
 
 def hooks(pid):
     """How many hooks of DNS it holds."""
-    return live.hooks(pid, "sock_send_length", "sock_recv_length")
+    return live.hung(pid, "sock_send_length", "sock_recv_length")
 
 
 @test("off unless asked for: no hook; on for a target, and with the option")

@@ -428,7 +428,7 @@ def settled(p, limit=10):
         time.sleep(0.02)
 
 
-def hooks(pid, *names):
+def hung(pid, *names):
     """How many programs of these names it has hung on something."""
     ids = set()
     for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -458,7 +458,7 @@ class Record:
         try:
             wait_for("hooks of hostlat", lambda: attached(self.p))
             wait_for("hooks on sockets", lambda: not self.on_sockets or
-                     hooks(self.p.pid, "sock_send_length", "socket_call") >= self.on_sockets)
+                     hung(self.p.pid, "sock_send_length", "socket_call") >= self.on_sockets)
             settled(self.p)  # the threads that exist are found after the hooks are there
         except BaseException:
             self._kill()

@@ -283,8 +283,13 @@ static void *quickly(void *arg)
 {
 	volatile int n = 0;
 
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned long long begin = now();
+
 		n = quick(n);
+		while (now() - begin < us * 1000ull)
+			;
+	}
 	__atomic_fetch_add(&of_quick.calls, count, __ATOMIC_RELAXED);
 	return NULL;
 }

@@ -215,6 +215,31 @@ static void sample_exchange(struct recbuf *b, unsigned int i)
 	rec_end(b);
 }
 
+static void sample_func(struct recbuf *b, unsigned int i)
+{
+	const __u32 buckets[2] = { 3, i };
+	struct hl_rec_func *f = fill(b, HL_KIND_FUNC, i);
+	struct hl_rec_func_call *c;
+	struct hl_rec_func_op *op;
+
+	f->id = i + 1;
+	rec_add_str(b, "ns::function");
+	rec_add_str(b, "/usr/bin/program");
+	rec_add_str(b, "program:ns::*");
+	rec_end(b);
+	op = fill(b, HL_KIND_FUNC_OP, i);
+	op->o.op = HL_OP_FUNCTION;
+	op->o.state = op->o.abi = 0;
+	op->o.first = i % 50;
+	op->o.nr_buckets = i % 3;
+	rec_add_bytes(b, buckets, op->o.nr_buckets * sizeof(__u32));
+	rec_end(b);
+	c = fill(b, HL_KIND_FUNC_CALL, i);
+	c->func = i + 1;
+	rec_add_str(b, "1=\"text\", 2=3");
+	rec_end(b);
+}
+
 static void sample_ustack(struct recbuf *b, unsigned int i)
 {
 	struct hl_rec_ustack *s = fill(b, HL_KIND_USTACK, i);
@@ -292,6 +317,7 @@ void sample_round(struct recbuf *b, unsigned int i)
 	sample_conn(b, i);
 	sample_dns(b, i);
 	sample_exchange(b, i);
+	sample_func(b, i);
 	for (size_t k = 0; k < ARRAY_SIZE(plain); k++)
 		sample_plain(b, plain[k], i);
 }

@@ -122,6 +122,7 @@ static const struct table_desc functions_table = {
 	.sort = "interval.total_ns",
 	.sort_wide = "total_ns",
 	.rows = ROWS_FUNCTIONS,
+	.needs = "func",
 };
 
 static const struct table_desc *const tables[] = { &functions_table, NULL };
