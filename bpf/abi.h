@@ -382,7 +382,7 @@ struct hl_rec {
 	X(33, CONNS_TOLD, meta, 24) /* since ts each CONN and LISTEN that is open was told of */             \
 	X(34, FUNC, func, 40)                                                                                \
 	X(35, FUNC_OP, func_op, 240)                                                                         \
-	X(36, FUNC_CALL, func_call, 248)                                                                     \
+	X(36, FUNC_CALL, func_call, 264)                                                                     \
 	X(37, RESENT_OP, exchange_op, 232)
 
 enum hl_kind {

@@ -54,6 +54,7 @@ struct hl_rec_func_call {
 	__u32 user_stack; /* of the kernel side only: by which number it comes */
 	__u32 pad;
 	__u64 args[HL_FUNC_ARGS]; /* values, or of the kernel side where text begins */
+	char comm[HL_COMM_LEN];   /* of the thread; not of the kernel side */
 };
 
 #endif

@@ -35,7 +35,8 @@
 char LICENSE[] SEC("license") = "GPL";
 
 struct func_frame {
-	__u64 sp;    /* where the stack was; ANYWHERE: that says nothing */
+	__u64 sp;    /* where the stack was; ANYWHERE: that says nothing of when it is over … */
+	__u64 point; /* … and there it was, of one between two points */
 	__u64 begin; /* CLOCK_MONOTONIC */
 	__u64 nested;
 	__u32 func; /* 0: it is over */
@@ -254,7 +255,7 @@ __global int frames_within(struct func_stack *t, __u32 pid, __u64 start, __u64 s
 	for (__u32 i = 0; i < HL_FUNC_DEPTH && at + i < t->depth; i++) {
 		struct func_frame *f = frame_at(t, at + i);
 
-		if (!f->func || (f->sp >= sp && sp != ANYWHERE))
+		if (!f->func || f->sp >= sp)
 			continue;
 		count_abandoned(pid, start, f->func);
 		f->func = 0;
@@ -262,13 +263,29 @@ __global int frames_within(struct func_stack *t, __u32 pid, __u64 start, __u64 s
 	return 0;
 }
 
-/* A point that begins something which has not ended yet: it did not. */
-__global int frames_again(struct func_stack *t, __u32 pid, __u64 start, __u32 func)
+/* All of them were. */
+__global int frames_end(struct func_stack *t, __u32 pid, __u64 start)
+{
+	if (!t)
+		return 0;
+	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
+		struct func_frame *f = frame_at(t, i);
+
+		if (f->func)
+			count_abandoned(pid, start, f->func);
+		f->func = 0;
+	}
+	t->depth = 0;
+	return 0;
+}
+
+/* A point that begins something which has not ended yet: it never will, unless this one is within it. */
+__global int frames_again(struct func_stack *t, __u32 pid, __u64 start, __u32 func, __u64 sp)
 {
 	if (!t)
 		return 0;
 	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++)
-		if (frame_at(t, i)->func == func) {
+		if (frame_at(t, i)->func == func && frame_at(t, i)->point <= sp) {
 			frame_at(t, i)->func = 0;
 			count_abandoned(pid, start, func);
 		}
@@ -304,14 +321,6 @@ __global int caller_nested(struct func_stack *t, __u32 at, __u64 ns)
 			break;
 		}
 	}
-	return 0;
-}
-
-/* All of them. */
-static __noinline int frames_end(struct func_stack *t, struct task_struct *p)
-{
-	frames_within(t, p->tgid, start_of(p), ANYWHERE, 0);
-	t->depth = 0;
 	return 0;
 }
 
@@ -532,7 +541,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	if (h->cookie & HL_FUNC_AGAIN && frame_find(t, id, h->sp) >= 0)
 		return 0;
 	if (by_id)
-		frames_again(t, h->p->tgid, h->start, id);
+		frames_again(t, h->p->tgid, h->start, id, h->sp);
 	else
 		frames_left(t, h->p->tgid, h->start, h->sp, id);
 	at = t->depth;
@@ -541,6 +550,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	COUNT(entered);
 	f = frame_at(t, at);
 	f->sp = by_id ? ANYWHERE : h->sp;
+	f->point = h->sp;
 	f->nested = 0;
 	f->func = id;
 	if (h->f->n_args)
@@ -815,7 +825,7 @@ static __noinline int thread_ends(void)
 	struct task_struct *p = bpf_get_current_task_btf();
 	struct func_stack *t = bpf_task_storage_get(&stacks, p, NULL, 0);
 
-	return t && t->depth ? frames_end(t, p) : 0;
+	return t && t->depth ? frames_end(t, p->tgid, start_of(p)) : 0;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -277,6 +277,25 @@ def exchanges(f, out):
         f.same(rows, [("answer", 1, 0, True)] * 3 + [("request", 1, 0, True)] * 3, "exchanges")
 
 
+@case("functions", "functions are counted and timed, those that call themselves, and those that are left by a jump",
+      """for w in 'nested 5 20000' 'recurses 3 100' 'jumps 20'; do set -- $w
+hostlat record -u /bin/func-static:inner -u /bin/func-static:outer -u /bin/func-static:recurses -u /bin/func-static:jumps -i 1000 -o $1.json -- func-static $w >$1.truth
+done""")
+def functions(f, out):
+    got, truth = {}, {}
+    for run in ("nested", "recurses", "jumps"):
+        doc = json.loads(out.read("functions", f"{run}.json"))
+        got |= {r["name"]: r for r in doc["functions"] if r["comm"] == "func"}
+        truth |= json.loads(out.read("functions", f"{run}.truth"))
+        acct = next(a for a in doc["capture"]["accounting"] if a["class"] == "functions")
+        f.same((acct["unaccounted"], set(acct["lost_by"]) - {"too_deep"}), (0, set()), f"{run}: {acct}")
+    f.same({n: (r["entered"], r["count"], r["abandoned"], r["too_deep"]) for n, r in got.items()},
+           {"inner": (15, 15, 0, 0), "outer": (5, 5, 0, 0), "recurses": (303, 192, 0, 111), "jumps": (20, 10, 10, 0)}, "calls")
+    for name in ("inner", "outer"):
+        f.near(got[name]["total_ns"], truth[name]["ns"], f"time of {name}", 5, 20e6)
+    f.near(got["outer"]["self_ns"], truth["outer"]["ns"] - truth["inner"]["ns"], "time of its own", 5, 40e6)
+
+
 @case("blocked", "what was blocked before it came is in its first document",
       """work block --threads 5 --seconds 60 --ready 9 9>ready &
 until grep -q BLOCKED ready; do sleep 0.1; done

@@ -19,6 +19,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CACHE = os.path.join(ROOT, "build", "vm")
 HOSTLAT = os.path.realpath(os.environ.get("HOSTLAT", os.path.join(ROOT, "build-static", "hostlat")))
 HELD = os.path.realpath(os.environ.get("HELD", os.path.join(ROOT, "build", "held")))
+FUNC = os.path.realpath(os.environ.get("FUNC", os.path.join(ROOT, "build", "func-static")))
 WORK = os.path.realpath(os.environ.get("WORK", os.path.join(ROOT, "build", "work")))
 BUSYBOX = "/bin/busybox"
 DMSETUP = "/sbin/dmsetup"
@@ -221,7 +222,7 @@ def _initramfs(cases, setup, limit, image, wanted, tools):
     a = Archive()
     for d in ("bin", "dev", "proc", "sys", "tmp", "etc", "cases", "modules"):
         a.folder(d)
-    for path in (BUSYBOX, HOSTLAT, WORK, HELD, DMSETUP, *tools):
+    for path in (BUSYBOX, HOSTLAT, WORK, HELD, FUNC, DMSETUP, *tools):
         a.program(path)
     given = dict(w.partition(" ")[::2] for w in wanted)
     loads = ""
@@ -273,7 +274,7 @@ def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup=""
     folder = os.path.join(CACHE, "run", name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    for f in (image, BUSYBOX, DMSETUP, HOSTLAT, WORK, HELD, *tools):
+    for f in (image, BUSYBOX, DMSETUP, HOSTLAT, WORK, HELD, FUNC, *tools):
         if not os.path.exists(f):
             raise Trouble(f"{f} is missing: make STATIC=1 all; make work")
     initramfs, out, log = (os.path.join(folder, f) for f in ("initramfs", "out", "console"))

@@ -35,9 +35,9 @@ struct caller {
 struct trace_lines {
 	struct trace_look look;
 	struct hash *functions; /* by id */
-	struct hash *comms;     /* by tid: char * */
-	struct hash *callers;   /* by tid, of a tree */
-	int64_t real_offset;    /* wall clock - boot */
+	char comm[HL_COMM_LEN + 1];
+	struct hash *callers; /* by tid, of a tree */
+	int64_t real_offset;  /* wall clock - boot */
 	uint64_t count;
 };
 
@@ -47,7 +47,6 @@ struct trace_lines *trace_lines_new(const struct trace_look *look)
 
 	t->look = *look;
 	t->functions = hash_new(sizeof(uint32_t));
-	t->comms = hash_new(sizeof(uint32_t));
 	t->callers = hash_new(sizeof(uint32_t));
 	t->real_offset = (int64_t)(clock_real_ns() - clock_boot_ns());
 	return t;
@@ -65,7 +64,6 @@ void trace_lines_free(struct trace_lines *t)
 {
 	struct function *f;
 	struct caller *c;
-	char *comm;
 
 	if (!t)
 		return;
@@ -74,12 +72,9 @@ void trace_lines_free(struct trace_lines *t)
 		free(f->file);
 		free(f);
 	}
-	for (size_t i = 0; (comm = hash_next(t->comms, &i, NULL));)
-		free(comm);
 	for (size_t i = 0; (c = hash_next(t->callers, &i, NULL));)
 		held_free(c);
 	hash_free(t->functions);
-	hash_free(t->comms);
 	hash_free(t->callers);
 	free(t);
 }
@@ -105,16 +100,14 @@ static void take_function(struct trace_lines *t, const struct hl_rec *rec, struc
 	hash_put(t->functions, &r->id, f);
 }
 
-static void take_comm(struct trace_lines *t, uint32_t tid, const char *comm)
+/* Borrowed until the next one. */
+static const char *comm_of(struct trace_lines *t, const struct hl_rec_func_call *c)
 {
-	char *was = hash_get(t->comms, &tid);
+	size_t n = comm_len(c->comm);
 
-	if (was && !strncmp(was, comm, HL_COMM_LEN))
-		return;
-	if (!was && hash_count(t->comms) >= MAX_COMMS)
-		return;
-	free(was);
-	hash_put(t->comms, &tid, xstrndup(comm, comm_len(comm)));
+	memcpy(t->comm, c->comm, n);
+	t->comm[n] = '\0';
+	return n ? t->comm : NULL;
 }
 
 /* ---- a line --------------------------------------------------------------------------------- */
@@ -219,10 +212,10 @@ void trace_lines_head(const struct trace_lines *t, struct str *out)
 	str_addf(out, "%7s %7s  %s\n", "TID", "TOOK", "CALL = RESULT  WHERE THE TIME WENT");
 }
 
-static void add_line(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
+static void add_line(struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
 		     unsigned int indent, struct str *out)
 {
-	const char *comm = hash_get(t->comms, &c->h.tid);
+	const char *comm = comm_of(t, c);
 	char took[FMT_LEN];
 	size_t begin = out->len, keep;
 
@@ -269,11 +262,11 @@ static void add_state_times(const struct hl_rec_func_call *c, struct str *out)
 	str_addc(out, '}');
 }
 
-static void add_object(const struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
+static void add_object(struct trace_lines *t, const struct hl_rec_func_call *c, const char *args,
 		       struct str *out)
 {
 	const struct function *f = hash_get(t->functions, &c->func);
-	const char *comm = hash_get(t->comms, &c->h.tid);
+	const char *comm = comm_of(t, c);
 	char time[40];
 
 	str_addc(out, '{');
@@ -360,20 +353,8 @@ static void take_call(struct trace_lines *t, const struct hl_rec *rec, struct st
 		add_line(t, c, args, 0, out);
 }
 
-static void take_process(struct trace_lines *t, const struct hl_rec *rec, struct str *out)
-{
-	take_comm(t, rec->pid, ((const struct hl_rec_process *)rec)->comm);
-}
-
-static void take_thread(struct trace_lines *t, const struct hl_rec *rec, struct str *out)
-{
-	take_comm(t, rec->tid, ((const struct hl_rec_thread *)rec)->comm);
-}
-
 static void (*const takers[HL_KIND_MAX])(struct trace_lines *t, const struct hl_rec *rec, struct str *out) = {
 	[HL_KIND_FUNC] = take_function,
-	[HL_KIND_PROCESS] = take_process,
-	[HL_KIND_THREAD] = take_thread,
 	[HL_KIND_FUNC_CALL] = take_call,
 };
 

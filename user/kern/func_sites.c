@@ -263,6 +263,17 @@ static size_t pair_of(const struct find_result *r, const struct site *s, bool *b
 	return 0;
 }
 
+/* The name that was asked for is that of a probe, or what a pair of them shares (then more was looked for).
+ * n: how long the name is, with the provider's before it. */
+static bool is_asked(const struct func_ask *ask, const struct site *s, size_t n)
+{
+	const char *name = strchr(s->name, ':'), *asked = ask->spec.q.name;
+	size_t len = name ? n - (size_t)(++name - s->name) : 0;
+
+	return str_is_glob(asked) || strstr(asked, "__") ||
+	       (strlen(asked) == len && !strncmp(name, asked, len));
+}
+
 static void add_usdt(struct live *l, const struct func_ask *ask, struct func_file *file,
 		     const struct find_result *r)
 {
@@ -273,9 +284,9 @@ static void add_usdt(struct live *l, const struct func_ask *ask, struct func_fil
 		if (!is_first(r, i))
 			continue;
 		n = pair_of(r, &r->v[i], &begins);
-		if (n && begins)
+		if (n && begins && is_asked(ask, &r->v[i], n))
 			add_pair(l, ask, file, r, &r->v[i], n);
-		else if (!n)
+		else if (!n && is_asked(ask, &r->v[i], strlen(r->v[i].name)))
 			add_point(l, ask, file, r, &r->v[i]);
 	}
 }

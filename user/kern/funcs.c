@@ -287,11 +287,15 @@ static void add_args(struct str *to, const struct func *f, const struct hl_func_
 
 static void send_call(struct live *l, const struct hl_rec_func_call *c, const char *args)
 {
+	const char *comm;
 	struct hl_rec_func_call *r;
 
 	life_meet(l, c->h.pid, c->proc_start);
 	r = LIVE_BEGIN(l, FUNC_CALL, func_call);
 	*r = *c;
+	comm = life_comm(l, c->h.tid, c->start);
+	if (comm)
+		memcpy(r->comm, comm, HL_COMM_LEN);
 	r->user_stack = 0;
 	rec_add_str(&l->buf, args);
 	live_emit(l);

@@ -142,7 +142,7 @@ static const struct field func_op_fields[] = {
 	PAD(func_op, o.pad),
 	END,
 };
-static const struct field func_call_fields[] = { PAD(func_call, pad), END };
+static const struct field func_call_fields[] = { COMM(func_call, comm), PAD(func_call, pad), END };
 static const struct field dns_fields[] = { BELOW(dns, end, NR_HL_DNS_ENDS), PAD(dns, pad), END };
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
