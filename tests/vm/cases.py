@@ -285,7 +285,7 @@ def functions(f, out):
     got, truth = {}, {}
     for run in ("nested", "recurses", "jumps"):
         doc = json.loads(out.read("functions", f"{run}.json"))
-        got |= {r["name"]: r for r in doc["functions"] if r["comm"] == "func"}
+        got |= {r["name"]: r for r in doc["functions"] if r["comm"] == "func-static"}
         truth |= json.loads(out.read("functions", f"{run}.truth"))
         acct = next(a for a in doc["capture"]["accounting"] if a["class"] == "functions")
         f.same((acct["unaccounted"], set(acct["lost_by"]) - {"too_deep"}), (0, set()), f"{run}: {acct}")
