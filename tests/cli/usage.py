@@ -58,7 +58,7 @@ WRONG = (
     (["export", "a"], ["--format", "json"]),
     (["export", "a", "--format", "frob"], ["frob", "json", "ndjson", "csv", "text"]),
     (["doctor", "word"], ["word"]),
-    (["trace"], ["what to trace", "SPEC"]),
+    (["trace"], ["which functions", "FILE:FUNCTION"]),
     (["trace", "--list", "malloc"], ["malloc", "FILE:FUNCTION"]),
     (["trace", "--list", "libc:malloc+x"], ["malloc+x", "+0x10"]),
     (["top", "--batch", "--debuginfod=frob"], ["--debuginfod", "frob", "https://HOST"]),

@@ -113,7 +113,7 @@ const struct view views[] = {
 	{ "Peers", "peers", 'p', "comm remote", &page_peer, &page_group, NULL },
 	{ "Exchanges", "exchanges", 'e', "name comm port remote", &page_exchange, &page_exchanges, "Exch" },
 	{ "Listeners", "listeners", 'l', "comm local", &page_listener, NULL, "Listen" },
-	{ "Functions", "functions", 'f', "name comm", &page_function, &page_exchanges, "Funcs" },
+	{ "Functions", "functions", 'F', "name comm", &page_function, &page_exchanges, "Funcs" },
 	{ "DNS", "dns", 'd', "name type comm", &page_dns, &page_group, NULL },
 	{}
 };
