@@ -303,7 +303,6 @@ time.sleep(0.5)
 """
 
 
-@live.also_old
 @test("a server that is none, the same asked again over the same socket, and of two servers at once")
 def ends():
     doc, pid, _ = client(ENDS)
@@ -410,7 +409,6 @@ for i in range(10):
 '''
 
 
-@live.also_old
 @test("over TCP: whole, byte by byte, two at once, one after the other, answers in slices and longer than is looked at")
 def over_tcp():
     doc, pid, srv = client(TCP)

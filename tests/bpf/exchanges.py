@@ -119,7 +119,6 @@ def answered(port, work, n, calls="off", opts=()):
     return h.doc, s, c
 
 
-@live.also_old
 @test("a server that computes 20 ms: so long until the first byte, all of it cpu; asked and answered agree")
 def computes():
     for calls in ("off", "on"):
@@ -450,7 +449,6 @@ def unanswered():
                 if r.get("pid") == c.pid and r["role"] == "opened"], [(1, 1), (1, 1), (1, 0), (1, 1), (2, 0)], "by connection")
 
 
-@live.also_old
 @test("of a target only its own: nobody else's are counted, nor accounted for")
 def target():
     with python(SERVER, 7912, "lambda: burn(2)") as s, python(SERVER, 7913, "lambda: burn(2)"), \
@@ -497,7 +495,6 @@ for _ in range(2):
 """
 
 
-@live.also_old
 @test("connections that find no room: what they lack is lost, to the last answer")
 def no_room():
     r = live.record([sys.executable, "-c", COMMON + MANY], ("--exchanges", "--memory=20M"), may_lose=("exchanges",))
@@ -553,7 +550,6 @@ def redis(port, *words):
     return subprocess.run([program("redis-cli"), "-p", str(port), *words], capture_output=True, text=True, timeout=20).stdout
 
 
-@live.also_old
 @test("redis: as many answers as it has processed commands, and redis-benchmark's latency is its requests'")
 def redis_server():
     with live.Load(program("redis-server"), "--port", 7914, "--save", "", "--bind", "127.0.0.1") as s:

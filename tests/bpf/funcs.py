@@ -16,7 +16,8 @@ from live import MS, S, US, Facts, check, near, same, test
 
 FUNC = os.path.join(os.path.dirname(live.WORK), "func")
 HERE = os.path.dirname(os.path.abspath(__file__))
-NAMES = "sleeps spins blocks reads recurses jumps tail_outer tail_inner outer inner fails says quick forks".split()
+# what each run of the program calls, where that has another name
+NAMES = {"tails": ("tail_outer", "tail_inner"), "nested": ("outer", "inner")}
 # of which the kernel's own way to see a return needs 64 calls within each other
 DEEPEST = 64
 
@@ -25,7 +26,7 @@ def run(run_, count=20, us=2000, threads=1, opts=(), env=None):
     """The functions of hostlat's document of a run of `func`, by name, and what that says itself."""
     folder = live.folder()
     path = os.path.join(folder, "x.json")
-    specs = [w for n in NAMES for w in ("-u", f"{FUNC}:{n}")]
+    specs = [w for n in NAMES.get(run_, (run_,)) for w in ("-u", f"{FUNC}:{n}")]
     p = live.start(live.HOSTLAT, "record", *live.ONE, *specs, *opts, "-o", path, "--", FUNC, run_, count, us, threads,
                    env={**os.environ, **(env or {})})
     out, err = live._finish(p, 60)

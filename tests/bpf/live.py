@@ -421,7 +421,7 @@ def attached(p, want=5):
 def settled(p, limit=10):
     """Waits until it attaches no more of them: on a busy host that takes a while."""
     n, since, end = -1, 0, time.monotonic() + limit
-    while time.monotonic() < min(end, since + 0.3) or n < 0:
+    while p.poll() is None and (time.monotonic() < min(end, since + 0.3) or n < 0):  # it may have ended in time
         now = hooks(p)
         if now != n:
             n, since = now, time.monotonic()
@@ -449,6 +449,7 @@ class Record:
 
     def __init__(self, *opts, seconds=30, calls="off", limit=LIMIT, may_lose=()):
         self.limit, self.may_lose, self.doc, self.err = limit, may_lose, None, ""
+        self.is_short = seconds < 1  # it is over before all could be waited for
         # collectors that are loaded last; that of DNS comes with a target, too
         self.on_sockets = ("--dns" in opts or "-p" in opts) + ("--exchanges" in opts)
         self.path = os.path.join(folder(), "x.json")
@@ -459,7 +460,7 @@ class Record:
             wait_for("hooks of hostlat", lambda: attached(self.p))
             wait_for("hooks on sockets", lambda: not self.on_sockets or
                      hung(self.p.pid, "sock_send_length", "socket_call") >= self.on_sockets)
-            settled(self.p)  # the threads that exist are found after the hooks are there
+            time.sleep(0.2) if self.is_short else settled(self.p)  # the threads that exist are found after the hooks are there
         except BaseException:
             self._kill()
             raise
