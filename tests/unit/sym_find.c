@@ -190,7 +190,8 @@ static void check_bodies(struct trial *t)
 	}
 	find_free(&t->r);
 	if (find_name(t, "tail") && ASSERT_EQ(t->r.n, 1))
-		ASSERT(t->r.v[0].no_return && t->r.v[0].leaves && !t->r.v[0].frameless && t->r.v[0].n_rets == 1);
+		ASSERT(t->r.v[0].no_return && t->r.v[0].leaves && !t->r.v[0].frameless &&
+		       t->r.v[0].n_rets == 1);
 	find_free(&t->r);
 	if (find_name(t, "endless") && ASSERT_EQ(t->r.n, 1))
 		ASSERT(t->r.v[0].no_return && !t->r.v[0].leaves && t->r.v[0].frameless);
