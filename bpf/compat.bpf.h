@@ -455,16 +455,26 @@ __hot struct page *head_of(struct page *page)
 /* ---- preemption -------------------------------------------------------------------- */
 
 /* Hooks that newer kernels run preemptible update their CPU's cells with it held off. */
+__hot void hold_where(__u32 flag)
+{
+	if (cfg.flags & flag)
+		bpf_preempt_disable();
+}
+
+__hot void release_where(__u32 flag)
+{
+	if (cfg.flags & flag)
+		bpf_preempt_enable();
+}
+
 __hot void hold_cpu(void)
 {
-	if (cfg.flags & HL_CFG_PREEMPT)
-		bpf_preempt_disable();
+	hold_where(HL_CFG_PREEMPT);
 }
 
 __hot void release_cpu(void)
 {
-	if (cfg.flags & HL_CFG_PREEMPT)
-		bpf_preempt_enable();
+	release_where(HL_CFG_PREEMPT);
 }
 
 #endif

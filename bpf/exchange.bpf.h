@@ -8,6 +8,7 @@
 
 #include "bpf/sock.bpf.h"
 #include "bpf/files.bpf.h"
+#include "bpf/spent.bpf.h"
 #include "bpf/target.bpf.h"
 
 #define HL_RCV_SHUTDOWN 1
@@ -336,11 +337,10 @@ static __noinline int peer_note_other(const struct sock *sk, const struct hl_ctl
 /* ---- what an exchange comes to -------------------------------------------------------------- */
 
 struct answer {
-	__u64 duration, ago; /* its end is so long ago */
-	__u64 ns[NR_HL_STATES];
+	struct spent t;
+	__u64 ago;     /* its end is so long ago */
 	bool known;    /* the thread that asked answers: where its time went */
 	bool at_begin; /* it ends where the call begins that the thread is in */
-	__u8 most;     /* the state that took most of it */
 };
 
 /* The clocks of the thread that asks, for where its time goes until the answer. */
@@ -375,54 +375,25 @@ __hot void answer_before_call(struct answer *a, const struct exchange *e, const 
 
 		if (i >= s->open_states)
 			break;
-		a->ns[st] = s->open_ns[i] - e->clocks[st];
+		a->t.ns[st] = s->open_ns[i] - e->clocks[st];
 	}
 }
 
-/* What the waits have too much is taken from the longest, and what that has not from the others. */
-__hot void answer_fit(struct answer *a, __u8 longest, __u64 excess)
-{
-	__u64 *ns = &a->ns[longest & (NR_HL_STATES - 1)], cut = excess < *ns ? excess : *ns;
-
-	*ns -= cut;
-	excess -= cut;
-	for (int i = 0; i < NR_HL_STATES && excess; i++) {
-		cut = excess < a->ns[i] ? excess : a->ns[i];
-		a->ns[i] -= cut;
-		excess -= cut;
-	}
-}
-
-/* Where the time went: `cpu` is what the waits leave. Those are on the run queue's clock, which may lag. */
+/* Where the time went, from the thread that asked to the same one when it answers. */
 __global int answer_states(struct answer *a, const struct exchange *e, const struct hl_slot *s)
 {
-	__u64 waited = 0, most = 0;
-	__u8 longest = HL_STATE_CPU;
-
 	if (!a || !e || !s)
 		return 0;
 	a->known = true;
+	a->t.most = HL_STATE_CPU;
 	if (s->switches == e->switches) {
-		a->ns[HL_STATE_CPU] = a->duration;
+		a->t.ns[HL_STATE_CPU] = a->t.duration;
 		return 0;
 	}
-	for (int i = 0; i < NR_HL_STATES; i++)
-		a->ns[i] = s->state_ns[i] - e->clocks[i];
+	spent_read(&a->t, s, e->clocks);
 	if (a->at_begin)
 		answer_before_call(a, e, s);
-	a->ns[HL_STATE_CPU] = 0;
-	for (int i = 0; i < NR_HL_STATES; i++) {
-		waited += a->ns[i];
-		if (a->ns[i] > most) {
-			most = a->ns[i];
-			longest = i;
-		}
-	}
-	if (waited > a->duration)
-		answer_fit(a, longest, waited - a->duration);
-	else
-		a->ns[HL_STATE_CPU] = a->duration - waited;
-	a->most = a->ns[HL_STATE_CPU] >= a->ns[longest & (NR_HL_STATES - 1)] ? HL_STATE_CPU : longest;
+	spent_close(&a->t);
 	return 0;
 }
 

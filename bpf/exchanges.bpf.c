@@ -72,7 +72,7 @@ static __noinline int exchange_slow(const struct sock *sk, const struct exchange
 		return 0;
 	__builtin_memset(raw, 0, sizeof(*raw));
 	r = &raw->r;
-	slow_begin(r, bpf_ktime_get_boot_ns() - a->ago, a->duration);
+	slow_begin(r, bpf_ktime_get_boot_ns() - a->ago, a->t.duration);
 	r->h.size = sizeof(*raw);
 	r->h.pid = s->pid;
 	r->h.tid = s->tid;
@@ -80,9 +80,9 @@ static __noinline int exchange_slow(const struct sock *sk, const struct exchange
 	r->proc_start = s->proc_start;
 	r->op = HL_OP_EXCHANGE;
 	r->nr = e->role;
-	r->state = a->known ? a->most : HL_STATE_OTHER;
+	r->state = a->known ? a->t.most : HL_STATE_OTHER;
 	for (int i = 0; i < NR_HL_STATES; i++)
-		r->state_ns[i] = a->ns[i];
+		r->state_ns[i] = a->t.ns[i];
 	r->flags = HL_SLOW_NO_RESULT;
 	r->detail = HL_DETAIL_PEER;
 	r->protocol = HL_IPPROTO_TCP;
@@ -107,9 +107,9 @@ __global int exchange_count(struct exchange *e, const struct answer *a, const st
 	if (!c || !a)
 		return 0;
 	for (int i = 0; i < NR_HL_STATES; i++)
-		if (a->ns[i])
-			__sync_fetch_and_add(&c->state_ns[i], a->ns[i]);
-	cell_add_shared(c, a->duration);
+		if (a->t.ns[i])
+			__sync_fetch_and_add(&c->state_ns[i], a->t.ns[i]);
+	cell_add_shared(c, a->t.duration);
 	__sync_fetch_and_add(&cpu->exchanges_seen, 1);
 	return 0;
 }
@@ -170,17 +170,17 @@ static __noinline int answers(const struct sock *sk, struct exchange *e, const s
 		__sync_fetch_and_add(&cpu->exchanges_clock, 1);
 		return 0;
 	}
-	a.duration = end - asked;
+	a.t.duration = end - asked;
 	if (s && s->tid == e->tid && s->start == e->start)
 		answer_states(&a, e, s);
 	of.pid = s ? s->pid : e->pid;
 	of.proc_start = s ? s->proc_start : e->proc_start;
 	exchange_count(e, &a, &of);
 	e->count++;
-	e->total += a.duration;
-	if (a.duration > e->max)
-		e->max = a.duration;
-	return a.duration >= cpu->slow_ns ? exchange_slow(sk, e, &a, s) : 0;
+	e->total += a.t.duration;
+	if (a.t.duration > e->max)
+		e->max = a.t.duration;
+	return a.t.duration >= cpu->slow_ns ? exchange_slow(sk, e, &a, s) : 0;
 }
 
 /* Data is read that had come a while ago. What is left of it is to be read from now on. */

@@ -153,7 +153,6 @@ static __noinline struct func_stack *go_stack(struct task_struct *p, __u64 g, bo
 		return t;
 	if (bpf_map_update_elem(&goroutines, &key, &empty, BPF_NOEXIST))
 		return NULL;
-	COUNT(gos);
 	return bpf_map_lookup_elem(&goroutines, &key);
 }
 
@@ -181,7 +180,6 @@ __global int count_abandoned(__u32 pid, __u64 start, __u32 id)
 {
 	struct hl_cell *c = func_cell(pid, start, id);
 
-	COUNT(abandoned);
 	if (!c)
 		return 0;
 	__sync_fetch_and_add(&c->sequential, 1);
@@ -406,21 +404,7 @@ __hot bool is_error(const struct hl_func *f, __u64 result)
 {
 	__s64 r = result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;
 
-	switch (f->error_test) {
-	case HL_FUNC_BELOW:
-		return r < v;
-	case HL_FUNC_AT_MOST:
-		return r <= v;
-	case HL_FUNC_IS:
-		return r == v;
-	case HL_FUNC_IS_NOT:
-		return r != v;
-	case HL_FUNC_AT_LEAST:
-		return r >= v;
-	case HL_FUNC_ABOVE:
-		return r > v;
-	}
-	return false;
+	return f->error_test & (r < v ? HL_FUNC_BELOW : r == v ? HL_FUNC_IS : HL_FUNC_ABOVE);
 }
 
 /* What there is to say of one call that is over. */
@@ -528,7 +512,6 @@ static __noinline int too_deep(const struct here *h, struct func_stack *t)
 		return 0;
 	t->deep_func = id;
 	t->deep_sp = h->sp;
-	COUNT(entered);
 	return count_deep(h->p->tgid, h->start, id);
 }
 
@@ -547,7 +530,6 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	at = t->depth;
 	if (at >= HL_FUNC_DEPTH)
 		return too_deep(h, t);
-	COUNT(entered);
 	f = frame_at(t, at);
 	f->sp = by_id ? ANYWHERE : h->sp;
 	f->point = h->sp;
@@ -625,18 +607,16 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 	return call_send(h, f, e, &spent);
 }
 
-/* A return of which no entry was seen. Of a thread that was seen for the first time the call may be older,
- * and a child begins with what its parent was in. */
-static __noinline int unpaired(struct task_struct *p, const struct func_stack *t)
+/* A return of which no entry was seen. Of a thread, or goroutine, of which nothing is kept yet the call is
+ * older than that, and a child begins with what its parent was in. */
+static __noinline int unpaired(const struct here *h, const struct func_stack *t)
 {
-	if (!t)
-		t = bpf_task_storage_get(&stacks, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	else if (!(p->flags & HL_PF_FORKNOEXEC) || p->pid != p->tgid || t->depth)
-		goto lost;
-	COUNT(older);
-	return 0;
-lost:
-	COUNT(unpaired);
+	bool is_child = h->p->flags & HL_PF_FORKNOEXEC && h->p->pid == h->p->tgid;
+
+	if (t && (t->depth || !is_child))
+		COUNT(unpaired);
+	if (!t && !(h->cookie & HL_FUNC_OF_GO)) /* from now on there is no such excuse */
+		bpf_task_storage_get(&stacks, h->p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	return 0;
 }
 
@@ -655,7 +635,7 @@ static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 	int at = frame_find(t, HL_FUNC_ID(h->cookie), by_id ? ANYWHERE : h->sp);
 
 	if (at < 0)
-		return is_deep(h, t) ? 0 : unpaired(h->p, t);
+		return is_deep(h, t) ? 0 : unpaired(h, t);
 	f = frame_at(t, at);
 	if (!by_id) {
 		e.result = PT_REGS_RC((struct pt_regs *)ctx);
@@ -708,18 +688,6 @@ static __noinline int here_look(struct pt_regs *ctx, struct here *h)
 	return is_wanted(h->p, s, ctl, cpu);
 }
 
-__hot void hold(void)
-{
-	if (cfg.flags & HL_CFG_HOLD)
-		bpf_preempt_disable();
-}
-
-__hot void release(void)
-{
-	if (cfg.flags & HL_CFG_HOLD)
-		bpf_preempt_enable();
-}
-
 static __noinline int at_begin(struct pt_regs *ctx)
 {
 	struct func_stack *t;
@@ -733,12 +701,10 @@ static __noinline int at_begin(struct pt_regs *ctx)
 	} else {
 		t = bpf_task_storage_get(&stacks, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	}
-	if (!t) {
-		COUNT(entered);
-		COUNT(full);
-		return 0;
-	}
-	return enters(ctx, &h, t);
+	if (t)
+		return enters(ctx, &h, t);
+	COUNT(full);
+	return 0;
 }
 
 static __noinline int at_end(struct pt_regs *ctx)
@@ -757,7 +723,7 @@ static __noinline int at_end(struct pt_regs *ctx)
 		t = bpf_task_storage_get(&stacks, h.p, NULL, 0);
 	}
 	if (!t)
-		return unpaired(h.p, NULL);
+		return unpaired(&h, NULL);
 	leaves(ctx, &h, t);
 	if (h.cookie & HL_FUNC_OF_GO && !t->depth)
 		go_forget(h.p, GO_G(ctx));
@@ -783,10 +749,13 @@ static __noinline int at_point(struct pt_regs *ctx)
 	if (!ctl->func_calls)
 		return 0;
 	t = bpf_task_storage_get(&stacks, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t)
+	if (!t || t->depth >= HL_FUNC_DEPTH) { /* nowhere to put its arguments: behind what is open */
+		COUNT(records);
+		COUNT(records_lost);
 		return 0;
+	}
 	e.depth = t->depth;
-	if (h.f->n_args && t->depth < HL_FUNC_DEPTH) /* behind what is open */
+	if (h.f->n_args)
 		args_take(ctx, &h, frame_at(t, t->depth), t->depth);
 	if (has_texts(h.f))
 		return call_send_text(&h, frame_at(t, t->depth), &e, NULL);
@@ -796,27 +765,27 @@ static __noinline int at_point(struct pt_regs *ctx)
 SEC("uprobe")
 int func_enter(struct pt_regs *ctx)
 {
-	hold();
+	hold_where(HL_CFG_HOLD);
 	at_begin(ctx);
-	release();
+	release_where(HL_CFG_HOLD);
 	return 0;
 }
 
 SEC("uprobe")
 int func_leave(struct pt_regs *ctx)
 {
-	hold();
+	hold_where(HL_CFG_HOLD);
 	at_end(ctx);
-	release();
+	release_where(HL_CFG_HOLD);
 	return 0;
 }
 
 SEC("uprobe")
 int func_point(struct pt_regs *ctx)
 {
-	hold();
+	hold_where(HL_CFG_HOLD);
 	at_point(ctx);
-	release();
+	release_where(HL_CFG_HOLD);
 	return 0;
 }
 

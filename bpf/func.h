@@ -11,8 +11,7 @@
 #define HL_FUNC_DEPTH 64 /* calls within calls: as many as the kernel sees the return of */
 #define HL_FUNC_TEXT  64 /* bytes of a text, with its NUL */
 #define HL_FUNC_TEXTS (HL_FUNC_ARGS * HL_FUNC_TEXT)
-#define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
-#define HL_FUNC_MAX   16384 /* functions */
+#define HL_FUNC_GOS   1024 /* goroutines that are in traced functions at once */
 
 /* A probe's cookie: which function, and what it is there for. */
 #define HL_FUNC_ID(cookie) ((__u32)(cookie))
@@ -33,44 +32,40 @@ struct hl_func_arg {
 	__u8 text;        /* it is the address of a text */
 };
 
-/* X(NAME, "as it is written") */
+/* What a result is beside a number: one bit each, and so what is asked of it. X(NAME, bits, "as it is
+ * written") */
 #define HL_FUNC_TESTS(X)                                                                                     \
-	X(NONE, "")                                                                                          \
-	X(BELOW, "<")                                                                                        \
-	X(AT_MOST, "<=")                                                                                     \
-	X(IS, "==")                                                                                          \
-	X(IS_NOT, "!=")                                                                                      \
-	X(AT_LEAST, ">=")                                                                                    \
-	X(ABOVE, ">")
+	X(BELOW, 1, "<")                                                                                     \
+	X(IS, 2, "==")                                                                                       \
+	X(ABOVE, 4, ">")                                                                                     \
+	X(AT_MOST, 3, "<=")                                                                                  \
+	X(IS_NOT, 5, "!=")                                                                                   \
+	X(AT_LEAST, 6, ">=")
 
 enum hl_func_test {
-#define X(NAME, key) HL_FUNC_##NAME,
+#define X(NAME, bits, key) HL_FUNC_##NAME = bits,
 	HL_FUNC_TESTS(X)
 #undef X
-		NR_HL_FUNC_TESTS
 };
 
 struct hl_func {
 	__u64 hits; /* of all its probes, whoever's: what it costs */
 	__s64 error_value;
-	__u32 ready; /* all its probes are there; before that none counts */
-	__u8 error_test, n_args;
+	__u32 ready;             /* all its probes are there; before that none counts */
+	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
 	__u8 pad[2];
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };
 
 /* Counters that only grow, of all CPUs. */
 struct hl_func_counts {
-	__u64 entered, returned;
-	__u64 abandoned; /* left without a return */
-	__u64 deep;      /* too deep to be seen to return */
-	__u64 full;      /* no room for what is kept of the thread */
-	__u64 unpaired;  /* returns without an entry that was seen */
-	__u64 older; /* … of a call that is older than the probes, or was made before a fork, by the parent */
+	__u64 returned;
+	__u64 deep;     /* too deep to be seen to return */
+	__u64 full;     /* no room for what is kept of the thread */
+	__u64 unpaired; /* returns without an entry that was seen */
 	__u64 points;
 	__u64 clock;
 	__u64 records, records_lost;
-	__u64 gos; /* goroutines of which something is kept */
 };
 
 /* In the ring: a call, with the texts among its arguments or without; which, its size says. */

@@ -31,23 +31,26 @@ struct clock_set {
 	__u64 ns[NR_HL_STATES];
 };
 
-/* Where t->duration went, since the clocks stood so: `cpu` is what the waits leave. They are on the run
- * queue's clock, which may lag. */
-__global int spent_since(struct spent *t, const struct hl_slot *s, const struct clock_set *then)
+/* Where the time went since the clocks stood so; `cpu` is not theirs. */
+__hot void spent_read(struct spent *t, const struct hl_slot *s, const __u64 *then)
+{
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < NR_HL_STATES; i++)
+		t->ns[i] = s->state_ns[i] - then[i];
+}
+
+/* The waits are there: `cpu` is what they leave. They are on the run queue's clock, which may lag. */
+__hot void spent_close(struct spent *t)
 {
 	__u64 waited = 0, most = 0;
 
-	if (!t || !s || !then)
-		return 0;
+	t->ns[HL_STATE_CPU] = 0;
 	t->most = HL_STATE_CPU;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < NR_HL_STATES; i++) {
-		__u64 ns = i == HL_STATE_CPU ? 0 : s->state_ns[i] - then->ns[i];
-
-		t->ns[i] = ns;
-		waited += ns;
-		if (ns > most) {
-			most = ns;
+		waited += t->ns[i];
+		if (t->ns[i] > most) {
+			most = t->ns[i];
 			t->most = i;
 		}
 	}
@@ -57,6 +60,14 @@ __global int spent_since(struct spent *t, const struct hl_slot *s, const struct 
 		t->ns[HL_STATE_CPU] = t->duration - waited;
 	if (t->ns[HL_STATE_CPU] >= t->ns[t->most & (NR_HL_STATES - 1)])
 		t->most = HL_STATE_CPU;
+}
+
+__global int spent_since(struct spent *t, const struct hl_slot *s, const struct clock_set *then)
+{
+	if (!t || !s || !then)
+		return 0;
+	spent_read(t, s, then->ns);
+	spent_close(t);
 	return 0;
 }
 

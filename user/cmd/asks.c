@@ -10,9 +10,14 @@
 #include "base/str.h"
 #include "cmd/asks.h"
 
-#define X(NAME, key) key,
-static const char *const tests[] = { HL_FUNC_TESTS(X) };
+static const struct {
+	uint8_t bits;
+	const char *key;
+} tests[] = {
+#define X(NAME, bits, key) { bits, key },
+	HL_FUNC_TESTS(X)
 #undef X
+};
 
 /* The number that all of s is. */
 static bool take_number(const char *s, int64_t *n)
@@ -24,32 +29,39 @@ static bool take_number(const char *s, int64_t *n)
 	return *s && !*end && !errno;
 }
 
-/* The longest one that s begins with; 0: none. */
-static uint8_t test_at(const char *s)
+/* The longest one that *s begins with, which is passed over; 0: none. */
+static uint8_t take_test(const char **s)
 {
-	uint8_t best = HL_FUNC_NONE;
+	size_t longest = 0;
+	uint8_t bits = 0;
 
-	for (uint8_t i = 1; i < NR_HL_FUNC_TESTS; i++)
-		if (!strncmp(s, tests[i], strlen(tests[i])) && strlen(tests[i]) > strlen(tests[best]))
-			best = i;
-	return best;
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
+		size_t n = strlen(tests[i].key);
+
+		if (n > longest && !strncmp(*s, tests[i].key, n)) {
+			longest = n;
+			bits = tests[i].bits;
+		}
+	}
+	*s += longest;
+	return bits;
+}
+
+static const char *skip_space(const char *s)
+{
+	while (isspace((unsigned char)*s))
+		s++;
+	return s;
 }
 
 static int take_error(const char *text, struct func_ask *to)
 {
-	const char *s = text;
+	const char *s = skip_space(text);
 
-	while (isspace((unsigned char)*s))
-		s++;
 	if (!strncmp(s, "ret", 3))
-		s += 3;
-	while (isspace((unsigned char)*s))
-		s++;
-	to->error_test = test_at(s);
-	s += strlen(tests[to->error_test]);
-	while (isspace((unsigned char)*s))
-		s++;
-	if (to->error_test && take_number(s, &to->error_value))
+		s = skip_space(s + 3);
+	to->error_test = take_test(&s);
+	if (to->error_test && take_number(skip_space(s), &to->error_value))
 		return 0;
 	pr_err("--error: \"%s\" is no test of a result; write it as 'ret<0', with <, <=, ==, !=, >= or > and "
 	       "a number",

@@ -118,6 +118,8 @@ static void drain(struct loop *l, void *arg)
 
 	if (n < 0)
 		pr_dbg("drain: %s", err_str(n));
+	if (s->cfg.on_drained)
+		s->cfg.on_drained(s->cfg.arg);
 	if (live_hurry(s->live))
 		set_drain(s, MIN(s->drain_ns, 2 * DRAIN_BUSY_NS));
 	else if (n > DRAIN_MANY)

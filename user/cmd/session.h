@@ -107,6 +107,7 @@ struct session_cfg {
 	const struct opt_list *funcs;                           /* more of them */
 	bool func_calls;                                        /* hand every call of them on */
 	void (*on_record)(void *arg, const struct hl_rec *rec); /* may be NULL */
+	void (*on_drained)(void *arg);                          /* no more of them for now; may be NULL */
 	bool screen; /* the terminal is taken: the command's output is thrown away, and its end is not ours */
 	/* After each interval; snap (borrowed) is NULL without a model. An exit status other
 	 * than 0 ends the session with it. May be NULL. */

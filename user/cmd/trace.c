@@ -76,9 +76,13 @@ static void on_record(void *arg, const struct hl_rec *rec)
 	trace_lines_take(t->lines, rec, &t->out);
 	if (most && trace_lines_count(t->lines) >= most)
 		session_stop(t->session);
-	/* lines are to be seen when they are there: a drain ends with no call, or with many */
-	if (t->out.len >= BUFFER || rec->kind == HL_KIND_TICK)
+	if (t->out.len >= BUFFER)
 		print(t);
+}
+
+static void on_drained(void *arg)
+{
+	print(arg);
 }
 
 static int on_snap(void *arg, const struct snap *snap)
@@ -139,6 +143,7 @@ static int run(const struct invocation *in)
 		.func_calls = !v->summary,
 		.on_snap = on_snap,
 		.on_record = on_record,
+		.on_drained = on_drained,
 		.arg = &t,
 	};
 	int status = check(in), more;

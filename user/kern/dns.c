@@ -140,9 +140,9 @@ void kdns_fini(struct live *l)
 	l->dns.state = NULL;
 }
 
-uint32_t dns_places(const struct hl_cfg *cfg)
+void dns_prepare(struct live *l, struct part *p)
 {
-	return HL_MAX_DNS;
+	parts_room(l, p, HL_MAX_DNS);
 }
 
 uint64_t kdns_counts(const struct live *l, uint64_t *lost)

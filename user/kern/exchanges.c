@@ -16,9 +16,9 @@ static bool by_socket(const struct live *l)
 	return !(l->kcfg.flags & HL_CFG_SOCK_TP);
 }
 
-uint32_t exchanges_places(const struct hl_cfg *cfg)
+void exchanges_prepare(struct live *l, struct part *p)
 {
-	return cfg->max_exchanges;
+	parts_room(l, p, l->kcfg.max_exchanges);
 }
 
 /* Some of these sockets have gone while nobody looked. */

@@ -392,7 +392,7 @@ static void account_funcs(struct live *l)
 	};
 
 	send_acct(l, HL_CLASS_FUNCTIONS, c.returned + c.points + c.full + c.deep + c.unpaired + c.clock,
-		  l->funcs.delivered + l->funcs.reached, lost);
+		  l->funcs.delivered, lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.records_lost;
 	send_acct(l, HL_CLASS_FUNCTION_CALLS, c.records, l->funcs.told, lost);

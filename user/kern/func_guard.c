@@ -21,16 +21,23 @@ struct caller {
 	uint64_t calls;
 };
 
-/* Who has called it most so far. */
-static struct caller busiest(const struct live *l, uint32_t id)
+/*
+ * Who has called it most since this was last asked: a count since the start would name whoever has long been
+ * there, and not who calls it now.
+ */
+static struct caller busiest(struct live *l, uint32_t id)
 {
+	struct funcs *k = &l->funcs;
 	uint32_t used = MIN(__atomic_load_n(&l->sh.ctl->pool_next, __ATOMIC_RELAXED), l->cells.nr_cells);
 	struct hash *by_pid = hash_new(sizeof(uint32_t));
 	struct caller most = {}, *c;
 
+	if (!k->cell_calls)
+		k->cell_calls = xcalloc(l->cells.nr_cells, sizeof(*k->cell_calls));
 	for (uint32_t i = 1; i < used; i++) {
 		const struct hl_cell *cell = &l->sh.cells[i];
 		uint32_t pid = HL_KEY_PID(cell->key);
+		uint64_t calls = cell->sequential, was = k->cell_calls[i];
 
 		if (HL_KEY_OP(cell->key) != HL_OP_FUNCTION || HL_KEY_NR(cell->key) != id)
 			continue;
@@ -40,7 +47,8 @@ static struct caller busiest(const struct live *l, uint32_t id)
 			c->pid = pid;
 			hash_put(by_pid, &pid, c);
 		}
-		c->calls += cell->sequential;
+		c->calls += calls >= was ? calls - was : calls; /* less: the cell is another's now */
+		k->cell_calls[i] = calls;
 	}
 	for (size_t i = 0; (c = hash_next(by_pid, &i, NULL));) {
 		if (c->calls > most.calls)
@@ -95,20 +103,19 @@ static void leave_alone(struct live *l, struct func *f, struct caller c, uint64_
 }
 
 /*
- * Do its probes take too much of the process that calls it most? How often it calls is known, and about what
- * that costs it; that is compared with what the process ran in the same time. Whoever is slowed down by its
- * probes does not come to a high number of calls.
+ * Do its probes take too much of the process that calls it most, at two looks in a row? How often it calls is
+ * known, and about what that costs it; that is compared with what the process ran in the same time. Whoever
+ * is slowed down by its probes does not come to a high number of calls.
  */
 static bool takes_too_much(struct func *f, struct caller c, uint64_t ns)
 {
-	uint64_t cpu = c.pid ? cpu_of(c.pid) : 0, ran = cpu - f->caller_cpu,
-		 calls = c.calls - f->caller_calls;
+	uint64_t cpu = c.pid ? cpu_of(c.pid) : 0, ran = cpu - f->caller_cpu;
 	bool same = c.pid == f->caller && f->caller_cpu && cpu > f->caller_cpu;
 
 	f->caller = c.pid;
 	f->caller_cpu = cpu;
-	f->caller_calls = c.calls;
-	return same && (calls * NSEC_PER_SEC / ns > MOST_A_SECOND || calls * f->cost_ns > ran / MOST_SHARE);
+	return same &&
+	       (c.calls * NSEC_PER_SEC / ns > MOST_A_SECOND || c.calls * f->cost_ns > ran / MOST_SHARE);
 }
 
 static void look(struct live *l, struct func *f, uint64_t ns)
@@ -120,8 +127,10 @@ static void look(struct live *l, struct func *f, uint64_t ns)
 	f->hits = hits;
 	if (!(f->flags & HL_FUNC_POINT))
 		more /= 2; /* of a call there are two, its begin and its end */
-	if (f->is_off || more * f->cost_ns < SHARE_NS)
+	if (f->is_off || more * f->cost_ns < SHARE_NS) {
+		f->caller = 0; /* what is next compared is of one look to the next */
 		return;
+	}
 	c = busiest(l, f->id);
 	/* strangers pay, too, whom this run is not about and who have no cells */
 	if (takes_too_much(f, c, ns) || more > (uint64_t)MOST_A_SECOND * l->sys.cpus_online)

@@ -36,9 +36,9 @@ struct func {
 	VEC(struct func_probe) probes; /* what ends it first */
 	VEC(struct bpf_link *) links;
 	uint32_t cost_ns; /* of a call to the program, about */
-	/* when it was looked at last: how often its probes were hit; who had called it most, how often, and
-	 * for how long that process had run */
-	uint64_t hits, caller_calls, caller_cpu;
+	/* when it was looked at last: how often its probes were hit; who had called it most since the
+	 * look before (0: it was not called much) and for how long that process had run */
+	uint64_t hits, caller_cpu;
 	uint32_t caller;
 	bool is_off; /* it was called too often */
 };

@@ -93,7 +93,7 @@ void funcs_prepare(struct live *l, struct part *p)
 
 	for (size_t i = 0; i < n; i++)
 		go |= (l->funcs.v.v[i]->flags & HL_FUNC_GO) != 0;
-	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), n + 1 + FUNCS_LATER);
+	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), n + 1);
 	if (l->cfg.ring_bytes)
 		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
 	if (go)
@@ -242,9 +242,8 @@ uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 	r->o.proc_start = c->start;
 	r->o.nr = HL_KEY_NR(c->key);
 	r->o.op = HL_OP_FUNCTION;
-	l->funcs.delivered += n;
-	if (r->o.nr < l->funcs.v.n + 1 && l->funcs.v.v[r->o.nr - 1]->flags & HL_FUNC_POINT)
-		l->funcs.reached += r->entered;
+	/* it has returned, or it is a point and was reached */
+	l->funcs.delivered += r->entered - r->abandoned - r->deep;
 	n += r->entered;
 	live_emit(l);
 	return n;
@@ -397,4 +396,5 @@ void kfuncs_fini(struct live *l)
 		munmap(k->shared, k->room * sizeof(struct hl_func));
 	if (k->counts)
 		munmap(k->counts, sizeof(*k->counts));
+	free(k->cell_calls);
 }

@@ -451,6 +451,8 @@ void parts_attach(struct live *l); /* in the order of their lists */
 void parts_switch(struct live *l, enum part_switch what, bool on); /* those that only this needs */
 void parts_detach(struct live *l);
 void parts_close(struct live *l);
+/* Room for so many sockets in its map by_socket, where the kernel does not keep it with the sockets. */
+void parts_room(struct live *l, struct part *p, uint32_t sockets);
 
 /* ---- disks.c --------------------------------------------------------------------- */
 
@@ -534,7 +536,7 @@ void dns_refresh(struct live *l,
 /* How many calls of DNS sockets were taken; by cause, those that were not, beside what the kernel side
  * counts. */
 uint64_t kdns_counts(const struct live *l, uint64_t *lost);
-uint32_t dns_places(const struct hl_cfg *cfg); /* of how many sockets at once something is asked over */
+void dns_prepare(struct live *l, struct part *p); /* before its object is loaded */
 
 /* ---- exchanges.c --------------------------------------------------------------------- */
 
@@ -551,11 +553,9 @@ uint64_t exchanges_send_op(struct live *l, const struct hl_cell *c, struct cell_
 /* At each tick: CONN_EXCHANGES of what moved, NOW of what has had no answer for long. */
 void exchanges_refresh(struct live *l, bool final);
 void exchanges_fini(struct live *l);
-uint32_t exchanges_places(const struct hl_cfg *cfg); /* of how many sockets at once */
+void exchanges_prepare(struct live *l, struct part *p);
 
 /* ---- funcs.c, func_sites.c, func_guard.c ---------------------------------------------- */
-
-#define FUNCS_LATER 64 /* that are found while it runs: in files that came later */
 
 struct funcs {
 	VEC(struct func *) v; /* by number, from 1 on */
@@ -563,9 +563,10 @@ struct funcs {
 	struct hl_func *shared; /* by number; NULL: there are none */
 	size_t room;            /* how many there may be */
 	struct hl_func_counts *counts;
-	uint64_t delivered, reached; /* calls, and times that a point was reached, out of the cells */
-	uint64_t told, slow;         /* records of calls; … of them, slow ones */
-	uint64_t guard_at;           /* CLOCK_MONOTONIC, when it was looked how often they are called */
+	uint64_t delivered;   /* calls that returned, and times that a point was reached */
+	uint64_t told, slow;  /* records of calls; … of them, slow ones */
+	uint64_t guard_at;    /* CLOCK_MONOTONIC, when it was looked how often they are called */
+	uint64_t *cell_calls; /* by cell: its calls when it was last looked who calls; NULL: not yet */
 };
 
 int funcs_open(struct live *l); /* what is asked for; 0, or -errno after one printed line */

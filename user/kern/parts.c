@@ -30,9 +30,7 @@ static const struct part_desc {
 		bool if_known;    /* … in a kernel that has such a function, where none may hang on it */
 		const char *less; /* what is missing then */
 	} less[3];
-	const char *takes; /* a map of the collector tcp */
-	/* … without that: how many sockets are kept in its map by_socket */
-	uint32_t (*places)(const struct hl_cfg *cfg);
+	const char *takes;                               /* a map of the collector tcp */
 	void (*prepare)(struct live *l, struct part *p); /* before it is loaded; may be NULL */
 } descs[NR_PARTS] = {
 	[PART_BLOCK] = {
@@ -80,7 +78,7 @@ static const struct part_desc {
 		.spare = { 3u << 0, 1u << 2 },
 		.socks = 3u << 0,
 		.less = { { 3u << 0, false, BY_CALLS } },
-		.places = dns_places,
+		.prepare = dns_prepare,
 	},
 	[PART_EXCHANGES] = {
 		"exchanges",
@@ -92,7 +90,7 @@ static const struct part_desc {
 		.socks = 7u << 2,
 		.less = { { 7u << 2, false, BY_CALLS } },
 		.takes = "socks",
-		.places = exchanges_places,
+		.prepare = exchanges_prepare,
 	},
 	[PART_FUNC] = {
 		"func",
@@ -150,10 +148,10 @@ static int take_map(struct live *l, struct part *p, const char *name)
 			 : -ENOENT;
 }
 
-static void size_map(struct live *l, struct part *p, const struct part_desc *d)
+void parts_room(struct live *l, struct part *p, uint32_t sockets)
 {
-	if (d->places && !(l->kcfg.flags & HL_CFG_SOCK_TP))
-		bpf_map__set_max_entries(object_map(&p->obj, "by_socket"), d->places(&l->kcfg));
+	if (!(l->kcfg.flags & HL_CFG_SOCK_TP))
+		bpf_map__set_max_entries(object_map(&p->obj, "by_socket"), sockets);
 }
 
 static void open_one(struct live *l, struct part *p, const struct part_desc *d)
@@ -174,7 +172,6 @@ static void open_one(struct live *l, struct part *p, const struct part_desc *d)
 		have = feat_hooks(hooks, &known);
 		if (!(l->kcfg.flags & HL_CFG_SOCK_TP))
 			have &= ~d->socks;
-		size_map(l, p, d);
 	}
 	if (!err && !choose(p, d, have))
 		return;

@@ -84,10 +84,7 @@ static const struct field blocked_fields[] = {
 	{ "detail.addr", "ADDRESS", "address of the lock", field_u64_opt, AT(lock_addr), .width = 16 },
 	{ "detail.disk", "DISK", "the disk or partition that the file's file system is on", field_str, AT(disk),
 	  .flags = FIELD_ASC, .width = 10 },
-	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(slow_row)
 };
 /* clang-format on */
 

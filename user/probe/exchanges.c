@@ -122,10 +122,7 @@ static const struct field exchange_fields[] = {
 	{ "unknown_ns", "UNKNOWN", "time of them of which no state is known: another thread than the one that asked was "
 	  "answered, or answered", get_unknown, .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL,
 	  .width = 7, .type = VAL_U64 },
-	{ "container", "CONTAINER", "container or pod of the process", field_str, OP_AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, OP_AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(op_row)
 	{ "histogram", "TIME TO FIRST BYTE", "how many took how long", field_hist, OP_AT(hist), .unit = UNIT_NS,
 	  .metric = METRIC_HISTOGRAM, .width = 12 },
 	{ "read_histogram", "DATA READY UNTIL READ", "how long data had come and was not read", field_hist, AT(reads),

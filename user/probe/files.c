@@ -112,10 +112,7 @@ static const struct field file_operation_fields[] = {
 	OP_ERRORS(field_u64)
 	OP_STATES
 	OP_PHASES
-	{ "container", "CONTAINER", "container or pod of the process", field_str, OP_AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, OP_AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(op_row)
 	OP_HISTOGRAM
 };
 /* clang-format on */

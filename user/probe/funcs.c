@@ -16,9 +16,7 @@ static bool is_point(const void *row)
 /* What only a call has: a point is reached, and takes no time. */
 static void get_of_call(const struct field *f, const void *row, struct val *out)
 {
-	*out = (struct val){};
-	if (!is_point(row))
-		field_u64(f, row, out);
+	val_set_if(out, !is_point(row), u64_at(f, row));
 }
 
 static void get_call_avg(const struct field *f, const void *row, struct val *out)
@@ -49,10 +47,7 @@ static void get_rate(const struct field *f, const void *row, struct val *out)
 
 /* clang-format off */
 #define TIMES(name, ivl, all, title, help, flags_)                                                       \
-	{ "interval." name, title, help ", in the interval", get_of_call, ivl, .unit = UNIT_NS,          \
-	  .flags = FIELD_IVL | (flags_), .width = 6, .type = VAL_U64 },                                  \
-	{ name, title, help " since start", get_of_call, all, .unit = UNIT_NS, .metric = METRIC_COUNTER, \
-	  .flags = FIELD_TOTAL | (flags_), .width = 6, .type = VAL_U64 },
+	TWINS(ivl, all, name, title, help, get_of_call, UNIT_NS, METRIC_COUNTER, flags_, 6, VAL_U64)
 
 static const struct field function_fields[] = {
 	{ "comm", "COMMAND", "name of the process, or of the group", field_str, OP_AT(comm),
@@ -102,10 +97,7 @@ static const struct field function_fields[] = {
 	{ "too_deep", "DEEP", "calls so deep in others that the kernel does not see them return", get_of_call, AT(deep),
 	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
 	OP_STATES
-	{ "container", "CONTAINER", "container or pod of the process", field_str, OP_AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, OP_AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(op_row)
 	OP_HISTOGRAM
 };
 /* clang-format on */

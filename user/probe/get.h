@@ -42,6 +42,20 @@ static inline void val_set_quantile(struct val *out, const struct hist *h, doubl
 		val_set_u64(out, hist_quantile(h, q, max));
 }
 
+/* Where it is known. */
+static inline void val_set_if(struct val *out, bool known, uint64_t u)
+{
+	*out = (struct val){};
+	if (known)
+		val_set_u64(out, u);
+}
+
+/* Not known of none. */
+static inline void val_set_mean(struct val *out, uint64_t sum, uint64_t n)
+{
+	val_set_if(out, n, n ? sum / n : 0);
+}
+
 /* A number that the rows of a group need not share: 0 says that they do not. Only
  * "(other)" is truly 0. */
 static inline void val_set_id(struct val *out, uint64_t id, uint32_t flags)
@@ -55,5 +69,22 @@ static inline uint64_t u64_at(const struct field *f, const void *row)
 {
 	return *(const uint64_t *)((const char *)row + f->offset);
 }
+
+/* clang-format off */
+
+/* The same of the interval and since start; a, b: what the getter's offset is. */
+#define TWINS(a, b, name, title, help, get, unit_, metric_, flags_, width_, type_)                       \
+	{ "interval." name, title, help ", in the interval", get, a, .unit = unit_,                      \
+	  .flags = FIELD_IVL | (flags_), .width = width_, .type = type_ },                               \
+	{ name, title, help, get, b, .unit = unit_, .metric = metric_, .flags = FIELD_TOTAL | (flags_),  \
+	  .width = width_, .type = type_ },
+
+/* Of the process that a row is of. */
+#define WHERE(row)                                                                                       \
+	{ "container", "CONTAINER", "container or pod of the process", field_str,                        \
+	  offsetof(struct row, container), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },  \
+	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, offsetof(struct row, cgroup),   \
+	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+/* clang-format on */
 
 #endif

@@ -97,10 +97,7 @@ static const struct field lock_fields[] = {
 	{ "chain", "HELD BY", "who holds it, and what that one waits for, or did when it was slow last; < behind whom", field_chain, AT(chain),
 	  .flags = FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 20 },
 	OP_STATES
-	{ "container", "CONTAINER", "container or pod of the process", field_str, OP_AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, OP_AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(op_row)
 	OP_HISTOGRAM
 };
 /* clang-format on */

@@ -14,24 +14,11 @@ void get_service(const struct field *f, const void *row, struct val *out); /* of
 
 /* clang-format off */
 
-/* The same of the interval and since start; a, b: what the getter's offset is. */
-#define TWINS(a, b, name, title, help, get, unit_, metric_, flags_, width_, type_)                       \
-	{ "interval." name, title, help ", in the interval", get, a, .unit = unit_,                      \
-	  .flags = FIELD_IVL | (flags_), .width = width_, .type = type_ },                               \
-	{ name, title, help, get, b, .unit = unit_, .metric = metric_, .flags = FIELD_TOTAL | (flags_),  \
-	  .width = width_, .type = type_ },
-
 #define WHO(row)                                                                                         \
 	{ "pid", "PID", "process id", get_id, offsetof(struct row, pid), .flags = FIELD_KEY | FIELD_WIDE, \
 	  .width = 7, .type = VAL_U64 },                                                                 \
 	{ "start_ns", "START", "when the process started, ns since boot", field_u64_opt,                 \
 	  offsetof(struct row, proc_start_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
-
-#define WHERE(row)                                                                                       \
-	{ "container", "CONTAINER", "container or pod of the process", field_str,                        \
-	  offsetof(struct row, container), .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },  \
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, offsetof(struct row, cgroup),   \
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
 
 #define SERVICE(at)                                                                                      \
 	{ "service", "SERVICE", "what that port is mostly used for; nobody was asked", get_service, at,  \

@@ -44,10 +44,7 @@ static const struct field stacks_fields[] = {
 	{ "kernel_stack", "KERNEL STACK", "functions of the kernel that they were in, innermost first, without "
 	  "those of every sleep", field_stack, AT(stack),
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_ASC, .width = 24 },
-	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(waited_row)
 };
 /* clang-format on */
 

@@ -169,10 +169,7 @@ static const struct field operation_fields[] = {
 	OP_STATES
 	OP_PHASES
 	OP_IO("bytes", "BYTES", "bytes of disk requests", get_op_bytes, bytes, UNIT_BYTES)
-	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(op_row)
 	OP_HISTOGRAM
 };
 /* clang-format on */
@@ -515,10 +512,7 @@ static const struct field slow_fields[] = {
 	  .unit = UNIT_NS, .flags = FIELD_SAID, .width = 6 },
 	{ "throttled_by.periods_pct", "THR%", "share of that cgroup's periods in which its quota was used up, in that "
 	  "interval", get_quota_periods, .unit = UNIT_PCT, .flags = FIELD_SAID, .width = 5, .type = VAL_F64 },
-	{ "container", "CONTAINER", "container or pod of the process", field_str, AT(container),
-	  .flags = FIELD_WIDE | FIELD_RARE | FIELD_ASC, .width = 14 },
-	{ "cgroup", "CGROUP", "path of the process's cgroup", field_str, AT(cgroup),
-	  .flags = FIELD_TAIL | FIELD_ASC, .width = 24 },
+	WHERE(slow_row)
 	{ "in_progress", "ONGOING", "it has not ended: its duration is its age", get_slow_in_progress,
 	  .width = 7,
 	  .type = VAL_BOOL },

@@ -111,53 +111,41 @@ static void get_age(const struct field *f, const void *row, struct val *out)
 {
 	const struct conn_row *r = row;
 
-	*out = (struct val){};
-	if (r->members == 1)
-		val_set_u64(out, r->age_ns);
+	val_set_if(out, r->members == 1, r->age_ns);
 	out->least = r->existed;
 }
 
 /* What only an open connection has now. */
 static void get_now(const struct field *f, const void *row, struct val *out)
 {
-	*out = (struct val){};
-	if (!((const struct conn_row *)row)->end)
-		val_set_u64(out, u64_at(f, row));
+	val_set_if(out, !((const struct conn_row *)row)->end, u64_at(f, row));
 }
 
 static void get_history_from(const struct field *f, const void *row, struct val *out)
 {
 	const struct conn_row *r = row;
 
-	*out = (struct val){};
-	if (r->members == 1 && r->history_from)
-		val_set_u64(out, r->real_ns + r->history_from - r->opened_ns);
+	val_set_if(out, r->members == 1 && r->history_from, r->real_ns + r->history_from - r->opened_ns);
 }
 
 static void get_exchanges(const struct field *f, const void *row, struct val *out)
 {
 	const struct conn_row *r = row;
 
-	*out = (struct val){};
-	if (r->exchanges || r->unanswered)
-		val_set_u64(out, u64_at(f, row));
+	val_set_if(out, r->exchanges || r->unanswered, u64_at(f, row));
 }
 
 static void get_exchange_avg(const struct field *f, const void *row, struct val *out)
 {
 	const struct conn_row *r = row;
 
-	*out = (struct val){};
-	if (r->exchanges)
-		val_set_u64(out, r->exchange_ns / r->exchanges);
+	val_set_mean(out, r->exchange_ns, r->exchanges);
 }
 
 /* What is known of data that was sent again, where that is measured. */
 static void get_resends(const struct field *f, const void *row, struct val *out)
 {
-	*out = (struct val){};
-	if (((const struct conn_row *)row)->knows_resends)
-		val_set_u64(out, u64_at(f, row));
+	val_set_if(out, ((const struct conn_row *)row)->knows_resends, u64_at(f, row));
 }
 
 /* clang-format off */
@@ -276,25 +264,19 @@ static const struct table_desc connections_table = {
 /* What is known where exchanges were counted. */
 static void get_slice_exchanges(const struct field *f, const void *row, struct val *out)
 {
-	*out = (struct val){};
-	if (((const struct history_row *)row)->knows_exchanges)
-		val_set_u64(out, u64_at(f, row));
+	val_set_if(out, ((const struct history_row *)row)->knows_exchanges, u64_at(f, row));
 }
 
 static void get_slice_answer(const struct field *f, const void *row, struct val *out)
 {
 	const struct history_row *r = row;
 
-	*out = (struct val){};
-	if (r->exchanges)
-		val_set_u64(out, r->exchange_ns / r->exchanges);
+	val_set_mean(out, r->exchange_ns, r->exchanges);
 }
 
 static void get_slice_resends(const struct field *f, const void *row, struct val *out)
 {
-	*out = (struct val){};
-	if (((const struct history_row *)row)->knows_resends)
-		val_set_u64(out, u64_at(f, row));
+	val_set_if(out, ((const struct history_row *)row)->knows_resends, u64_at(f, row));
 }
 
 /* clang-format off */
@@ -376,25 +358,19 @@ static void get_peer_rtt(const struct field *f, const void *row, struct val *out
 {
 	const struct peer_row *r = row;
 
-	*out = (struct val){};
-	if (r->srtts)
-		val_set_u64(out, r->srtt_ns / r->srtts);
+	val_set_mean(out, r->srtt_ns, r->srtts);
 }
 
 static void get_peer_resends(const struct field *f, const void *row, struct val *out)
 {
-	*out = (struct val){};
-	if (((const struct peer_row *)row)->knows_resends)
-		val_set_u64(out, u64_at(f, row));
+	val_set_if(out, ((const struct peer_row *)row)->knows_resends, u64_at(f, row));
 }
 
 static void get_peer_resend_count(const struct field *f, const void *row, struct val *out)
 {
 	const struct peer_row *r = row;
 
-	*out = (struct val){};
-	if (r->knows_resends)
-		val_set_u64(out, f->flags & FIELD_IVL ? r->ivl_resends.count : r->resends.count);
+	val_set_if(out, r->knows_resends, f->flags & FIELD_IVL ? r->ivl_resends.count : r->resends.count);
 }
 
 /* offset: the quantile, in thousandths */
