@@ -80,7 +80,8 @@ def mixed():
                     got += r.doc.thread(t["tid"])["time_ns"].get(state, 0)
                     want += t["state_ns"].get(state, 0)
             f.check(want > 50 * MS, f"the generator measured {want / MS:.1f} ms of {state}")
-            f.near(got, want, f"{state} of all threads")
+            # a call that was timed as a whole has in it what a hypervisor took from it meanwhile
+            f.near(max(got, min(want, got + r.stolen_ns)), want, f"{state} of all threads ({r.stolen_ns / MS:.3f} ms stolen)")
 
 
 @test("schedstat: threads that yield and are preempted")
