@@ -146,7 +146,7 @@ def diskstats():
         reads, sectors = after[0] - before[0], after[2] - before[2]
         got = totals(h.doc, "disks", "reads", disk)
         lost = h.doc.acct("block")["lost"]
-        f.check(reads >= 2000 and reads <= got + lost and got <= reads * 1.02 + 50, f"reads: {got}, the kernel's {reads}")
+        f.check(reads >= 2000 and reads <= got + lost and got <= reads * 1.02 + 50, f"reads: {got}, lost {lost}, the kernel's {reads}; {h.doc['capture'].get('losses')}")
         ops = [r for r in h.doc["disk_operations"] if r["operation"] == "read"]
         f.check(sum(r["bytes"] for r in ops) + lost * 16384 >= sectors * 512, "bytes read")
         row = [r for r in h.doc["disks"] if r["name"] == disk][0]

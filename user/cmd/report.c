@@ -45,6 +45,7 @@ static int write_out(const struct values *v, const struct snap *snap)
 
 	if (!v->json)
 		select_text(&q, &o, v->view, v->sort, true, v->rows);
+	o.whole = true;
 	o.hide = v->hide.v;
 	o.nr_hide = v->hide.n;
 	err = (v->json ? &json_exporter : &text_exporter)->write(&text, snap, &o);

@@ -111,6 +111,7 @@ static int print_summary(struct tracer *t)
 	} else if (t->last) {
 		select_text(&q, &o, "functions", NULL, true, 100);
 		o.header = false;
+		o.whole = true;
 		err = text_exporter.write(&t->out, t->last, &o);
 	}
 	print(t);

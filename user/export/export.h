@@ -17,6 +17,7 @@ struct export_opts {
 	const char *const *hide;   /* text: fields that get no column; NULL: none */
 	size_t nr_hide;
 	bool one_of_many; /* there is one for each interval: what was before is in those before */
+	bool whole;       /* text: of all that was seen; its last interval is nothing apart */
 };
 
 struct exporter {

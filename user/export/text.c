@@ -91,7 +91,8 @@ static void choose_cols(struct sheet *sh)
 			int need = MAX(f->width, title_width(f)) + 1;
 
 			if (take[i] || field_is_among(f, sh->o->hide, sh->o->nr_hide) || !(f->flags & want) ||
-			    part_type(f) == VAL_HIST || !field_fits_flavour(f, sh->total) || !tells(sh, f))
+			    part_type(f) == VAL_HIST || !field_fits_flavour(f, sh->total) ||
+			    (sh->o->whole && f->flags & FIELD_IVL) || !tells(sh, f))
 				continue;
 			take[i] = !sh->o->width || need <= room || (!pass && !i);
 			room -= take[i] ? need : 0;

@@ -110,13 +110,14 @@ static void line_host(struct line *l, const struct snap *s)
 	line_end(l);
 }
 
-static void line_time(struct line *l, const struct snap *s)
+static void line_time(struct line *l, const struct snap *s, bool whole)
 {
 	char wall[RFC3339_LEN], ns[FMT_LEN];
 
 	line_begin(l, "time");
 	item(l, "%s", clock_rfc3339(wall, s->real_now));
-	item(l, "interval %s", s->interval_ns ? fmt_ns(ns, s->interval_ns) : "-");
+	if (!whole)
+		item(l, "interval %s", s->interval_ns ? fmt_ns(ns, s->interval_ns) : "-");
 	item(l, "capture %s", fmt_ns(ns, s->duration_ns));
 	if (s->slow_ns)
 		item(l, "slow from %s", fmt_ns(ns, s->slow_ns));
@@ -303,20 +304,18 @@ static void line_self(struct line *l, const struct snap *s)
 void text_head(struct str *out, const struct snap *s, const struct export_opts *o)
 {
 	struct line l = { .out = out, .ascii = o->ascii, .width = o->width };
+	bool interval = s->interval_ns && !o->whole;
 
 	line_host(&l, s);
-	line_time(&l, s);
+	line_time(&l, s, o->whole);
 	if (!o->without_argv)
 		line_words(&l, "command", s->argv);
 	line_words(&l, "filters", s->filters);
 	line_pressure(&l, s);
-	if (s->interval_ns)
+	if (interval)
 		line_states(&l, "interval", s->ivl);
 	line_states(&l, "in total", s->total);
-	if (s->interval_ns)
-		line_states(&l, "kthreads", s->kthread_ivl);
-	else
-		line_states(&l, "kthreads", s->kthread_total);
+	line_states(&l, "kthreads", interval ? s->kthread_ivl : s->kthread_total);
 	line_accounting(&l, s);
 	lines_collectors(&l, s);
 	line_self(&l, s);
