@@ -166,6 +166,15 @@ PROBED void forks(void)
 
 static unsigned int count = 100, us = 2000, threads = 1;
 
+/* Where that is in the environment, until somebody says so. */
+static void wait_for_word(const char *where)
+{
+	char c;
+
+	if (getenv(where) && read(0, &c, 1) < 0)
+		abort();
+}
+
 static void run_sleeps(void)
 {
 	for (unsigned int i = 0; i < count; i++)
@@ -358,6 +367,7 @@ static void run_opens(void)
 	if (!lib)
 		abort();
 	f = (int (*)(int))dlsym(lib, "in_library");
+	wait_for_word("FUNC_LATER");
 	for (unsigned int i = 0; i < count; i++)
 		f(i);
 }
@@ -389,12 +399,7 @@ int main(int argc, char **argv)
 		us = atoi(argv[3]);
 	if (argc > 4)
 		threads = atoi(argv[4]);
-	if (getenv("FUNC_WAIT")) { /* until somebody says so */
-		char c;
-
-		if (read(0, &c, 1) < 0)
-			return 1;
-	}
+	wait_for_word("FUNC_WAIT");
 	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++)
 		if (argc > 1 && !strcmp(argv[1], runs[i].name))
 			runs[i].run();

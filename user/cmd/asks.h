@@ -12,7 +12,7 @@
 struct ask_opts {
 	struct opt_list specs, args;
 	const char *error;
-	bool allow_setuid;
+	bool allow_setuid, wait;
 };
 
 /* clang-format off */
@@ -25,7 +25,9 @@ struct ask_opts {
 	  .offset = offsetof(where, m.error) }, \
 	{ .type = OPT_FLAG, .long_name = "allow-setuid", \
 	  .help = "put probes also on programs that give rights to whoever runs them", \
-	  .offset = offsetof(where, m.allow_setuid) }
+	  .offset = offsetof(where, m.allow_setuid) }, \
+	{ .type = OPT_FLAG, .long_name = "wait", \
+	  .help = "wait for files of functions that are not there yet", .offset = offsetof(where, m.wait) }
 
 #define ASK_ROWS(where, m) \
 	{ .type = OPT_LIST, .short_name = 'u', .long_name = "func", .arg = "SPEC", \

@@ -284,6 +284,7 @@ static int open_live(struct session *s)
 		.funcs = s->asks.v.v,
 		.nr_funcs = s->asks.v.n,
 		.func_calls = s->cfg.func_calls,
+		.wait_files = o->asks.wait,
 		.allow_setuid = o->asks.allow_setuid,
 	};
 	int status;

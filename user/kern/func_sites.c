@@ -19,7 +19,7 @@
 #include "kern/kern.h"
 #include "sym/mapped.h"
 
-#define MOST 4000 /* functions of a run */
+#define MOST FUNC_MOST
 
 /* What a probe was measured to cost on one machine, a virtual one: on most it is less. */
 #define RETURN_NS 520 /* of a return that the kernel sees */
@@ -29,7 +29,7 @@ static const uint32_t costs[NR_SITE_COSTS] = {
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
-static struct func_file *file_known(struct live *l, const struct mapped_file *m)
+struct func_file *func_file_known(struct live *l, const struct mapped_file *m)
 {
 	for (size_t i = 0; i < l->funcs.files.n; i++) {
 		struct func_file *f = l->funcs.files.v[i];
@@ -40,10 +40,9 @@ static struct func_file *file_known(struct live *l, const struct mapped_file *m)
 	return NULL;
 }
 
-/* NULL, after one printed line: it must not be probed, or cannot. */
-static struct func_file *file_take(struct live *l, const struct func_ask *ask, const struct mapped_file *m)
+struct func_file *func_file_take(struct live *l, const struct func_ask *ask, const struct mapped_file *m)
 {
-	struct func_file *f = file_known(l, m);
+	struct func_file *f = func_file_known(l, m);
 	int fd;
 
 	if (f)
@@ -64,6 +63,15 @@ static struct func_file *file_take(struct live *l, const struct func_ask *ask, c
 	*f = (struct func_file){ .name = xstrdup(m->name), .fd = fd, .dev = m->dev, .ino = m->ino };
 	*vec_add(&l->funcs.files) = f;
 	return f;
+}
+
+bool func_file_ask(struct func_file *f, const struct func_ask *ask)
+{
+	for (size_t i = 0; i < f->asks.n; i++)
+		if (f->asks.v[i] == ask)
+			return false;
+	*vec_add(&f->asks) = ask;
+	return true;
 }
 
 /* ---- functions --------------------------------------------------------------------------------------- */
@@ -307,40 +315,45 @@ static void tell_nearest(const struct func_ask *ask, const char *file, const str
 	str_free(&near);
 }
 
-/* `query` where there are `query__start` and `query__done`. */
-static int find_pair(struct func_file *file, const struct find_query *q, struct find_result *out, char *why,
-		     size_t size)
+void func_sites_query(const struct func_ask *ask, bool pair, struct func_query *out)
 {
-	struct find_query both = *q;
-	char name[256];
+	out->q = ask->spec.q;
+	out->q.max = MOST;
+	out->q.rets = true;
+	if (!pair)
+		return;
+	snprintf(out->name, sizeof(out->name), "%s__*", ask->spec.q.name);
+	out->q.name = out->name;
+}
 
-	snprintf(name, sizeof(name), "%s__*", q->name);
-	both.name = name;
-	return find_in(file->fd, &both, out, why, size);
+bool func_sites_by_pair(const struct func_ask *ask, const struct find_result *r)
+{
+	return !r->n && ask->spec.q.what == FIND_USDT;
 }
 
 static int find_query(struct func_file *file, const struct func_ask *ask, struct find_result *out)
 {
-	struct find_query q = ask->spec.q;
+	struct func_query q;
+	struct find_result more = {};
 	char why[160];
 	int err;
 
-	q.max = MOST;
-	q.rets = true;
-	err = find_in(file->fd, &q, out, why, sizeof(why));
-	if (!err && !out->n && q.what == FIND_USDT) {
-		struct find_result more = {};
-
-		if (!find_pair(file, &q, &more, why, sizeof(why)) && more.n) {
-			find_free(out);
-			*out = more;
-		} else {
-			find_free(&more);
-		}
-	}
-	if (err)
+	func_sites_query(ask, false, &q);
+	err = find_in(file->fd, &q.q, out, why, sizeof(why));
+	if (err) {
 		pr_err("%s: %s: %s", ask->spec.text, file->name, why);
-	return err;
+		return err;
+	}
+	if (!func_sites_by_pair(ask, out))
+		return 0;
+	func_sites_query(ask, true, &q);
+	if (!find_in(file->fd, &q.q, &more, why, sizeof(why)) && more.n) {
+		find_free(out);
+		*out = more;
+	} else {
+		find_free(&more);
+	}
+	return 0;
 }
 
 static int too_many(struct live *l, const struct func_ask *ask, const struct find_result *r)
@@ -360,23 +373,33 @@ static void tell_refused(const struct func_ask *ask, const struct find_result *r
 			r->why_refused, r->refused > 1 ? ", …" : "");
 }
 
+int func_sites_add(struct live *l, const struct func_ask *ask, struct func_file *file,
+		   const struct find_result *r)
+{
+	int err = too_many(l, ask, r);
+
+	if (err)
+		return err;
+	file->is_go = r->is_go;
+	file->throws = r->throws;
+	tell_refused(ask, r);
+	if (ask->spec.q.what == FIND_USDT)
+		add_usdt(l, ask, file, r);
+	for (size_t i = 0; i < r->n && ask->spec.q.what != FIND_USDT; i++)
+		add_function(l, ask, file, &r->v[i]);
+	return 0;
+}
+
 static int add_from(struct live *l, const struct func_ask *ask, struct func_file *file, size_t *found)
 {
 	struct find_result r = {};
 	int err = find_query(file, ask, &r);
 
-	file->is_go = r.is_go;
-	file->throws = r.throws;
-	if (!err)
-		err = too_many(l, ask, &r);
+	func_file_ask(file, ask);
 	if (!err && !r.n)
 		tell_nearest(ask, file->name, &r);
 	if (!err)
-		tell_refused(ask, &r);
-	if (!err && ask->spec.q.what == FIND_USDT)
-		add_usdt(l, ask, file, &r);
-	for (size_t i = 0; !err && i < r.n && ask->spec.q.what != FIND_USDT; i++)
-		add_function(l, ask, file, &r.v[i]);
+		err = func_sites_add(l, ask, file, &r);
 	*found += r.n;
 	find_free(&r);
 	return err;
@@ -388,7 +411,7 @@ static int add_files(struct live *l, const struct func_ask *ask, const struct ma
 	int err = 0;
 
 	for (size_t i = 0; !err && i < m->v.n; i++) {
-		struct func_file *file = file_take(l, ask, &m->v.v[i]);
+		struct func_file *file = func_file_take(l, ask, &m->v.v[i]);
 
 		err = file ? add_from(l, ask, file, &found) : -EPERM;
 	}
@@ -405,12 +428,16 @@ int func_sites_find(struct live *l, const struct func_ask *ask)
 		pids[i] = (pid_t)l->cfg.pids[i];
 	err = mapped_find(&ask->spec, pids, l->cfg.nr_pids, &m);
 	free(pids);
+	if (l->cfg.wait_files && !m.v.n && (!err || err == -ENOENT)) {
+		pr_info("%s: there is no %s yet: it is waited for", ask->spec.text, ask->spec.file);
+		return 0;
+	}
 	if (err)
-		pr_err("%s: %s: %s", ask->spec.text, ask->spec.file, err_str(err));
+		pr_err("%s: %s: %s%s", ask->spec.text, ask->spec.file, err_str(err),
+		       err == -ENOENT ? "; --wait waits for it" : "");
 	else if (!m.v.n)
 		pr_err("%s: no process has a file %s mapped, and none is where programs and libraries are; "
-		       "write its "
-		       "path",
+		       "write its path, or --wait for it",
 		       ask->spec.text, ask->spec.file);
 	if (!err)
 		err = m.v.n ? add_files(l, ask, &m) : -ENOENT;

@@ -8,6 +8,7 @@
 
 struct bpf_link;
 struct live;
+struct mapped_file;
 
 /* A file that is probed. */
 struct func_file {
@@ -15,6 +16,8 @@ struct func_file {
 	int fd;
 	uint64_t dev, ino;
 	bool is_go, throws;
+	VEC(const struct func_ask *) asks; /* what was looked for in it */
+	bool gone;                         /* it was deleted, and nobody has it mapped any more */
 };
 
 struct func_probe {
@@ -43,6 +46,27 @@ struct func {
 	bool is_off; /* it was called too often */
 };
 
+#define FUNC_MOST 4000 /* of a run */
+
+/* NULL: it is not known. */
+struct func_file *func_file_known(struct live *l, const struct mapped_file *m);
+/* NULL, after one printed line: it must not be probed, or cannot. */
+struct func_file *func_file_take(struct live *l, const struct func_ask *ask, const struct mapped_file *m);
+/* Notes that this is looked for there; false: that was done before. */
+bool func_file_ask(struct func_file *f, const struct func_ask *ask);
+
+/* What is asked of a file; pair: `query`, where there are `query__start` and `query__done`. */
+struct func_query {
+	struct find_query q;
+	char name[256];
+};
+
+void func_sites_query(const struct func_ask *ask, bool pair, struct func_query *out);
+bool func_sites_by_pair(const struct func_ask *ask,
+			const struct find_result *r); /* that is to be asked then */
+/* Adds what was found to the functions of the run. 0, or -errno after one printed line. */
+int func_sites_add(struct live *l, const struct func_ask *ask, struct func_file *file,
+		   const struct find_result *r);
 /* Adds what is asked for to the functions of the run. 0, or -errno after one printed line. */
 int func_sites_find(struct live *l, const struct func_ask *ask);
 

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kern/func_files.h"
 #include "kern/func_sites.h"
 #include "kern/kern.h"
 
@@ -88,12 +89,11 @@ static void share(struct live *l, struct func *f)
 /* Called while the part is open and not loaded yet. */
 void funcs_prepare(struct live *l, struct part *p)
 {
-	uint32_t n = (uint32_t)l->funcs.v.n;
 	bool go = false;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < l->funcs.v.n; i++)
 		go |= (l->funcs.v.v[i]->flags & HL_FUNC_GO) != 0;
-	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), n + 1);
+	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), FUNC_MOST + 1);
 	if (l->cfg.ring_bytes)
 		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
 	if (go)
@@ -187,12 +187,26 @@ static void raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
+int funcs_attach_next(struct live *l)
+{
+	struct func *f = l->funcs.v.v[l->funcs.attached++];
+	int err;
+
+	share(l, f);
+	send_func(l, f);
+	err = attach_func(l, f);
+	__atomic_store_n(&shared_of(l, f->id)->ready, 1, __ATOMIC_RELEASE);
+	if (err)
+		pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name, err_str(err));
+	return err;
+}
+
 int funcs_attach(struct live *l)
 {
 	struct funcs *k = &l->funcs;
 	int err;
 
-	if (!k->v.n)
+	if (!l->cfg.nr_funcs)
 		return 0;
 	if (!l->parts[PART_FUNC].obj.bpf) {
 		pr_err("functions: %s", l->parts[PART_FUNC].reason);
@@ -202,17 +216,8 @@ int funcs_attach(struct live *l)
 	err = map_shared(l);
 	if (!err)
 		err = ring_add(l, &l->parts[PART_FUNC].obj, "calls");
-	for (size_t i = 0; !err && i < k->v.n; i++) {
-		struct func *f = k->v.v[i];
-
-		share(l, f);
-		send_func(l, f);
-		err = attach_func(l, f);
-		__atomic_store_n(&shared_of(l, f->id)->ready, 1, __ATOMIC_RELEASE);
-		if (err)
-			pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name,
-			       err_str(err));
-	}
+	while (!err && k->attached < k->v.n)
+		err = funcs_attach_next(l);
 	return err;
 }
 
@@ -361,6 +366,8 @@ void funcs_record(struct live *l, const struct hl_rec *rec, size_t n)
 
 int funcs_open(struct live *l)
 {
+	if (l->cfg.nr_funcs)
+		l->funcs.coming = func_files_new(l);
 	for (size_t i = 0; i < l->cfg.nr_funcs; i++) {
 		int err = func_sites_find(l, &l->cfg.funcs[i]);
 
@@ -383,11 +390,13 @@ void kfuncs_fini(struct live *l)
 {
 	struct funcs *k = &l->funcs;
 
+	func_files_free(k->coming);
 	for (size_t i = 0; i < k->v.n; i++)
 		func_free(l, k->v.v[i]);
 	vec_free(&k->v);
 	for (size_t i = 0; i < k->files.n; i++) {
-		close(k->files.v[i]->fd);
+		cleanup_close(&k->files.v[i]->fd);
+		vec_free(&k->files.v[i]->asks);
 		free(k->files.v[i]->name);
 		free(k->files.v[i]);
 	}

@@ -22,6 +22,7 @@
  *   dns.c      DNS messages -> DNS
  *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
  *   funcs.c, func_sites.c, func_guard.c  functions of programs -> FUNC, FUNC_OP, FUNC_CALL
+ *   func_files.c, func_maps.c  … of files that are mapped later
  *   exchanges.c  requests on them and their answers -> EXCHANGE_OP, CONN_EXCHANGES, PEERS
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
@@ -560,8 +561,10 @@ void exchanges_prepare(struct live *l, struct part *p);
 struct funcs {
 	VEC(struct func *) v; /* by number, from 1 on */
 	VEC(struct func_file *) files;
-	struct hl_func *shared; /* by number; NULL: there are none */
-	size_t room;            /* how many there may be */
+	struct hl_func *shared;    /* by number; NULL: there are none */
+	size_t room;               /* how many there may be */
+	size_t attached;           /* those before this have had their probes put on */
+	struct func_files *coming; /* files that are mapped later; NULL: no functions are asked for */
 	struct hl_func_counts *counts;
 	uint64_t delivered;   /* calls that returned, and times that a point was reached */
 	uint64_t told, slow;  /* records of calls; … of them, slow ones */
@@ -571,7 +574,8 @@ struct funcs {
 
 int funcs_open(struct live *l); /* what is asked for; 0, or -errno after one printed line */
 void funcs_prepare(struct live *l, struct part *p);
-int funcs_attach(struct live *l); /* after the parts are; the same */
+int funcs_attach(struct live *l);      /* after the parts are; the same */
+int funcs_attach_next(struct live *l); /* the first that has none yet */
 void funcs_detach(struct live *l);
 void kfuncs_fini(struct live *l);
 void funcs_record(struct live *l, const struct hl_rec *rec,

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "host/caps.h"
+#include "kern/func_files.h"
 #include "kern/kern.h"
 
 /* At the start, for the command lines of who is there; what comes later comes with a tick. */
@@ -442,6 +443,7 @@ int live_drain(struct live *l)
 	if (!l->stopped) {
 		tier_tick(l);
 		funcs_guard(l);
+		func_files_drain(l);
 	}
 	if (cells_scarce(l) && hash_count(l->life.gone))
 		cells_reclaim(l);
@@ -450,7 +452,7 @@ int live_drain(struct live *l)
 
 bool live_hurry(const struct live *l)
 {
-	return ustacks_hurry(l);
+	return ustacks_hurry(l) || func_files_hurry(l);
 }
 
 int live_tick(struct live *l, bool final)

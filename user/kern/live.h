@@ -32,6 +32,7 @@ struct live_cfg {
 	const struct func_ask *funcs;              /* functions to trace; kern/funcs.h */
 	size_t nr_funcs;
 	bool func_calls;         /* hand every call of them on */
+	bool wait_files;         /* a file that is not there yet is none that was written wrong */
 	bool allow_setuid;       /* also of files that give rights to who runs them */
 	bool has_target;         /* any of the above, or a command will be started (live_add_target) */
 	const char *const *argv; /* for META, NULL-ended */

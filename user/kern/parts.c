@@ -259,7 +259,7 @@ void parts_attach(struct live *l)
 	parts_switch(l, FOR_FILES, l->files.on);
 	parts_switch(l, FOR_DNS, l->dns.on);
 	parts_switch(l, FOR_EXCHANGES, l->exchanges.on);
-	parts_switch(l, FOR_FUNCS, l->funcs.v.n);
+	parts_switch(l, FOR_FUNCS, l->cfg.nr_funcs);
 }
 
 void parts_detach(struct live *l)

@@ -29,10 +29,10 @@
 #define SEND_ROOM (1 << 20)
 #define WANTS     16 /* files that a child may ask for */
 #define PT_REGS   512
+#define WAIT_MS   100
 
-struct asking {
-	const struct find_query *q;
-	struct find_result *out;
+struct finding {
+	size_t max; /* sites that are wanted */
 	uint64_t file_size, deadline, bytes;
 	char path[PATH_MAX]; /* of the file, as well as it is known; "": not */
 	int sock;
@@ -41,14 +41,12 @@ struct asking {
 	char *in; /* WIRE_ROOM */
 	VEC(struct site) sites;
 	struct wire_found found;
+	char **nearest;
+	size_t n_nearest;
 	bool done;
+	int err; /* it came to nothing, and why */
+	const char *why;
 };
-
-static int say(char *why, size_t size, int err, const char *what)
-{
-	snprintf(why, size, "%s", what);
-	return err;
-}
 
 /* ---- what comes ------------------------------------------------------------------------------- */
 
@@ -71,13 +69,13 @@ static const char *take_string(const char **at, const char *end, uint32_t len)
 	return s;
 }
 
-static bool take_site(struct asking *a, size_t n)
+static bool take_site(struct finding *a, size_t n)
 {
 	struct wire_site w;
 	const char *at = a->in + sizeof(w), *end = a->in + n, *name, *symbol;
 	struct site *s;
 
-	if (n < sizeof(w) || a->sites.n >= MIN(a->q->max, (size_t)FIND_SITES))
+	if (n < sizeof(w) || a->sites.n >= MIN(a->max, (size_t)FIND_SITES))
 		return false;
 	memcpy(&w, a->in, sizeof(w));
 	name = take_string(&at, end, w.name_len);
@@ -114,7 +112,7 @@ static bool take_site(struct asking *a, size_t n)
 	return true;
 }
 
-static bool take_found(struct asking *a, size_t n)
+static bool take_found(struct finding *a, size_t n)
 {
 	const char *at = a->in + sizeof(a->found), *end = a->in + n;
 	struct wire_found *f = &a->found;
@@ -125,13 +123,13 @@ static bool take_found(struct asking *a, size_t n)
 	if (f->why[FIND_WHY - 1] || f->why_refused[FIND_WHY - 1] || f->build_id[WIRE_ID - 1] ||
 	    f->n_nearest > FIND_NEAREST || f->err > 0 || f->err < -4095 || f->all < a->sites.n)
 		return false;
-	a->out->nearest = xcalloc(f->n_nearest + 1, sizeof(char *));
+	a->nearest = xcalloc(f->n_nearest + 1, sizeof(char *));
 	for (uint32_t i = 0; i < f->n_nearest; i++) {
 		const char *s = take_string(&at, end, (uint32_t)strnlen(at, (size_t)(end - at)) + 1);
 
 		if (!s)
 			return false;
-		a->out->nearest[a->out->n_nearest++] = xstrdup(s);
+		a->nearest[a->n_nearest++] = xstrdup(s);
 	}
 	a->done = true;
 	return at == end;
@@ -140,7 +138,7 @@ static bool take_found(struct asking *a, size_t n)
 /* ---- debug information ------------------------------------------------------------------------- */
 
 /* What everyone may read, or whoever may read the file itself; and never that again. */
-static int open_debug(const struct asking *a, const struct wire_want *w, struct stat *st)
+static int open_debug(const struct finding *a, const struct wire_want *w, struct stat *st)
 {
 	struct debug_places *p = xcalloc(1, sizeof(*p));
 	int root = open_root(0), fd = -1;
@@ -157,7 +155,7 @@ static int open_debug(const struct asking *a, const struct wire_want *w, struct 
 	return fd;
 }
 
-static bool answer_want(struct asking *a, size_t n)
+static bool answer_want(struct finding *a, size_t n)
 {
 	struct wire_file f = { .kind = WIRE_FILE, .state = FILE_MISSING, .name_len = 1 };
 	struct iovec v[] = { { &f, sizeof(f) }, { (char *)"", 1 } };
@@ -185,7 +183,7 @@ static bool answer_want(struct asking *a, size_t n)
 
 /* ---- asking -------------------------------------------------------------------------------------- */
 
-static bool take(struct asking *a, size_t n)
+static bool take(struct finding *a, size_t n)
 {
 	uint32_t kind;
 
@@ -198,34 +196,38 @@ static bool take(struct asking *a, size_t n)
 	return kind == WIRE_SITE ? take_site(a, n) : kind == WIRE_FOUND && take_found(a, n);
 }
 
-/* Until all of the answer is there; 0, or -errno and why. */
-static int wait_answer(struct asking *a, char *why, size_t size)
+static bool over(struct finding *a, int err, const char *why)
 {
-	while (!a->done) {
-		struct pollfd p = { a->sock, POLLIN, 0 };
-		uint64_t now = clock_mono_ns();
+	a->err = err;
+	a->why = why;
+	return true;
+}
+
+bool find_step(struct finding *a, int wait_ms)
+{
+	struct pollfd p = { a->sock, POLLIN, 0 };
+
+	while (!a->done && !a->err) {
 		ssize_t n;
 		int fd;
 
-		if (now >= a->deadline)
-			return say(why, size, -ETIMEDOUT, "reading it takes too long: given up");
-		if (poll(&p, 1, (int)((a->deadline - now) / NSEC_PER_MSEC) + 1) <= 0)
-			continue;
+		if (clock_mono_ns() >= a->deadline)
+			return over(a, -ETIMEDOUT, "reading it takes too long: given up");
+		if (poll(&p, 1, wait_ms) <= 0)
+			return false;
 		n = wire_get(a->sock, a->in, WIRE_ROOM, &fd);
 		if (fd >= 0)
 			close(fd);
 		if (n <= 0)
-			return say(why, size, -EBADMSG,
-				   "it stopped who read it: it is damaged, or too large");
+			return over(a, -EBADMSG, "it stopped who read it: it is damaged, or too large");
 		if (!take(a, (size_t)n))
-			return say(why, size, -EPROTO, "who read it said what cannot be: it is damaged");
+			return over(a, -EPROTO, "who read it said what cannot be: it is damaged");
 	}
-	return 0;
+	return true;
 }
 
-static int send_query(struct asking *a)
+static int send_query(struct finding *a, const struct find_query *q)
 {
-	const struct find_query *q = a->q;
 	const char *name = q->name ? q->name : "*", *provider = q->provider ? q->provider : "*";
 	struct wire_find f = { .kind = WIRE_FIND,
 			       .what = q->what,
@@ -244,7 +246,7 @@ static int send_query(struct asking *a)
 	return wire_send(a->sock, v, ARRAY_SIZE(v), -1);
 }
 
-static int start_child(struct asking *a, int fd)
+static int start_child(struct finding *a, int fd)
 {
 	int fds[2], theirs[2], room = SEND_ROOM, err;
 	char memory[24], *env[] = { NULL };
@@ -266,7 +268,7 @@ static int start_child(struct asking *a, int fd)
 	return err;
 }
 
-static void end_child(struct asking *a)
+static void end_child(struct finding *a)
 {
 	if (a->sock >= 0)
 		close(a->sock);
@@ -286,63 +288,78 @@ static int by_offset(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static void hand_over(struct asking *a)
+static void hand_over(struct finding *a, struct find_result *r)
 {
 	const struct wire_found *f = &a->found;
-	struct find_result *r = a->out;
 
 	if (a->sites.n)
 		qsort(a->sites.v, a->sites.n, sizeof(*a->sites.v), by_offset);
-	r->v = a->sites.v;
-	r->n = a->sites.n;
-	r->all = f->all;
-	r->ifuncs = f->ifuncs;
-	r->refused = f->refused;
-	r->is_go = f->is_go != 0;
-	r->throws = f->throws != 0;
+	*r = (struct find_result){ .v = a->sites.v,
+				   .n = a->sites.n,
+				   .all = f->all,
+				   .nearest = a->nearest,
+				   .n_nearest = a->n_nearest,
+				   .ifuncs = f->ifuncs,
+				   .refused = f->refused,
+				   .is_go = f->is_go != 0,
+				   .throws = f->throws != 0 };
 	memcpy(r->build_id, f->build_id, sizeof(r->build_id));
 	memcpy(r->why_refused, f->why_refused, sizeof(r->why_refused));
 }
 
-static int ask(struct asking *a, int fd, char *why, size_t size)
+static int begin(struct finding *a, int fd, const struct find_query *q)
 {
-	int err = start_child(a, fd);
-
-	if (!err)
-		err = send_query(a);
-	if (err)
-		return say(why, size, err, err_str(err));
-	return wait_answer(a, why, size);
-}
-
-int find_in(int fd, const struct find_query *q, struct find_result *out, char *why, size_t why_size)
-{
-	struct asking a = { .q = q, .out = out, .sock = -1 };
 	char link[32];
 	struct stat st;
 	ssize_t n;
 	int err;
 
-	*out = (struct find_result){};
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return say(why, why_size, -EINVAL, "not a regular file");
+		return -EINVAL;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, a.path, sizeof(a.path) - 1);
-	a.path[MAX(n, 0)] = '\0';
-	a.file_size = (uint64_t)st.st_size;
-	a.deadline = clock_mono_ns() + TIME_NS;
-	a.in = xmalloc(WIRE_ROOM);
-	err = ask(&a, fd, why, why_size);
-	end_child(&a);
-	hand_over(&a);
-	if (!err && a.found.err) {
-		err = a.found.err;
-		say(why, why_size, 0, a.found.why);
-	}
-	free(a.in);
+	n = readlink(link, a->path, sizeof(a->path) - 1);
+	a->path[MAX(n, 0)] = '\0';
+	a->file_size = (uint64_t)st.st_size;
+	a->deadline = clock_mono_ns() + TIME_NS;
+	err = start_child(a, fd);
+	return err ? err : send_query(a, q);
+}
+
+struct finding *find_begin(int fd, const struct find_query *q)
+{
+	struct finding *a = xcalloc(1, sizeof(*a));
+	int err;
+
+	a->sock = -1;
+	a->max = q->max;
+	a->in = xmalloc(WIRE_ROOM);
+	err = begin(a, fd, q);
+	if (err)
+		over(a, err, err == -EINVAL ? "not a regular file" : err_str(err));
+	return a;
+}
+
+int find_end(struct finding *a, struct find_result *out, char *why, size_t size)
+{
+	int err = a->err ? a->err : a->done ? a->found.err : -ECANCELED;
+
+	end_child(a);
+	hand_over(a, out);
+	snprintf(why, size, "%s", a->err ? a->why : a->found.why);
+	free(a->in);
+	free(a);
 	if (err)
 		find_free(out);
 	return err;
+}
+
+int find_in(int fd, const struct find_query *q, struct find_result *out, char *why, size_t why_size)
+{
+	struct finding *a = find_begin(fd, q);
+
+	while (!find_step(a, WAIT_MS))
+		;
+	return find_end(a, out, why, why_size);
 }
 
 void find_free(struct find_result *r)

@@ -89,6 +89,13 @@ struct find_result {
 int find_in(int fd, const struct find_query *q, struct find_result *out, char *why, size_t why_size);
 void find_free(struct find_result *r);
 
+/* The same for who must not wait: step by step. */
+struct finding;
+struct finding *find_begin(int fd, const struct find_query *q); /* the query need not stay */
+bool find_step(struct finding *a, int wait_ms);                 /* takes what has come; true: it is over */
+/* As find_in; what is not over is given up, -ECANCELED. */
+int find_end(struct finding *a, struct find_result *out, char *why, size_t why_size);
+
 /* What a compiler added to the name of a function of which it made one more: ".part.0"; NULL: nothing. */
 const char *find_clone(const char *symbol);
 

@@ -11,6 +11,7 @@
 #include "sym/fetcher.h"
 #include "sym/find_in.h"
 #include "sym/helper.h"
+#include "sym/mapped.h"
 #include "sym/opener.h"
 
 int helper_spawn(const char *what, const char *arg, char **env, const int *fds, size_t n, pid_t *pid)
@@ -50,4 +51,6 @@ void sym_helper(int argc, char **argv)
 		child_main(strtoull(argv[2], NULL, 10));
 	if (!strcmp(argv[1], SYM_FINDER))
 		finder_main(strtoull(argv[2], NULL, 10));
+	if (!strcmp(argv[1], SYM_MAPPED))
+		mapped_main();
 }

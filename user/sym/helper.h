@@ -13,6 +13,7 @@
 #define SYM_OPENER_FETCHES "@opener-fetches" /* it has a socket to the fetcher */
 
 #define SYM_FINDER "@finder"
+#define SYM_MAPPED "@mapped"
 
 #define HELPER_FIRST_FD 10 /* descriptors for a helper are above those that it gets */
 

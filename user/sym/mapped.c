@@ -19,8 +19,7 @@
 #include "sym/open_in.h"
 #include "sym/space.h"
 
-#define MAPPINGS  4096 /* of a process that are looked at */
-#define MAX_FILES 256  /* each holds a descriptor */
+#define MAPPINGS 4096 /* of a process that are looked at */
 
 struct looking {
 	const struct spec *s;
@@ -43,7 +42,7 @@ static void add(struct mapped *m, int fd, const struct stat *st, const char *nam
 {
 	struct mapped_file *f = known(m, st);
 
-	if (f || m->v.n >= MAX_FILES) {
+	if (f || m->v.n >= MAPPED_FILES) {
 		close(fd);
 		return;
 	}
@@ -209,6 +208,35 @@ static void look_for_program(struct looking *l)
 	while (folder && !look_in(l, folder))
 		folder = strtok_r(NULL, ":", &rest);
 	free(copy);
+}
+
+void mapped_add_path(struct mapped *m, const char *path, uint64_t ino)
+{
+	struct stat st;
+	int fd = open_regular(path, &st);
+
+	if (fd >= 0 && st.st_ino == ino)
+		add(m, fd, &st, path, 0);
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* How much of a file's name is neither its version nor its ending. */
+static size_t stem(const char *path)
+{
+	return strcspn(path, ".-0123456789");
+}
+
+bool mapped_may_be(const struct spec *s, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *meant;
+
+	if (spec_is_file(s, path))
+		return true;
+	if (!s->is_path)
+		return false;
+	meant = strrchr(s->file, '/') + 1;
+	return stem(base) == stem(meant) && !strncmp(base, meant, stem(base));
 }
 
 int mapped_find(const struct spec *s, const pid_t *pids, size_t n, struct mapped *out)

@@ -35,6 +35,8 @@ enum wire_kind {
 	WIRE_FIND,    /* find.c to finder: struct wire_find */
 	WIRE_SITE,    /* finder to find.c: struct wire_site */
 	WIRE_FOUND,   /* finder to find.c, at the end: struct wire_found */
+	WIRE_MAPPING, /* mapped_ask.c to the child that looks: struct wire_mapping */
+	WIRE_MAPPED,  /* … and back, with a descriptor; at the end without: struct wire_mapped */
 	WIRE_REFUSED, /* opener to hostlat: struct wire_word, a fetched file is not what was asked for */
 };
 
