@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """Functions of files that come while they are traced: a program or library that is replaced, one in a container that
 starts later, what nobody had mapped (tests/func/func.c)."""
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import time
 
 import live
 from funcs import FUNC
-from live import Facts, check, near, same, test
+from live import S, check, same, test
 
 LIBRARY = "__attribute__((noinline)) int in_library(int n) { __asm__ volatile(\"\"); return n; }\n"
 
@@ -186,6 +187,26 @@ for i in range(10300):
         r.stop()
     same(calls(r.doc, "in_library"), {load.pid: 20}, "calls")
     check(used < 0.5 * took and used < 2.5, f"it ran for {used:.2f} s of {took:.2f}, its children with it")
+
+
+@test("cost: what the probes cost is estimated at the start, within twice of what they do, and said only where it is much")
+def cost():
+    def best(*words):
+        p = live.start(*words)
+        out, err = live._finish(p, 60)
+        return json.loads(next(l for l in out.splitlines() if l.startswith('{"quick"')))["quick"]["ns"] / 100, err
+
+    # 16 us of work, or as long as this machine takes for it: less than it loses in most of its slow moments
+    plain, _ = best(FUNC, "worked", 30000, 40000)
+    traced, err = best(live.HOSTLAT, "trace", "--summary", f"{FUNC}:quick", "--", FUNC, "worked", 150000, 40000)
+    plain = min(plain, best(FUNC, "worked", 30000, 40000)[0])
+    m = re.search(r"the probes cost about ([\d.]+)% of a CPU now; most is quick's, called ([\d.]+)(k?) times a second", err)
+    check(m, f"no word of it: {err!r}")
+    said = float(m[1]) / 100 / (float(m[2]) * (1000 if m[3] else 1)) * S
+    check((traced - plain) / 2 <= said <= 2 * (traced - plain), f"{said:.0f} ns a call were said, {traced - plain:.0f} it is")
+    p = live.start(live.HOSTLAT, "trace", "--summary", f"{FUNC}:sleeps", "--", FUNC, "sleeps", 300, 10000)
+    _, err = live._finish(p, 60)
+    check("cost" not in err, f"it is cheap: {err!r}")
 
 
 if __name__ == "__main__":

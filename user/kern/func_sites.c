@@ -21,12 +21,6 @@
 
 #define MOST FUNC_MOST
 
-/* What a probe was measured to cost on one machine, a virtual one: on most it is less. */
-#define RETURN_NS 520 /* of a return that the kernel sees */
-static const uint32_t costs[NR_SITE_COSTS] = {
-	[SITE_CALL] = 450, [SITE_EMULATED] = 670, [SITE_STEPPED] = 10000
-};
-
 /* ---- files ------------------------------------------------------------------------------------------- */
 
 struct func_file *func_file_known(struct live *l, const struct mapped_file *m)
@@ -146,14 +140,14 @@ static void add_function(struct live *l, const struct func_ask *ask, struct func
 	if (ask->spec.q.plus || ask->spec.q.what == FIND_LINE || why) {
 		f = func_add(l, ask, file, s->name, HL_FUNC_POINT);
 		probe_add(f, "func_point", s->offset, 0);
-		f->cost_ns = costs[s->cost];
+		func_cost_is(l, f, s->cost, NR_PROBE_COSTS);
 		if (why && !ask->spec.q.plus && ask->spec.q.what != FIND_LINE)
 			pr_warn("%s is only counted: %s", s->name, why);
 		return;
 	}
 	f = func_add(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
 	again = go || s->frameless ? HL_FUNC_AGAIN : 0;
-	f->cost_ns = costs[s->cost] + (by_instruction ? costs[SITE_STEPPED] : RETURN_NS);
+	func_cost_is(l, f, s->cost, by_instruction ? SITE_STEPPED : PROBE_RETURN);
 	if (by_instruction) {
 		add_returns(f, s, (go ? HL_FUNC_OF_GO : 0) | again);
 		return;
@@ -200,11 +194,12 @@ static size_t is_pair(const char *a, const char *b)
 	return 0;
 }
 
-static void add_usdt_probe(struct func *f, const struct site *s, const char *prog, uint64_t cookie)
+static void add_usdt_probe(struct live *l, struct func *f, const struct site *s, const char *prog,
+			   uint64_t cookie)
 {
 	probe_add(f, prog, s->offset, cookie);
 	f->probes.v[f->probes.n - 1].semaphore = s->semaphore;
-	f->cost_ns = MAX(f->cost_ns, costs[s->cost]);
+	func_cost_is(l, f, MAX(f->begin_cost, s->cost), f->flags & HL_FUNC_POINT ? NR_PROBE_COSTS : s->cost);
 }
 
 static void take_args(struct func *f, const struct site *s)
@@ -230,10 +225,10 @@ static void add_pair(struct live *l, const struct func_ask *ask, struct func_fil
 	take_args(f, s);
 	for (size_t i = 0; i < r->n; i++)
 		if (is_pair(s->name, r->v[i].name))
-			add_usdt_probe(f, &r->v[i], "func_leave", HL_FUNC_BY_ID);
+			add_usdt_probe(l, f, &r->v[i], "func_leave", HL_FUNC_BY_ID);
 	for (size_t i = 0; i < r->n; i++)
 		if (same(s, &r->v[i]))
-			add_usdt_probe(f, &r->v[i], "func_enter", HL_FUNC_BY_ID);
+			add_usdt_probe(l, f, &r->v[i], "func_enter", HL_FUNC_BY_ID);
 }
 
 static void add_point(struct live *l, const struct func_ask *ask, struct func_file *file,
@@ -244,7 +239,7 @@ static void add_point(struct live *l, const struct func_ask *ask, struct func_fi
 	take_args(f, s);
 	for (size_t i = 0; i < r->n; i++)
 		if (same(s, &r->v[i]))
-			add_usdt_probe(f, &r->v[i], "func_point", 0);
+			add_usdt_probe(l, f, &r->v[i], "func_point", 0);
 }
 
 /* The place is the first one of its name? The others go with it. */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "kern/funcs.h"
+#include "sym/probe_cost.h"
 
 struct bpf_link;
 struct live;
@@ -38,7 +39,8 @@ struct func {
 	uint32_t n_args;
 	VEC(struct func_probe) probes; /* what ends it first */
 	VEC(struct bpf_link *) links;
-	uint32_t cost_ns; /* of a call to the program, about */
+	uint8_t begin_cost, end_cost; /* what is paid for, of struct probe_costs; NR_PROBE_COSTS: nothing */
+	uint32_t cost_ns;             /* of a call to the program, about */
 	/* when it was looked at last: how often its probes were hit; who had called it most since the
 	 * look before (0: it was not called much) and for how long that process had run */
 	uint64_t hits, caller_cpu;

@@ -366,8 +366,10 @@ void funcs_record(struct live *l, const struct hl_rec *rec, size_t n)
 
 int funcs_open(struct live *l)
 {
-	if (l->cfg.nr_funcs)
+	if (l->cfg.nr_funcs) {
+		l->funcs.costs = func_costs_new();
 		l->funcs.coming = func_files_new(l);
+	}
 	for (size_t i = 0; i < l->cfg.nr_funcs; i++) {
 		int err = func_sites_find(l, &l->cfg.funcs[i]);
 
@@ -391,6 +393,7 @@ void kfuncs_fini(struct live *l)
 	struct funcs *k = &l->funcs;
 
 	func_files_free(k->coming);
+	func_costs_free(k->costs);
 	for (size_t i = 0; i < k->v.n; i++)
 		func_free(l, k->v.v[i]);
 	vec_free(&k->v);

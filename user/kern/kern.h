@@ -21,7 +21,7 @@
  *   cgroups.c  CPU quotas, and how they bit -> CGROUP
  *   dns.c      DNS messages -> DNS
  *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
- *   funcs.c, func_sites.c, func_guard.c  functions of programs -> FUNC, FUNC_OP, FUNC_CALL
+ *   funcs.c, func_sites.c, func_guard.c, func_cost.c  functions of programs -> FUNC, FUNC_OP, FUNC_CALL
  *   func_files.c, func_maps.c  … of files that are mapped later
  *   exchanges.c  requests on them and their answers -> EXCHANGE_OP, CONN_EXCHANGES, PEERS
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
@@ -564,6 +564,7 @@ struct funcs {
 	struct hl_func *shared;    /* by number; NULL: there are none */
 	size_t room;               /* how many there may be */
 	size_t attached;           /* those before this have had their probes put on */
+	struct func_costs *costs;  /* what probes cost; NULL: no functions are asked for */
 	struct func_files *coming; /* files that are mapped later; NULL: no functions are asked for */
 	struct hl_func_counts *counts;
 	uint64_t delivered;   /* calls that returned, and times that a point was reached */
@@ -582,6 +583,11 @@ void funcs_record(struct live *l, const struct hl_rec *rec,
 		  size_t n); /* a struct hl_func_raw, from the ring */
 uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
 void funcs_take_off(struct live *l, struct func *f);
+/* What a call of it costs, by what its begin and its end stand on; each of struct probe_costs. */
+void func_cost_is(struct live *l, struct func *f, uint32_t begin, uint32_t end);
+struct func_costs *func_costs_new(void);
+void func_costs_free(struct func_costs *c);
+void funcs_estimate(struct live *l); /* says what they cost, where that is much */
 /* Takes probes off that are too dear. */
 void funcs_guard(struct live *l);
 

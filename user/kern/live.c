@@ -443,6 +443,7 @@ int live_drain(struct live *l)
 	if (!l->stopped) {
 		tier_tick(l);
 		funcs_guard(l);
+		funcs_estimate(l);
 		func_files_drain(l);
 	}
 	if (cells_scarce(l) && hash_count(l->life.gone))

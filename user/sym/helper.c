@@ -13,6 +13,7 @@
 #include "sym/helper.h"
 #include "sym/mapped.h"
 #include "sym/opener.h"
+#include "sym/probe_cost.h"
 
 int helper_spawn(const char *what, const char *arg, char **env, const int *fds, size_t n, pid_t *pid)
 {
@@ -53,4 +54,6 @@ void sym_helper(int argc, char **argv)
 		finder_main(strtoull(argv[2], NULL, 10));
 	if (!strcmp(argv[1], SYM_MAPPED))
 		mapped_main();
+	if (!strcmp(argv[1], SYM_PROBES))
+		probe_cost_main();
 }

@@ -14,6 +14,7 @@
 
 #define SYM_FINDER "@finder"
 #define SYM_MAPPED "@mapped"
+#define SYM_PROBES "@probes"
 
 #define HELPER_FIRST_FD 10 /* descriptors for a helper are above those that it gets */
 
