@@ -157,7 +157,9 @@ test-kernels: deps-test
 	$(Q)$(MAKE) --no-print-directory work
 	$(Q)tests/vm/run.py $(or $(GUESTS),--all)
 
+# The guest of its table net-guest runs the static one.
 bench: deps-bench all work
+	$(Q)$(MAKE) --no-print-directory STATIC=1 O=build-static all
 	$(Q)O=$(O) tests/bench/run.sh $(BENCH)
 
 # What names of addresses cost, of a program with debug information.

@@ -7,7 +7,7 @@ build="gcc libc6-dev make clang llvm libbpf-dev bpftool libelf-dev libdw-dev lib
 # what the tests run beside or against hostlat; no service of theirs is started
 test="python3 python3-jsonschema g++ gdb binutils qemu-system-x86 busybox-static dmsetup dwarves flex bison bc cpio curl jq tmux strace fio e2fsprogs xfsprogs iproute2 bind9-dnsutils kmod util-linux procps xz-utils zstd dwz libclang-rt-14-dev elfutils debuginfod libc6-dev-i386 lib32gcc-12-dev postgresql postgresql-contrib nodejs redis-server redis-tools nginx-light wrk openssl golang-go"
 # the tracers and servers that the bench measures beside hostlat
-bench="python3 strace bpftrace libbpf-tools linux-perf redis-server redis-tools postgresql postgresql-contrib util-linux fio nginx-light wrk iperf3"
+bench="python3 strace bpftrace libbpf-tools linux-perf redis-server redis-tools postgresql postgresql-contrib util-linux fio nginx-light wrk iperf3 qemu-system-x86 busybox-static dmsetup xz-utils"
 
 want=
 for set in "$@"; do

@@ -10,6 +10,7 @@ import sys
 import basis
 import disk
 import loops
+import net_guest
 import own
 import servers
 import slow
@@ -24,6 +25,7 @@ TABLES = (
     ("postgres", servers.postgres, "throughput that a PostgreSQL server loses"),
     ("nginx", servers.nginx, "requests per second that nginx loses, by wrk: kept connections, and a connection for each"),
     ("iperf", servers.iperf, "throughput that iperf3 loses"),
+    ("net-guest", net_guest.net_guest, "what TCP costs in a guest: tcplife, tcpconnlat and tcprtt together, hostlat, in instructions"),
     ("disk", disk.disk, "reads that fio gets from the disk: biolatency, biosnoop where it can be attached, and as bpftrace"),
     ("disk-uring", disk.disk_uring, "the same, by io_uring"),
     ("start", own.start, "time to the first complete frame"),

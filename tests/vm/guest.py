@@ -268,9 +268,9 @@ def _unpack(path, console):
 
 
 def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup="", case_limit=150, limit=500, modules=(),
-         tools=()):
+         tools=(), qemu=()):
     """Boots the kernel with these modules (and parameters) and the host's tools (paths), runs the cases (name -> shell script),
-    and returns when it is off."""
+    and returns when it is off. qemu: more words for it."""
     folder = os.path.join(CACHE, "run", name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
@@ -284,7 +284,7 @@ def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup=""
     # patched its code after the kernel is done with it ("int3" in __schedule), when hooks come and go.
     words = ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",
              "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initramfs, "-append",
-             f"console=ttyS0 panic=1 quiet {cmdline}", "-serial", f"file:{log}", "-serial", f"file:{out}"]
+             f"console=ttyS0 panic=1 quiet {cmdline}", "-serial", f"file:{log}", "-serial", f"file:{out}", *qemu]
     try:
         _run(*words, limit=limit)
     except subprocess.TimeoutExpired:
