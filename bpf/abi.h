@@ -381,7 +381,7 @@ struct hl_rec {
 	X(32, PEERS, peers, 32)                                                                              \
 	X(33, CONNS_TOLD, meta, 24) /* since ts each CONN and LISTEN that is open was told of */             \
 	X(34, FUNC, func, 40)                                                                                \
-	X(35, FUNC_OP, func_op, 240)                                                                         \
+	X(35, FUNC_OP, func_op, 248)                                                                         \
 	X(36, FUNC_CALL, func_call, 264)                                                                     \
 	X(37, RESENT_OP, exchange_op, 232)
 

@@ -28,6 +28,7 @@ struct hl_rec_func_op {
 	__u64 entered;
 	__u64 abandoned; /* of these, how many never returned: left by a jump, or with their thread */
 	__u64 deep;      /* … and how many were so deep in others that their return is not seen */
+	__u64 unknown;   /* of those that returned: of how many it is not known where their time went */
 };
 
 #define HL_FUNC_ARGS 4 /* of a call, at most */

@@ -7,7 +7,9 @@
  *   func_leave   where the kernel sees it return, an instruction that ends it, or the second of two points
  *   func_point   an instruction that is reached
  *
- *   sched_process_exit, sched_process_exec   what a thread is in then never returns
+ *   sched_process_exit, sched_process_exec   what a thread is in then never returns, nor what a process's
+ *                                            goroutines are in
+ *   func_go_runs                             a thread of a Go program takes up a goroutine
  *
  * A call is told by where the stack is when it begins: there it is again when it returns. Calls further down
  * are over by then, whether their return was seen or not: they were left by a jump (longjmp, an exception).
@@ -17,7 +19,9 @@
  * A function may jump to where it begins; one of Go's does when its stack had to grow. That is no other call.
  *
  * A goroutine's stack moves, and goroutines change threads: there it counts how far the stack is from its own
- * end, and what is kept is kept by goroutine.
+ * end, and what is kept is kept by goroutine. Where its time went is told of a call only if the goroutine had
+ * the thread for itself until it was over: whenever a thread takes up a goroutine, the same one or another,
+ * func_go_runs counts.
  *
  * Probes run where they may be preempted, by another thread that comes to one. Nothing that is used here is
  * the CPU's but counters and cells, which are added to in one step. Where the kernel gives functions with
@@ -41,6 +45,8 @@ struct func_frame {
 	__u64 nested;
 	__u32 func; /* 0: it is over */
 	__u32 switches;
+	__u32 tid;  /* whose clocks: 0: nobody's */
+	__u32 runs; /* how many goroutines that had taken up */
 	struct clock_set clocks;
 	__u64 args[HL_FUNC_ARGS];
 };
@@ -72,19 +78,6 @@ struct {
 	__type(key, int);
 	__type(value, struct func_texts);
 } texts SEC(".maps");
-
-struct goroutine {
-	__u64 g, start; /* its address; of the process */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct goroutine);
-	__type(value, struct func_stack);
-} goroutines SEC(".maps");
-
-static const struct func_stack empty;
 
 /* By number, which begins with 1. */
 struct {
@@ -126,43 +119,11 @@ struct here {
 #define USER32_CS 0x23
 /* Returned to, the address is off the stack. */
 #define RETURN_BYTES(ctx) ((ctx)->cs == USER32_CS ? 4 : 8)
-#define GO_G(ctx)         ((ctx)->r14)
 #else
 #define RETURN_BYTES(ctx) 0
-#define GO_G(ctx)         ((ctx)->regs[28])
 #endif
 
-/* A goroutine begins with the bounds of its stack: the lower one, the upper one. */
-#define GO_STACK_HI 8
-
-static __noinline __u64 go_sp(__u64 g, __u64 sp)
-{
-	__u64 hi = 0;
-
-	if (bpf_probe_read_user(&hi, sizeof(hi), (void *)(g + GO_STACK_HI)) || hi < sp)
-		return 0;
-	return sp - hi; /* less where it is deeper, as addresses are */
-}
-
-static __noinline struct func_stack *go_stack(struct task_struct *p, __u64 g, bool make)
-{
-	struct goroutine key = { .g = g, .start = start_of(p) };
-	struct func_stack *t = bpf_map_lookup_elem(&goroutines, &key);
-
-	if (t || !make)
-		return t;
-	if (bpf_map_update_elem(&goroutines, &key, &empty, BPF_NOEXIST))
-		return NULL;
-	return bpf_map_lookup_elem(&goroutines, &key);
-}
-
-static __noinline int go_forget(struct task_struct *p, __u64 g)
-{
-	struct goroutine key = { .g = g, .start = start_of(p) };
-
-	bpf_map_delete_elem(&goroutines, &key);
-	return 0;
-}
+#include "bpf/func_go.bpf.h"
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
@@ -495,11 +456,18 @@ static __noinline int call_send_text(const struct here *h, const struct func_fra
 
 /* ---- a call begins -------------------------------------------------------------------------- */
 
-/* The clocks of the thread as they stand. */
-__hot void frame_clocks(struct func_frame *f, const struct hl_slot *s)
+/* The clocks of the thread as they stand, where it can be told when they are still the call's. */
+__hot void frame_clocks(struct func_frame *f, const struct here *h)
 {
-	if (!s)
+	const struct hl_slot *s = h->s;
+	bool go = h->cookie & HL_FUNC_OF_GO;
+	__u64 *runs = go ? go_runs_of(h->p->pid) : NULL;
+
+	f->tid = 0;
+	if (!s || (go && (!runs || !h->f->runs)))
 		return;
+	f->tid = h->p->pid;
+	f->runs = runs ? *runs : 0;
 	f->switches = s->switches;
 	__builtin_memcpy(&f->clocks, s->state_ns, sizeof(f->clocks));
 }
@@ -537,7 +505,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	f->func = id;
 	if (h->f->n_args)
 		args_take(ctx, h, f, at);
-	frame_clocks(f, h->s);
+	frame_clocks(f, h);
 	f->begin = bpf_ktime_get_ns();
 	t->depth = at + 1;
 	return 0;
@@ -545,11 +513,22 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 
 /* ---- … and is over --------------------------------------------------------------------------- */
 
-/* Where it went: as far as it was the same thread's all the time. */
-__hot void frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f, bool same)
+/* Was it this thread's all the time? A goroutine that came back to it was taken up again. */
+__hot bool is_one_threads(const struct here *h, const struct func_frame *f)
 {
-	if (!h->s || !same)
-		return;
+	__u64 *runs;
+
+	if (!h->s || f->tid != (__u32)h->p->pid)
+		return false;
+	if (!(h->cookie & HL_FUNC_OF_GO))
+		return true;
+	runs = go_runs_of(f->tid);
+	return runs && f->runs == (__u32)*runs && h->f->runs;
+}
+
+/* Where it went. */
+__hot void frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f)
+{
 	spent->most = HL_STATE_CPU;
 	if (h->s->switches == f->switches) {
 		spent->ns[HL_STATE_CPU] = spent->duration;
@@ -558,7 +537,8 @@ __hot void frame_spent(struct spent *spent, const struct here *h, const struct f
 	spent_since(spent, h->s, &f->clocks);
 }
 
-static __noinline int count_call(const struct here *h, const struct spent *spent, __u64 nested, bool error)
+/* flags: HL_FUNC_CALL_*. */
+static __noinline int count_call(const struct here *h, const struct spent *spent, __u64 nested, __u32 flags)
 {
 	struct hl_cell *c = func_cell(h->p->tgid, h->start, HL_FUNC_ID(h->cookie));
 
@@ -570,15 +550,17 @@ static __noinline int count_call(const struct here *h, const struct spent *spent
 			__sync_fetch_and_add(&c->state_ns[i], spent->ns[i]);
 	if (nested)
 		__sync_fetch_and_add(&c->bytes, nested);
-	if (error)
+	if (flags & HL_FUNC_CALL_ERROR)
 		__sync_fetch_and_add(&c->errors, 1);
+	if (!(flags & HL_FUNC_CALL_STATES))
+		__sync_fetch_and_add(&c->phase_ns[1], 1);
 	__sync_fetch_and_add(&c->sequential, 1);
 	cell_add_shared(c, spent->duration);
 	__sync_fetch_and_add(&c->count, 1); /* it began, and it is over */
 	return 0;
 }
 
-static __noinline int call_over(struct here *h, struct func_frame *f, struct func_end *e, bool same)
+static __noinline int call_over(struct here *h, struct func_frame *f, struct func_end *e)
 {
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_ctl *ctl = ctl_get();
@@ -593,10 +575,11 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 		return 0;
 	}
 	spent.duration = now - f->begin;
-	frame_spent(&spent, h, f, same);
-	if (h->s && same)
+	if (is_one_threads(h, f)) {
+		frame_spent(&spent, h, f);
 		e->flags |= HL_FUNC_CALL_STATES;
-	count_call(h, &spent, f->nested, e->flags & HL_FUNC_CALL_ERROR);
+	}
+	count_call(h, &spent, f->nested, e->flags);
 	slow = spent.duration >= cpu->slow_ns;
 	if (!slow && !ctl->func_calls)
 		return 0;
@@ -645,7 +628,7 @@ static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 		      at + 1); /* what it called, and is still open, was left */
 	e.depth = at;
 	nested = bpf_ktime_get_ns() - f->begin;
-	call_over(h, f, &e, !(h->cookie & HL_FUNC_OF_GO));
+	call_over(h, f, &e);
 	f->func = 0;
 	caller_nested(t, at, nested);
 	frames_trim(t);
@@ -789,9 +772,37 @@ int func_point(struct pt_regs *ctx)
 	return 0;
 }
 
-static __noinline int thread_ends(void)
+struct go_process {
+	__u64 start;
+	__u32 pid;
+};
+
+static long goroutine_ends(struct bpf_map *map, struct goroutine *key, struct func_stack *t,
+			   struct go_process *of)
 {
-	struct task_struct *p = bpf_get_current_task_btf();
+	struct goroutine k = *key;
+
+	if (k.start != of->start)
+		return 0;
+	frames_end(t, of->pid, of->start);
+	bpf_map_delete_elem(&goroutines, &k);
+	return 0;
+}
+
+/* None of the process's threads runs any more. */
+static __noinline int goroutines_end(struct task_struct *p)
+{
+	struct go_process of = { .start = start_of(p), .pid = p->tgid };
+
+	if (!bpf_map_lookup_elem(&go_procs, &of.start))
+		return 0;
+	bpf_for_each_map_elem(&goroutines, goroutine_ends, &of, 0);
+	bpf_map_delete_elem(&go_procs, &of.start);
+	return 0;
+}
+
+static __noinline int thread_ends(struct task_struct *p)
+{
 	struct func_stack *t = bpf_task_storage_get(&stacks, p, NULL, 0);
 
 	return t && t->depth ? frames_end(t, p->tgid, start_of(p)) : 0;
@@ -800,11 +811,20 @@ static __noinline int thread_ends(void)
 SEC("tp_btf/sched_process_exit")
 int func_thread_ends(void *ctx)
 {
-	return thread_ends();
+	struct task_struct *p = bpf_get_current_task_btf();
+
+	thread_ends(p);
+	if (!TASK_PTR(p, signal)->live.counter)
+		goroutines_end(p);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int func_program_ends(void *ctx)
 {
-	return thread_ends();
+	struct task_struct *p = bpf_get_current_task_btf();
+
+	thread_ends(p);
+	goroutines_end(p);
+	return 0;
 }

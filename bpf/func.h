@@ -11,7 +11,8 @@
 #define HL_FUNC_DEPTH 64 /* calls within calls: as many as the kernel sees the return of */
 #define HL_FUNC_TEXT  64 /* bytes of a text, with its NUL */
 #define HL_FUNC_TEXTS (HL_FUNC_ARGS * HL_FUNC_TEXT)
-#define HL_FUNC_GOS   1024 /* goroutines that are in traced functions at once */
+#define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
+#define HL_FUNC_RUNS  16384 /* places of threads that take up goroutines */
 
 /* A probe's cookie: which function, and what it is there for. */
 #define HL_FUNC_ID(cookie) ((__u32)(cookie))
@@ -53,7 +54,8 @@ struct hl_func {
 	__s64 error_value;
 	__u32 ready;             /* all its probes are there; before that none counts */
 	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
-	__u8 pad[2];
+	__u8 runs;               /* of Go: it is counted when a thread takes up a goroutine */
+	__u8 pad;
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };
 

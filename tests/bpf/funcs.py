@@ -369,7 +369,8 @@ def go():
         f.same(rows["main.handle"]["entered"], served, "calls of the handler")
         f.check(rows["main.handle"]["count"] + rows["main.handle"]["abandoned"] == served, f"{rows['main.handle']}")
         f.same((rows["main.grow"]["entered"], rows["main.grow"]["count"]), (41 * (served // 40),) * 2, "calls of the other")
-        f.same(rows["main.handle"]["time_ns"], {}, "states of a goroutine")
+        for r in rows.values():
+            f.same(sum(r["time_ns"].values()) + r["no_breakdown_ns"], r["total_ns"], f"{r['name']}: the states, and calls without")
 
 
 NGINX = """daemon off; worker_processes 1; pid %(dir)s/pid; error_log %(dir)s/error;

@@ -78,7 +78,9 @@ static void unknown_format(const char *name)
 static int export(const struct values *v, const struct exporter *e, const char *path)
 {
 	struct query q = { .sort = v->sort, .total = true };
-	struct export_opts o = { .table = v->view, .query = v->sort ? &q : NULL, .header = true, .whole = true };
+	struct export_opts o = {
+		.table = v->view, .query = v->sort ? &q : NULL, .header = true, .whole = true
+	};
 	const struct snap *snap = NULL;
 	struct replay *r = NULL;
 	struct str text = {};

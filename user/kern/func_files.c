@@ -455,6 +455,8 @@ static void take_off(struct func_files *w, uint64_t until)
 
 		if (!f->gone || f->fd < 0)
 			continue;
+		if (f->runs)
+			funcs_take_off(w->l, f->runs);
 		pr_dbg("%s was deleted, and nobody has it mapped: its probes are off", f->name);
 		cleanup_close(&f->fd);
 		f->fd = -1;

@@ -146,5 +146,7 @@ void funcs_guard(struct live *l)
 		return;
 	for (size_t i = 0; k->guard_at && i < k->v.n; i++)
 		look(l, k->v.v[i], ns);
+	if (k->guard_at)
+		func_go_guard(l, ns);
 	k->guard_at = now;
 }

@@ -382,6 +382,8 @@ int func_sites_add(struct live *l, const struct func_ask *ask, struct func_file 
 		add_usdt(l, ask, file, r);
 	for (size_t i = 0; i < r->n && ask->spec.q.what != FIND_USDT; i++)
 		add_function(l, ask, file, &r->v[i]);
+	if (r->is_go)
+		func_go_add(file, r);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct func_file {
 	bool is_go, throws;
 	VEC(const struct func_ask *) asks; /* what was looked for in it */
 	bool gone;                         /* it was deleted, and nobody has it mapped any more */
+	struct func *runs;                 /* of Go's: where threads take up goroutines; NULL: not known */
 };
 
 struct func_probe {
@@ -69,6 +70,10 @@ bool func_sites_by_pair(const struct func_ask *ask,
 /* Adds what was found to the functions of the run. 0, or -errno after one printed line. */
 int func_sites_add(struct live *l, const struct func_ask *ask, struct func_file *file,
 		   const struct find_result *r);
+/* func_go.c: takes on where threads of a Go program take up goroutines, once a file. */
+void func_go_add(struct func_file *file, const struct find_result *r);
+void func_free(struct live *l, struct func *f);
+
 /* Adds what is asked for to the functions of the run. 0, or -errno after one printed line. */
 int func_sites_find(struct live *l, const struct func_ask *ask);
 

@@ -89,15 +89,10 @@ static void share(struct live *l, struct func *f)
 /* Called while the part is open and not loaded yet. */
 void funcs_prepare(struct live *l, struct part *p)
 {
-	bool go = false;
-
-	for (size_t i = 0; i < l->funcs.v.n; i++)
-		go |= (l->funcs.v.v[i]->flags & HL_FUNC_GO) != 0;
 	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), FUNC_MOST + 1);
 	if (l->cfg.ring_bytes)
 		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
-	if (go)
-		bpf_map__set_max_entries(object_map(&p->obj, "goroutines"), HL_FUNC_GOS);
+	func_go_prepare(l, p);
 }
 
 static void *map_of(struct object *o, const char *name, size_t size)
@@ -140,7 +135,7 @@ static int attach_probe(struct live *l, struct func *f, struct func_probe *p, pi
 }
 
 /* The processes that it is put on; none: on all that have the file. */
-static int attach_func(struct live *l, struct func *f)
+int funcs_attach_one(struct live *l, struct func *f)
 {
 	int err = 0;
 
@@ -156,7 +151,7 @@ static int attach_func(struct live *l, struct func *f)
 /* Taking probes off takes a while: from here on none counts. */
 void funcs_take_off(struct live *l, struct func *f)
 {
-	if (l->funcs.shared)
+	if (l->funcs.shared && f->id)
 		__atomic_store_n(&shared_of(l, f->id)->ready, 0, __ATOMIC_RELEASE);
 	while (f->links.n)
 		bpf_link__destroy(f->links.v[--f->links.n]);
@@ -194,7 +189,9 @@ int funcs_attach_next(struct live *l)
 
 	share(l, f);
 	send_func(l, f);
-	err = attach_func(l, f);
+	err = func_go_attach(l, f);
+	if (!err)
+		err = funcs_attach_one(l, f);
 	__atomic_store_n(&shared_of(l, f->id)->ready, 1, __ATOMIC_RELEASE);
 	if (err)
 		pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name, err_str(err));
@@ -215,6 +212,8 @@ int funcs_attach(struct live *l)
 	raise_files();
 	err = map_shared(l);
 	if (!err)
+		func_go_open(l);
+	if (!err)
 		err = ring_add(l, &l->parts[PART_FUNC].obj, "calls");
 	while (!err && k->attached < k->v.n)
 		err = funcs_attach_next(l);
@@ -225,6 +224,7 @@ void funcs_detach(struct live *l)
 {
 	for (size_t i = 0; i < l->funcs.v.n; i++)
 		funcs_take_off(l, l->funcs.v.v[i]);
+	func_go_detach(l);
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------ */
@@ -240,6 +240,7 @@ uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 	r = LIVE_BEGIN(l, FUNC_OP, func_op);
 	r->entered = cells_take_entered(c, was, &r->abandoned);
 	r->deep = cells_take_phase(c, was, 0);
+	r->unknown = cells_take_phase(c, was, 1);
 	r->nested_ns = cells_take_bytes(c, was);
 	n = cells_fill_op(l, c, was, &r->o);
 	r->o.h.ts = l->last_tick;
@@ -379,7 +380,7 @@ int funcs_open(struct live *l)
 	return 0;
 }
 
-static void func_free(struct live *l, struct func *f)
+void func_free(struct live *l, struct func *f)
 {
 	funcs_take_off(l, f);
 	vec_free(&f->links);
@@ -397,6 +398,7 @@ void kfuncs_fini(struct live *l)
 	for (size_t i = 0; i < k->v.n; i++)
 		func_free(l, k->v.v[i]);
 	vec_free(&k->v);
+	func_go_fini(l);
 	for (size_t i = 0; i < k->files.n; i++) {
 		cleanup_close(&k->files.v[i]->fd);
 		vec_free(&k->files.v[i]->asks);

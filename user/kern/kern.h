@@ -567,6 +567,8 @@ struct funcs {
 	struct func_costs *costs;  /* what probes cost; NULL: no functions are asked for */
 	struct func_files *coming; /* files that are mapped later; NULL: no functions are asked for */
 	struct hl_func_counts *counts;
+	uint64_t *go_runs;    /* HL_FUNC_RUNS of them; NULL: no Go program is traced */
+	uint64_t go_taken_up; /* their sum when it was last looked */
 	uint64_t delivered;   /* calls that returned, and times that a point was reached */
 	uint64_t told, slow;  /* records of calls; … of them, slow ones */
 	uint64_t guard_at;    /* CLOCK_MONOTONIC, when it was looked how often they are called */
@@ -587,9 +589,19 @@ void funcs_take_off(struct live *l, struct func *f);
 void func_cost_is(struct live *l, struct func *f, uint32_t begin, uint32_t end);
 struct func_costs *func_costs_new(void);
 void func_costs_free(struct func_costs *c);
-void funcs_estimate(struct live *l); /* says what they cost, where that is much */
+void funcs_estimate(struct live *l);                  /* says what they cost, where that is much */
+int funcs_attach_one(struct live *l, struct func *f); /* its probes; 0 or -errno */
 /* Takes probes off that are too dear. */
 void funcs_guard(struct live *l);
+
+/* ---- func_go.c: where the time of a goroutine's call went */
+
+void func_go_prepare(struct live *l, struct part *p); /* as funcs_prepare */
+void func_go_open(struct live *l);
+int func_go_attach(struct live *l, struct func *f); /* before its own probes are there; 0 or -errno */
+void func_go_detach(struct live *l);
+void func_go_guard(struct live *l, uint64_t ns); /* as funcs_guard, once in so long */
+void func_go_fini(struct live *l);
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 

@@ -53,6 +53,7 @@ void func_take(struct func_sums *f, const struct hl_rec_func_op *r)
 	f->ivl_entered += r->entered;
 	f->abandoned += r->abandoned;
 	f->deep += r->deep;
+	f->unknown += r->unknown;
 }
 
 void func_add(struct func_sums *to, const struct func_sums *from)
@@ -63,6 +64,17 @@ void func_add(struct func_sums *to, const struct func_sums *from)
 	to->ivl_entered += from->ivl_entered;
 	to->abandoned += from->abandoned;
 	to->deep += from->deep;
+	to->unknown += from->unknown;
+}
+
+/* What is not in any state's time. */
+static uint64_t unknown_ns(const struct op *o)
+{
+	uint64_t known = 0;
+
+	for (int i = 0; i < NR_HL_STATES; i++)
+		known += o->clocks.total[i];
+	return o->total_ns - MIN(known, o->total_ns);
 }
 
 void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a,
@@ -81,6 +93,8 @@ void func_fill(const struct model *m, struct function_row *r, const struct op *o
 	r->ivl_self_ns = o->ivl_ns - MIN(s->ivl_nested_ns, o->ivl_ns);
 	r->abandoned = s->abandoned;
 	r->deep = s->deep;
+	r->unknown = s->unknown;
+	r->unknown_ns = s->unknown ? unknown_ns(o) : 0;
 }
 
 bool func_is_point(const struct model *m, const struct op *o)

@@ -275,6 +275,7 @@ struct function_row {
 	uint64_t entered, ivl_entered;
 	uint64_t self_ns, ivl_self_ns; /* without traced functions that it called */
 	uint64_t abandoned, deep;      /* that never returned; whose return is not seen */
+	uint64_t unknown, unknown_ns;  /* that returned, and of which it is not known where their time went */
 };
 
 /* Half of a peer's row: since start, or of the interval. */

@@ -622,6 +622,8 @@ static void merge_function(void *to, const void *const *rows, size_t n, struct a
 		r->ivl_self_ns += f->ivl_self_ns;
 		r->abandoned += f->abandoned;
 		r->deep += f->deep;
+		r->unknown += f->unknown;
+		r->unknown_ns += f->unknown_ns;
 	}
 }
 

@@ -114,7 +114,7 @@ struct exchange {
 /* What calls of functions have beside the rest. */
 struct func_sums {
 	uint64_t nested_ns, ivl_nested_ns; /* of their time, in functions that are traced, too */
-	uint64_t entered, ivl_entered, abandoned, deep;
+	uint64_t entered, ivl_entered, abandoned, deep, unknown;
 };
 
 struct op {

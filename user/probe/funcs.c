@@ -26,6 +26,14 @@ static void get_call_avg(const struct field *f, const void *row, struct val *out
 		(f->flags & FIELD_IVL ? get_op_ivl_avg : get_op_avg)(f, row, out);
 }
 
+/* Calls whose breakdown there is, and it is in the row's. */
+static void get_known(const struct field *f, const void *row, struct val *out)
+{
+	const struct function_row *r = row;
+
+	val_set_if(out, !is_point(row), r->sum.count - MIN(r->unknown, r->sum.count));
+}
+
 static void get_what(const struct field *f, const void *row, struct val *out)
 {
 	const struct function_row *r = row;
@@ -97,6 +105,13 @@ static const struct field function_fields[] = {
 	{ "too_deep", "DEEP", "calls so deep in others that the kernel does not see them return", get_of_call, AT(deep),
 	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
 	OP_STATES
+	{ "with_breakdown", "KNOWN", "calls whose time is in STATES: their thread was theirs all the time", get_known,
+	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .width = 7, .type = VAL_U64 },
+	{ "no_breakdown", "UNKNOWN", "calls of which it is not known where their time went, which is not in STATES: the goroutine left its "
+	  "thread meanwhile", get_of_call, AT(unknown), .unit = UNIT_COUNT, .metric = METRIC_COUNTER,
+	  .flags = FIELD_WIDE | FIELD_RARE, .width = 7, .type = VAL_U64 },
+	{ "no_breakdown_ns", "UNKN-T", "the time of those", get_of_call, AT(unknown_ns), .unit = UNIT_NS,
+	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 6, .type = VAL_U64 },
 	WHERE(op_row)
 	OP_HISTOGRAM
 };

@@ -303,6 +303,7 @@ static void hand_over(struct finding *a, struct find_result *r)
 				   .refused = f->refused,
 				   .is_go = f->is_go != 0,
 				   .throws = f->throws != 0 };
+	memcpy(r->go_runs, f->go_runs, sizeof(r->go_runs));
 	memcpy(r->build_id, f->build_id, sizeof(r->build_id));
 	memcpy(r->why_refused, f->why_refused, sizeof(r->why_refused));
 }

@@ -70,6 +70,8 @@ struct find_query {
 	size_t max; /* no more than so many */
 };
 
+#define FIND_GO_RUNS 2
+
 struct find_result {
 	struct site *v; /* by offset */
 	size_t n, all;  /* all: how many there are, of which n are here */
@@ -80,6 +82,8 @@ struct find_result {
 	size_t refused; /* sites that are not among v, as the kernel puts no probe there … */
 	char why_refused[200]; /* … of the first: its name, and why */
 	bool is_go;
+	uint64_t go_runs[FIND_GO_RUNS]; /* … where its threads take up goroutines, in the file; 0: no more.
+					   None: not known */
 	bool throws; /* exceptions may pass through it, which find their way by the return addresses on the
 			stack */
 	char build_id[68]; /* hex; "": it has none */

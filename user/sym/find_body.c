@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * What the instructions of a function say: where it returns, whether it jumps back to where it begins, and
- * whether its second instruction is a cheaper place for a probe. Used by find_function.c.
+ * whether an instruction close behind its first is a cheaper place for a probe. Used by find_function.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -156,30 +156,44 @@ static void find_returns(struct finder *w, struct site *s, uint64_t start, size_
 
 /* ---- where it begins --------------------------------------------------------------------------- */
 
-/* Behind a mark that does nothing the arguments and the stack are as the caller left them. */
+/*
+ * Behind a mark that does nothing, and behind a comparison, the arguments and the stack are as the caller
+ * left them. Functions of Go begin with one, and the jump behind it is carried out by the kernel.
+ */
 static void take_cheaper(struct finder *w, struct site *s, uint64_t start, size_t size)
 {
-	uint64_t offset;
-	struct insn first, next;
+	uint64_t offset, at = 0;
 	size_t left;
 	const uint8_t *code = finder_code(w, start, &offset, &left);
 
-	if (!code || size > left || !decoder_next(w->decoder, code, size, start, &first) ||
-	    first.kind != INSN_MARK || first.len >= size ||
-	    !decoder_next(w->decoder, code + first.len, size - first.len, start + first.len, &next))
-		return;
-	if (next.refused || next.cost >= first.cost || jumps_to(w, start, size, start + first.len))
-		return;
-	s->vaddr = start + first.len;
-	s->offset = offset + first.len;
-	s->cost = next.cost;
+	for (int i = 0; code && size <= left && i < 3 && at < size; i++) {
+		struct insn insn;
+
+		if (!decoder_next(w->decoder, code + at, size - at, start + at, &insn))
+			return;
+		if (at && !insn.refused && insn.cost < s->cost) {
+			if (jumps_to(w, start, size, start + at))
+				return;
+			s->vaddr = start + at;
+			s->offset = offset + at;
+			s->cost = insn.cost;
+			return;
+		}
+		if (!insn.quiet)
+			return;
+		at += insn.len;
+	}
 }
 
 void finder_body(struct finder *w, struct site *s, uint64_t start, size_t size)
 {
+	bool behind;
+
 	if (s->vaddr == start && size)
 		take_cheaper(w, s, start, size);
-	s->frameless = size && s->vaddr - start < size && jumps_to(w, start, size, s->vaddr);
+	behind = !w->q.plus && s->vaddr != start;
+	s->frameless = size && s->vaddr - start < size &&
+		       (jumps_to(w, start, size, s->vaddr) || (behind && jumps_to(w, start, size, start)));
 	if (w->q.rets)
 		find_returns(w, s, start, size);
 }

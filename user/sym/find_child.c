@@ -176,6 +176,8 @@ static int find(struct finder *w)
 	w->decoder = decoder_new(INSN_HERE);
 	if (!w->decoder)
 		return finder_fail(w, -ENOMEM, "out of memory");
+	if (w->found.is_go && w->q.rets)
+		finder_go(w);
 	return ways[w->q.what](w);
 }
 

@@ -39,6 +39,7 @@ struct wire_found {
 	uint32_t kind;
 	int32_t err;
 	uint64_t all, ifuncs, refused;
+	uint64_t go_runs[FIND_GO_RUNS];
 	uint32_t n_nearest, is_go, throws, pad;
 	char build_id[WIRE_ID];
 	char why[FIND_WHY], why_refused[FIND_WHY];
@@ -76,6 +77,9 @@ int __printf(3, 4) finder_fail(struct finder *w, int err, const char *fmt, ...);
 void finder_kind(struct finder *w);
 /* What its name and its place say of a function. */
 void finder_marks(const struct finder *w, struct site *s);
+
+/* find_go.c: the same of a Go program, where its threads take up goroutines. */
+void finder_go(struct finder *w);
 
 /* find_body.c: what the instructions of a function say of it; size: as far as it goes. */
 void finder_body(struct finder *w, struct site *s, uint64_t start, size_t size);

@@ -151,6 +151,24 @@ static enum insn_kind x86_kind(const uint8_t *b, size_t len, const struct x86 *x
 	return relative_size(x) ? INSN_BRANCH : INSN_OTHER;
 }
 
+/* A comparison; and where Go looks whether its stack is large enough, what it compares (lea …, %r12). */
+static bool is_quiet(const uint8_t *b, size_t len, const struct x86 *x)
+{
+	uint8_t reg = x->at + 1 < len ? b[x->at + 1] >> 3 & 7 : 0;
+	bool rex_r = x->rex && b[x->at - 1] & 4;
+
+	if (x->vector)
+		return false;
+	if ((x->op >= 0x38 && x->op <= 0x3d) || x->op == 0x84 || x->op == 0x85 || x->op == 0xa8 ||
+	    x->op == 0xa9)
+		return true;
+	if (x->op == 0x80 || x->op == 0x81 || x->op == 0x83)
+		return reg == 7;
+	if (x->op == 0xf6 || x->op == 0xf7)
+		return reg < 2;
+	return x->op == 0x8d && rex_r && reg == 4;
+}
+
 /* The nops that the kernel knows as such: of up to eight bytes, in the form that compilers use. */
 static bool is_known_nop(const uint8_t *b, size_t len, const struct x86 *x)
 {
@@ -203,6 +221,7 @@ static bool x86_next(struct decoder *d, const uint8_t *code, size_t n, uint64_t 
 	out->len = (uint8_t)d->insn->size;
 	x = take_apart(code, out->len);
 	out->kind = x86_kind(code, out->len, &x);
+	out->quiet = out->kind == INSN_MARK || is_quiet(code, out->len, &x);
 	size = relative_size(&x);
 	out->target = size ? target_of(code, out->len, size, vaddr) : 0;
 	out->cost = x86_cost(code, out->len, &x);
@@ -258,7 +277,7 @@ static bool arm_next(const uint8_t *code, size_t n, uint64_t vaddr, struct insn 
 	memcpy(&word, code, sizeof(word));
 	while ((word & a->mask) != a->value)
 		a++;
-	*out = (struct insn){ .len = sizeof(word), .kind = a->kind };
+	*out = (struct insn){ .len = sizeof(word), .kind = a->kind, .quiet = a->kind == INSN_MARK };
 	if (a->bits) { /* shifted up to the sign, and down again */
 		int32_t words = (int32_t)(word >> a->shift << (32 - a->bits)) >> (32 - a->bits);
 

@@ -28,6 +28,7 @@ enum insn_kind {
 struct insn {
 	uint8_t len;
 	enum insn_kind kind;
+	bool quiet;      /* it leaves memory, the stack and what is passed in registers as they are */
 	uint64_t target; /* of a jump or branch; 0: not known */
 	enum site_cost cost;
 	const char *refused; /* why no probe may be there; NULL: one may */
