@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import guest  # noqa: E402
 
 KERNEL = "6.1"
-TOOLS = [f"/usr/sbin/{t}" for t in ("tcplife", "tcpconnlat", "tcprtt", "nginx")] + ["/usr/bin/wrk", "/usr/bin/iperf3"]
+TOOLS = [f"/usr/sbin/{t}" for t in ("tcplife", "tcpconnlat", "tcprtt", "nginx", "bpftool")] + ["/usr/bin/wrk", "/usr/bin/iperf3"]
 # a copy is as long as it is on a processor: eight bytes for an instruction, not one
 ICOUNT = ["-icount", "shift=0,sleep=off", "-cpu", "max,-erms,-fsrm"]
 NONE, CONTROL, THREE = "none", "none (control)", "tcplife, tcpconnlat, tcprtt"
@@ -83,6 +83,21 @@ load() {
 	done
 	echo "$1: done at $(cut -d' ' -f1 /proc/uptime) s" >/dev/console
 }
+# What of that is TCP's: the kernel's own figures of the programs, of one more round.
+programs() {
+	bpftool prog show | awk '/ name (tcp_|hl_conns|hl_owners)/ { for (i = 1; i < NF; i++) if ($i == "run_time_ns") s += $(i + 1) }
+		END { print s + 0 }'
+}
+tcp_programs() {
+	echo 1 >/proc/sys/kernel/bpf_stats_enabled
+	for kind in kept short iperf; do
+		before=$(programs)
+		$kind
+		sleep 1
+		echo "programs|$kind|$(did)|$(($(programs) - before))"
+	done
+	echo 0 >/proc/sys/kernel/bpf_stats_enabled
+}
 hostlat_at_work() { # NAME, FILE, options
 	name=$1
 	file=$2
@@ -98,6 +113,7 @@ hostlat_at_work() { # NAME, FILE, options
 	tools=$(pidof hostlat)
 	begin=$(opened)
 	load "$name"
+	[ $# = 0 ] && tcp_programs
 	echo "opened|$name|$(($(opened) - begin))"
 	kill -INT $p
 	wait $p
@@ -177,7 +193,16 @@ def samples(bench, said):
     return took, own
 
 
-def show(bench, took, own):
+def tcp_programs(bench, said):
+    """us of an operation that hostlat's programs for TCP run, by kind."""
+    got = {}
+    for _, kind, did, ns in (row for row in said if row[0] == "programs"):
+        got[kind] = int(ns) / 1e3 / float(did.split()[0])
+        bench.keep(tracer="hostlat", kind=kind, programs_us=got[kind])
+    return got
+
+
+def show(bench, took, own, tcp):
     rows, limits = [], []
     for kind, op in KINDS:
         plain = median(took[NONE, kind] + took[CONTROL, kind])
@@ -187,6 +212,7 @@ def show(bench, took, own):
             adds[name] = median(v) - plain
             rows.append([f"{kind}: {name}", f"{plain:.2f}", f"{adds[name]:.2f}", f"{100 * adds[name] / median(v):.2f}",
                          f"{min(v) - plain:.2f}..{max(v) - plain:.2f}", f"{median(own[name, kind]):.2f}", f"us of a {op}"])
+        rows.append([f"{kind}: hostlat's programs for TCP", "", f"{tcp[kind]:.2f}", "", "", "", f"us of a {op}"])
         # what is no more than runs differ by is no measure
         share = adds["hostlat"] / adds[THREE] if adds[THREE] > 2 * abs(adds[CONTROL]) else None
         limits.append((f"{kind}: hostlat adds, to what the three add", share, SHARE, " times"))
@@ -209,4 +235,4 @@ def net_guest(bench):
     if out.status("net") or not any(row[:2] == ["sample", CONTROL] for row in said):
         raise Missing(f"it did not come to its end: {out.read('net', 'stderr').strip()[-300:]!r}")
     seen(bench, out, said)
-    show(bench, *samples(bench, said))
+    show(bench, *samples(bench, said), tcp_programs(bench, said))
