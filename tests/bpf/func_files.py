@@ -47,7 +47,7 @@ def is_probed(pid, name):
 
 def probed(load, name):
     live.wait_for(f"probes in {name}", lambda: is_probed(load.pid, name), 20, 0.005)
-    time.sleep(0.3)  # nothing counts until the last of a function's is there
+    time.sleep(1)  # nothing counts until the last of a function's is there
 
 
 class Waiting(live.Load):
@@ -61,8 +61,25 @@ class Waiting(live.Load):
         return self.end()
 
 
+class Recording(live.Record):
+    said = ""
+
+    def traced(self, load, times=1):
+        """Waits until it says that functions of a file that is new in that process are traced."""
+        live.wait_for("word of a new file", lambda: self.hear().count(f" {load.pid})") >= times, 30, 0.02)
+
+    def hear(self):
+        os.set_blocking(self.p.stderr.fileno(), False)
+        try:
+            self.said += os.read(self.p.stderr.fileno(), 4096).decode()
+        except BlockingIOError:
+            pass
+        os.set_blocking(self.p.stderr.fileno(), True)
+        return self.said
+
+
 def recording(*specs, opts=()):
-    return live.Record(*(w for s in specs for w in ("-u", s)), *opts, may_lose=("functions", "user_stacks", "slow", "stacks", "waits"))
+    return Recording(*(w for s in specs for w in ("-u", s)), *opts, may_lose=("functions", "user_stacks", "slow", "stacks", "waits"))
 
 
 def calls(doc, name):
@@ -81,12 +98,12 @@ def program_replaced():
             probed(old, "here")
             replace(path, FUNC)
             with Waiting(path, "sleeps", 50, 1000) as new, Waiting(path, "sleeps", 60, 1000) as third:
-                probed(new, "here")
+                r.traced(new)
                 old.run(), new.run(), third.run()
             r.stop()
     same(calls(r.doc, "sleeps"), {old.pid: 300, new.pid: 50, third.pid: 60}, "calls")
     same({x["file"] for x in r.doc["functions"]}, {path}, "files")
-    check("(new in here, " in r.err, f"no word of it: {r.err!r}")
+    check(f"(new in here, {new.pid}) is traced, from " in r.said, f"no word of it: {r.said!r}")
     same((r.doc.acct("functions")["lost"], r.doc.acct("functions")["unaccounted"]), (0, 0), "lost, unaccounted")
 
 
@@ -102,12 +119,12 @@ def library_replaced():
         probed(old, "libhere.so.1.0")
         replace(libs[0], libs[0])
         with Waiting(*opens, **later) as same_name:
-            probed(same_name, "libhere.so.1.0")
+            r.traced(same_name)
             library(libs[1])
             os.symlink("libhere.so.1.1", f"{folder}/link")
             os.rename(f"{folder}/link", f"{folder}/libhere.so")
             with Waiting(*opens, **later) as new:
-                probed(new, "libhere.so.1.1")
+                r.traced(new)
                 old.run(), same_name.run(), new.run()
         r.stop()
     same(calls(r.doc, "in_library"), {old.pid: 40, same_name.pid: 40, new.pid: 40}, "calls")
@@ -125,7 +142,7 @@ def waited_for():
     with recording("libhere:in_library", opts=("--wait",)) as r:
         library(lib)
         with Waiting(FUNC, "opens", 70, 0, where="FUNC_LATER", env={"FUNC_LIB": lib}) as load:
-            probed(load, "libhere.so")
+            r.traced(load)
             load.run()
         r.stop()
     same(calls(r.doc, "in_library"), {load.pid: 70}, "calls")
@@ -147,8 +164,7 @@ def container():
         shutil.copy2(os.path.realpath(path), to)
     with recording("libc:usleep", "/here:sleeps", opts=("--wait",)) as r:
         with Waiting("unshare", "-m", "chroot", root, "/here", "sleeps", 30, 1000) as load:
-            probed(load, "here")
-            probed(load, "libc.so.6")
+            r.traced(load, 2)
             load.run()
         r.stop()
     same(calls(r.doc, "sleeps"), {load.pid: 30}, "calls of the program's own")
@@ -182,7 +198,7 @@ for i in range(10300):
         used, took = (stat() - before) / os.sysconf("SC_CLK_TCK"), time.monotonic() - began
         library(f"{folder}/libhere.so")
         with Waiting(FUNC, "opens", 20, 0, where="FUNC_LATER", env={"FUNC_LIB": f"{folder}/libhere.so"}) as load:
-            probed(load, "libhere.so")
+            r.traced(load)
             load.run()
         r.stop()
     same(calls(r.doc, "in_library"), {load.pid: 20}, "calls")
