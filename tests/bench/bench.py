@@ -20,6 +20,7 @@ import tracers
 TABLES = (
     ("calls", loops.calls, "getppid loop: calls tier on and off, floor, syscount, bpftrace, strace, perf trace"),
     ("waits", loops.waits, "pipe ping-pong: the ledger, floor, runqlat, offcputime, bpftrace"),
+    ("functions", loops.functions, "a function in a loop, entry and return probed: an empty pair, funclatency, bpftrace, perf probe"),
     ("slow", slow.slow, "slow operations at a known rate: their cost with user stacks and without, own CPU, the rate limit"),
     ("redis", servers.redis, "throughput that a Redis server loses"),
     ("postgres", servers.postgres, "throughput that a PostgreSQL server loses"),

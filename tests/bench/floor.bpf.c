@@ -10,6 +10,7 @@
  *           call and one of the run queue's delay
  *   pair    two empty programs on the hooks of calls
  *   sched   two empty programs on the hooks of ledger
+ *   probes  two empty programs where a function of a program begins and where it returns
  *
  * All state is in .bss, which the verifier turns into plain addresses: no map helper. Two
  * CPUs never write to the same cell: a slot is its thread's, a histogram its CPU's.
@@ -194,6 +195,18 @@ int sched_switch(__u64 *ctx)
 
 SEC("tp_btf/sched_wakeup")
 int sched_wake(__u64 *ctx)
+{
+	return 0;
+}
+
+SEC("uprobe")
+int probes_enter(struct pt_regs *ctx)
+{
+	return 0;
+}
+
+SEC("uretprobe")
+int probes_leave(struct pt_regs *ctx)
 {
 	return 0;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * floor calls|ledger|pair|sched: loads the programs of floor.bpf.c whose names begin with
- * that word, says ready, and prints what they counted when SIGINT or SIGTERM ends it. The
- * bench starts it as it starts any other tracer.
+ * floor calls|ledger|pair|sched|probes FILE:FUNCTION: loads the programs of floor.bpf.c whose names
+ * begin with that word, says ready, and prints what they counted when SIGINT or SIGTERM ends it.
+ * The bench starts it as it starts any other tracer.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,7 +56,22 @@ static void print_counts(const struct floor_bpf *f)
 	       calls, getppid, getppid_ns, sleeps, delays);
 }
 
-static int run(struct floor_bpf *f)
+/* where: FILE:FUNCTION. */
+static bool probe(struct bpf_program *p, bool returns, const char *where)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = returns);
+	const char *name = strrchr(where, ':');
+	char file[PATH_MAX];
+
+	if (!name)
+		return false;
+	snprintf(file, sizeof(file), "%.*s", (int)(name - where), where);
+	opts.func_name = name + 1;
+	return bpf_program__attach_uprobe_opts(p, -1, file, 0, &opts) != NULL;
+}
+
+/* where: NULL, where the programs say it themselves. */
+static int run(struct floor_bpf *f, const char *where)
 {
 	sigset_t ends;
 	int sig;
@@ -64,7 +80,9 @@ static int run(struct floor_bpf *f)
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
-	if (floor_bpf__load(f) || floor_bpf__attach(f)) {
+	if (floor_bpf__load(f) || floor_bpf__attach(f) ||
+	    (where &&
+	     (!probe(f->progs.probes_leave, true, where) || !probe(f->progs.probes_enter, false, where)))) {
 		fprintf(stderr, "floor: the programs cannot be loaded: %s\n", strerror(errno));
 		return 1;
 	}
@@ -88,10 +106,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "floor: %s\n", strerror(errno));
 		return 1;
 	}
-	if (argc == 2 && choose(f->obj, argv[1]))
-		status = run(f);
+	if ((argc == 2 || argc == 3) && choose(f->obj, argv[1]))
+		status = run(f, argv[2]);
 	else
-		fprintf(stderr, "usage: floor calls|ledger|pair|sched\n");
+		fprintf(stderr, "usage: floor calls|ledger|pair|sched|probes FILE:FUNCTION\n");
 	floor_bpf__destroy(f);
 	return status;
 }

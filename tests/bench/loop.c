@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * loop getppid|pingpong SECONDS CPU: the two tight loops of the bench, on one CPU, as one
- * JSON line. ns is the mean of the fastest quarter of many short batches, so that what else
- * runs on the host for a while does not count; mean_ns that of all of them. events is exact,
- * for who counts along.
+ * loop MODE SECONDS CPU: the tight loops of the bench, on one CPU, as one JSON line: system calls
+ * (getppid), two processes (pingpong), functions by what they begin with (on_nop5, on_push,
+ * on_stepped, on_endbr). ns is the mean of the fastest quarter of many short batches, so that
+ * what else runs on the host for a while does not count; mean_ns that of all of them. events is
+ * exact, for who counts along.
+ *
+ * Functions are not called all the time: then their probes would take most of what the process
+ * runs, and hostlat would take them off. Between two batches it does something else, at least
+ * REST times as long.
  */
 #include <errno.h>
 #include <sched.h>
@@ -18,13 +23,16 @@
 #include <unistd.h>
 
 #define NR_BATCHES 65536
+#define REST       4
+#define REST_NS    1e6
 
 struct loop {
 	const char *name;
 	int batch;
 	bool (*begin)(struct loop *l);
 	bool (*batch_of)(struct loop *l);
-	int out, in; /* pingpong: to and from the other process */
+	void (*fn)(void); /* what is called */
+	int out, in;      /* pingpong: to and from the other process */
 };
 
 static double now_ns(void)
@@ -35,7 +43,7 @@ static double now_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static bool getppid_begin(struct loop *l)
+static bool no_begin(struct loop *l)
 {
 	return true;
 }
@@ -86,6 +94,35 @@ static bool pingpong_batch(struct loop *l)
 	return true;
 }
 
+#if defined(__x86_64__)
+/* Functions of which all is known: what a probe costs goes by what it stands on. */
+#define FUNCTION(name, body)                                                                                 \
+	void name(void);                                                                                     \
+	asm(".pushsection .text\n.globl " #name "\n.type " #name ", @function\n.balign 16\n" #name           \
+	    ":\n" body "ret\n.size " #name ", .-" #name "\n.popsection")
+
+FUNCTION(on_nop5, ".byte 0x0f, 0x1f, 0x44, 0, 0\nxor %eax, %eax\n");
+FUNCTION(on_push, "push %rbp\nmov %rsp, %rbp\npop %rbp\n");
+FUNCTION(on_stepped, "sub $8, %rsp\nxor %eax, %eax\nadd $8, %rsp\n");
+FUNCTION(on_endbr, "endbr64\npush %rbp\nmov %rsp, %rbp\npop %rbp\n");
+
+static bool function_batch(struct loop *l)
+{
+	for (int i = 0; i < l->batch; i++)
+		l->fn();
+	return true;
+}
+#endif
+
+/* Something else than calls of functions. */
+static void rest(const struct loop *l, double took)
+{
+	double end = now_ns() + (took * REST > REST_NS ? took * REST : REST_NS);
+
+	while (l->fn && now_ns() < end)
+		;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -111,6 +148,7 @@ static int run(struct loop *l, double seconds)
 			return 1;
 		ns[n] = (now_ns() - begin) / l->batch;
 		events += l->batch;
+		rest(l, ns[n] * l->batch);
 	}
 	if (l->out) {
 		close(l->out);
@@ -131,13 +169,19 @@ static int run(struct loop *l, double seconds)
 int main(int argc, char **argv)
 {
 	struct loop loops[] = {
-		{ "getppid", 200, getppid_begin, getppid_batch, 0, 0 },
-		{ "pingpong", 10, pingpong_begin, pingpong_batch, 0, 0 },
+		{ "getppid", 200, no_begin, getppid_batch, NULL, 0, 0 },
+		{ "pingpong", 10, pingpong_begin, pingpong_batch, NULL, 0, 0 },
+#if defined(__x86_64__)
+		{ "on_nop5", 50, no_begin, function_batch, on_nop5, 0, 0 },
+		{ "on_push", 50, no_begin, function_batch, on_push, 0, 0 },
+		{ "on_stepped", 50, no_begin, function_batch, on_stepped, 0, 0 },
+		{ "on_endbr", 50, no_begin, function_batch, on_endbr, 0, 0 },
+#endif
 	};
 	cpu_set_t cpu;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: loop getppid|pingpong SECONDS CPU\n");
+		fprintf(stderr, "usage: loop MODE SECONDS CPU\n");
 		return 2;
 	}
 	CPU_ZERO(&cpu);

@@ -27,9 +27,19 @@ WAITS = {
     "limits": (("hostlat waits", "floor ledger", 1.2), ("hostlat waits", "runqlat", 0.6),
                ("hostlat waits", "offcputime", 0.12)),
 }
+# functions, by the instruction that they begin with
+FUNCTIONS = [{
+    "what": f"a function in a loop on one CPU, time added to each call by a probe on {what} and one on its return",
+    "mode": mode,
+    "tracers": ("none", "empty probes", "hostlat -u", "hostlat trace", "funclatency", "bpftrace function", "perf probe"),
+    "floor": "empty probes",
+    "limits": (("hostlat -u", "empty probes", 1.35), ("hostlat -u", "funclatency", 0.9),
+               ("hostlat -u", "bpftrace function", 1), ("hostlat -u", "perf probe", 1)),
+} for mode, what in (("on_nop5", "a nop of five bytes"), ("on_push", "push %rbp"), ("on_stepped", "sub $8, %rsp"),
+                     ("on_endbr", "endbr64, with push %rbp behind it"))]
 OFF_LIMIT = 1.01    # of an untraced call, with the calls tier off
-SLOW = {"bpftrace calls", "bpftrace waits", "strace -c -f", "perf trace -s"}
-OPTIONAL = {"perf trace -s"}    # not every kernel lets it
+SLOW = {"bpftrace calls", "bpftrace function", "perf probe", "bpftrace waits", "strace -c -f", "perf trace -s"}
+OPTIONAL = {"perf trace -s", "perf probe"}    # not every kernel lets it
 HOST_WIDE = {"floor calls", "syscount -L"}
 SECONDS = 0.25
 
@@ -40,12 +50,13 @@ def traced(bench, table, name):
         time.sleep(0.5)
         return bench.loop(table["mode"], SECONDS), None
     tracer = TRACERS[name]
-    running, text = Running(bench, tracer), ""
+    function = f"{os.path.join(bench.out, 'loop')}:{table['mode']}" if table in FUNCTIONS else ":"
+    running, text = Running(bench, tracer, function=function), ""
     try:
         run = bench.loop(table["mode"], SECONDS, running.argv if tracer.wraps else ())
     finally:
         text = running.stop()
-    counts_these = tracer.counted and table["mode"] == "getppid"
+    counts_these = tracer.counted and table["mode"] != "pingpong"
     return run, tracer.counted(text, run["pid"]) if counts_these else None
 
 
@@ -134,3 +145,8 @@ def calls(bench):
 
 def waits(bench):
     run(bench, WAITS)
+
+
+def functions(bench):
+    for table in FUNCTIONS:
+        run(bench, table)

@@ -32,6 +32,11 @@ tracepoint:sched:sched_switch {
         @runqueue[args->next_comm] = hist(nsecs - @woken[args->next_pid]); delete(@woken[args->next_pid]); } }
 END { clear(@out); clear(@woken); }"""
 
+FUNCTION_BT = """
+uprobe:%s { @begin[tid] = nsecs; }
+uretprobe:%s /@begin[tid]/ { @ns[comm] = hist(nsecs - @begin[tid]); delete(@begin[tid]); }
+END { clear(@begin); }"""
+
 # what biosnoop prints, by tracepoints
 BIOSNOOP_BT = """
 tracepoint:block:block_io_start {
@@ -72,6 +77,22 @@ def counted_bpftrace(text, pid):
     return None
 
 
+def counted_function(text, pid):
+    n = [f["entered"] for d in documents(text) for f in d.get("functions", []) if f.get("pid") == pid]
+    return n[-1] if n else 0
+
+
+def counted_function_bpftrace(text, pid):
+    for d in documents(text):
+        if d.get("type") == "hist" and "@ns" in d.get("data", {}):
+            return sum(b["count"] for b in d["data"]["@ns"].get("loop", []))
+    return None
+
+
+def counted_funclatency(text, pid):
+    return sum(int(n) for n in re.findall(r"^ +\d+ -> \d+ +: (\d+)", text, re.M))
+
+
 def counted_table(pattern):
     def counted(text, pid):
         m = re.findall(pattern, text, re.M)
@@ -87,12 +108,14 @@ PERF_ROW = counted_table(r"^ +getppid +(\d+) ")
 # ---- the rows -----------------------------------------------------------------------------
 
 class Tracer:
-    """argv: what runs beside the load ({hostlat}, {floor} and {out} are filled in). wraps: argv
-    stands in front of the load's own words; same_cpu: on the load's CPU."""
+    """argv: what runs beside the load ({hostlat}, {floor}, {out} and {function} are filled in). wraps:
+    argv stands in front of the load's own words; same_cpu: on the load's CPU; before, after: what
+    is to be run first, and when it is over."""
 
-    def __init__(self, name, argv, counted=None, wraps=False, same_cpu=False):
+    def __init__(self, name, argv, counted=None, wraps=False, same_cpu=False, before=(), after=()):
         self.name, self.argv, self.counted = name, argv, counted
         self.wraps, self.same_cpu = wraps, same_cpu
+        self.before, self.after = before, after
 
     def present(self):
         return self.argv[0].startswith("{") or shutil.which(self.argv[0])
@@ -115,6 +138,15 @@ TRACERS = {t.name: t for t in (
     Tracer("biosnoop", ["biosnoop"]),
     Tracer("bpftrace biosnoop", ["bpftrace", "-e", BIOSNOOP_BT]),
     Tracer("strace -c -f", ["strace", "-c", "-f", "-o", "{out}"], STRACE_ROW, wraps=True, same_cpu=True),
+    Tracer("empty probes", ["{floor}", "probes", "{function}"]),
+    Tracer("hostlat -u", ["{hostlat}", "top", "--json", "--calls=off", "-u", "{function}"], counted_function),
+    Tracer("hostlat trace", ["{hostlat}", "trace", "{function}"]),
+    Tracer("funclatency", ["funclatency", "{function}"], counted_funclatency),
+    Tracer("bpftrace function", ["bpftrace", "-f", "json", "-e", FUNCTION_BT.replace("%s", "{function}")],
+           counted_function_bpftrace),
+    Tracer("perf probe", ["perf", "record", "-q", "-a", "-e", "probe_loop:*", "-o", "{out}"],
+           before=["perf", "probe", "-q", "-x", "{file}", "--add", "{name}", "--add", "{name}%return"],
+           after=["perf", "probe", "-q", "--del", "probe_loop:*"]),
     Tracer("perf trace -s", ["perf", "trace", "-s", "-o", "{out}", "--"], PERF_ROW, wraps=True),
 )}
 
@@ -137,12 +169,27 @@ def attachments(pid):
     return n
 
 
-def wait_attached(process):
-    """Returns whether the process has attached something, and for a while nothing more."""
+def probes(pid):
+    """How many of these are on functions of programs."""
+    n = 0
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            if "perf_event" in os.readlink(f"/proc/{pid}/fd/{fd}"):
+                n += 1
+                continue
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as f:
+                n += re.search(r"^link_type:\s+uprobe_multi", f.read(), re.M) is not None
+    except OSError:
+        pass
+    return n
+
+
+def wait_attached(process, count=attachments):
+    """Returns whether the process has attached something that counts, and for a while nothing more."""
     begin = since = time.monotonic()
     seen = 0
     while not seen or time.monotonic() - since < SETTLED:
-        n = attachments(process.pid)
+        n = count(process.pid)
         if n != seen:
             seen, since = n, time.monotonic()
         if process.poll() is not None or time.monotonic() - begin > ATTACH_LIMIT:
@@ -152,29 +199,42 @@ def wait_attached(process):
 
 
 class Running:
-    """A tracer at work. stop() ends it and returns what it wrote."""
+    """A tracer at work, on a function (FILE:FUNCTION) where it wants one. stop() ends it and returns what it
+    wrote."""
 
-    def __init__(self, bench, tracer, pin=True):
+    def __init__(self, bench, tracer, pin=True, function=":"):
         self.tracer, self.process = tracer, None
         if not tracer.present():
             raise Missing(f"{tracer.argv[0]} is not installed")
         handle, self.path = tempfile.mkstemp(prefix="tracer-", dir=bench.out)
         os.close(handle)
-        fill = {"{hostlat}": bench.hostlat, "{floor}": os.path.join(bench.out, "floor"), "{out}": self.path}
-        self.argv = [fill.get(a, a) for a in tracer.argv]
+        file, name = function.rsplit(":", 1)
+        self.fill = {"{hostlat}": bench.hostlat, "{floor}": os.path.join(bench.out, "floor"), "{out}": self.path,
+                     "{function}": function, "{file}": file, "{name}": name}
+        self.argv = self.filled(tracer.argv)
         if pin:
             cpu = bench.load_cpu if tracer.same_cpu else bench.tracer_cpu
             self.argv = ["taskset", "-c", str(cpu), *self.argv]
         if not tracer.wraps:
             self.start()
 
+    def filled(self, argv):
+        for key, value in self.fill.items():
+            argv = [a.replace(key, value) for a in argv]
+        return argv
+
+    def run_once(self, argv):
+        if argv:
+            subprocess.run(self.filled(argv), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
     def start(self):
+        self.run_once(self.tracer.before)
         with open(self.path, "wb") as out:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.DEVNULL)
         attached = False
         try:
-            attached = wait_attached(self.process)
+            attached = wait_attached(self.process, probes if self.fill["{name}"] else attachments)
         finally:
             if not attached:
                 self.stop()
@@ -189,6 +249,7 @@ class Running:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            self.run_once(self.tracer.after)
         with open(self.path, encoding="utf-8", errors="replace") as f:
             text = f.read()
         os.unlink(self.path)
