@@ -6,6 +6,7 @@
  *   func_enter   where a function begins, or the first of two points
  *   func_leave   where the kernel sees it return, an instruction that ends it, or the second of two points
  *   func_point   an instruction that is reached
+ *   func_call    where a function begins and where the kernel sees it return, as one
  *
  *   sched_process_exit, sched_process_exec   what a thread is in then never returns, nor what a process's
  *                                            goroutines are in
@@ -483,6 +484,7 @@ static __noinline int too_deep(const struct here *h, struct func_stack *t)
 	return count_deep(h->p->tgid, h->start, id);
 }
 
+/* Has it a frame now, whose end is to be seen? */
 static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 {
 	bool by_id = h->cookie & HL_FUNC_BY_ID;
@@ -496,8 +498,10 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	else
 		frames_left(t, h->p->tgid, h->start, h->sp, id);
 	at = t->depth;
-	if (at >= HL_FUNC_DEPTH)
-		return too_deep(h, t);
+	if (at >= HL_FUNC_DEPTH) {
+		too_deep(h, t);
+		return false;
+	}
 	f = frame_at(t, at);
 	f->sp = by_id ? ANYWHERE : h->sp;
 	f->point = h->sp;
@@ -508,7 +512,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	frame_clocks(f, h);
 	f->begin = bpf_ktime_get_ns();
 	t->depth = at + 1;
-	return 0;
+	return true;
 }
 
 /* ---- … and is over --------------------------------------------------------------------------- */
@@ -659,7 +663,7 @@ static __noinline int here_look(struct pt_regs *ctx, struct here *h)
 	id = HL_FUNC_ID(h->cookie);
 	h->f = bpf_map_lookup_elem(&funcs, &id);
 	h->p = bpf_get_current_task_btf();
-	if (!h->f || !ctl || !cpu)
+	if (!h->f || !ctl || !cpu || h->f->gen != HL_FUNC_GEN(h->cookie))
 		return false;
 	__sync_fetch_and_add(&h->f->hits, 1);
 	if (!h->f->ready)
@@ -671,6 +675,7 @@ static __noinline int here_look(struct pt_regs *ctx, struct here *h)
 	return is_wanted(h->p, s, ctl, cpu);
 }
 
+/* As enters. */
 static __noinline int at_begin(struct pt_regs *ctx)
 {
 	struct func_stack *t;
@@ -770,6 +775,21 @@ int func_point(struct pt_regs *ctx)
 	at_point(ctx);
 	release_where(HL_CFG_HOLD);
 	return 0;
+}
+
+/* Which of the two it is: there the program is not where the function begins. */
+SEC("?uprobe")
+int func_call(struct pt_regs *ctx)
+{
+	bool ends = PT_REGS_IP(ctx) != bpf_get_func_ip(ctx), declined = false;
+
+	hold_where(HL_CFG_HOLD);
+	if (ends)
+		at_end(ctx);
+	else
+		declined = !at_begin(ctx);
+	release_where(HL_CFG_HOLD);
+	return declined; /* then its return is none of ours */
 }
 
 struct go_process {

@@ -21,6 +21,10 @@
 #define HL_FUNC_OF_GO      (1ull << 34) /* it is a goroutine's, whichever thread that is on */
 #define HL_FUNC_AGAIN      (1ull << 35) /* it may come to where it begins once more: that is the same call */
 
+/* … and which of several times that it was put on: others of the function's do nothing. */
+#define HL_FUNC_GEN_SHIFT   40
+#define HL_FUNC_GEN(cookie) ((__u8)((cookie) >> HL_FUNC_GEN_SHIFT))
+
 /* How an argument is found: a constant, a register, memory at register + add (+ index * scale). */
 enum hl_func_where { HL_FUNC_CONSTANT, HL_FUNC_REGISTER, HL_FUNC_MEMORY };
 
@@ -55,7 +59,7 @@ struct hl_func {
 	__u32 ready;             /* all its probes are there; before that none counts */
 	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
 	__u8 runs;               /* of Go: it is counted when a thread takes up a goroutine */
-	__u8 pad;
+	__u8 gen;                /* which of its probes count */
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };
 

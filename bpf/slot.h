@@ -329,7 +329,11 @@ struct hl_file_entry {
 #define HL_CFG_RESENT_ERR (1u << 9) /* tcp_retransmit_skb says whether it could be sent */
 #define HL_CFG_RST_REASON (1u << 10) /* tcp_send_reset says why (v6.10) */
 #define HL_CFG_SOCK_TP    (1u << 11) /* it tells what goes over which socket (v6.3, 6e6eda44b939) */
-#define HL_CFG_NEW        (HL_CFG_CAST | HL_CFG_SOCK_TP) /* what came after v6.1, and has another way */
+#define HL_CFG_MULTI      (1u << 14) /* many probes with one link: those of v6.12 and later */
+#define HL_CFG_SESSION    (1u << 15) /* … of both ends of a function (v6.13) */
+#define HL_CFG_NEW                                                                                           \
+	(HL_CFG_CAST | HL_CFG_SOCK_TP | HL_CFG_MULTI |                                                       \
+	 HL_CFG_SESSION)             /* what came after v6.1, and has another way */
 #define HL_CFG_CONG_STATE (1u << 13) /* tcp_cong_state_set tells when a loss is found (v5.19) */
 #define HL_CFG_HOLD       (1u << 12) /* a program may hold preemption off (v6.10) */
 

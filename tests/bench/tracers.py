@@ -169,19 +169,24 @@ def attachments(pid):
     return n
 
 
+def is_hostlat(pid):
+    with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as f:
+        return f.read().strip() == "hostlat"
+
+
 def probes(pid):
-    """How many of these are on functions of programs."""
-    n = 0
+    """How many of these are on functions of programs. hostlat has one more on each CPU, which tells who maps what."""
+    n = -os.cpu_count() if is_hostlat(pid) else 0
     try:
         for fd in os.listdir(f"/proc/{pid}/fd"):
             if "perf_event" in os.readlink(f"/proc/{pid}/fd/{fd}"):
                 n += 1
                 continue
             with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as f:
-                n += re.search(r"^link_type:\s+uprobe_multi", f.read(), re.M) is not None
+                n += re.search(r"^link_type:.*probe_multi", f.read(), re.M) is not None
     except OSError:
         pass
-    return n
+    return max(n, 0)
 
 
 def wait_attached(process, count=attachments):

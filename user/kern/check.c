@@ -15,6 +15,7 @@
 #include "host/file.h"
 #include "host/mounts.h"
 #include "kern/check.h"
+#include "kern/func_sites.h"
 #include "kern/kern.h"
 #include "sym/fetcher.h"
 
@@ -260,6 +261,8 @@ static void collectors(struct checks *c)
 		  c->last_line);
 	for (unsigned int i = 0; l && i < NR_PARTS; i++)
 		part(c, &l->parts[i]);
+	if (l && l->parts[PART_FUNC].state != HL_COLLECTOR_UNAVAILABLE)
+		collector(c, "probes", true, func_links_way(l), "");
 	collector(c, "user stacks", l && l->kcfg.ustack_bytes,
 		  l && l->kcfg.flags & HL_CFG_RESUME5
 			  ? "where in its program a slow call, a slow wait or a blocked thread is"

@@ -29,6 +29,31 @@ static bool has_func(const struct btf *btf, const char *name)
 	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
 }
 
+static bool has_enumerator(const struct btf *btf, const char *type, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (unsigned int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name))
+			return true;
+	return false;
+}
+
+/*
+ * Many probes with one link are there since v6.6, but saw one thread alone of a process that they are limited
+ * to until v6.10 (46ba0e49b642), and others that share its memory until v6.12 (900f362e2062). That is since
+ * when the kernel waits for each link that goes (uprobe_unregister_sync, v6.12), which is what they are for.
+ */
+static uint32_t probe_flags(const struct btf *btf)
+{
+	if (!has_func(btf, "uprobe_unregister_sync") ||
+	    !has_enumerator(btf, "bpf_attach_type", "BPF_TRACE_UPROBE_MULTI"))
+		return 0;
+	return HL_CFG_MULTI |
+	       (has_enumerator(btf, "bpf_attach_type", "BPF_TRACE_UPROBE_SESSION") ? HL_CFG_SESSION : 0);
+}
+
 /* The newest of the helpers that all of the kernel side needs: v5.15, dd6e10fbd9fb. */
 bool feat_supported(const struct btf *btf)
 {
@@ -101,6 +126,7 @@ int feat_flags(uint32_t *flags)
 	if (has_func(btf, "bpf_preempt_disable"))
 		*flags |= HL_CFG_HOLD;
 	*flags |= task_work_flags(btf);
+	*flags |= probe_flags(btf);
 	if (tp_params(btf, "cgroup_attach_task") > 0)
 		*flags |= HL_CFG_CGROUPS;
 	*flags |= uring_flags(btf);

@@ -28,6 +28,7 @@
 #define LOOKS    16 /* that wait; more: all processes are looked at instead */
 #define FILES    256
 #define KNOWN    4096                  /* mapped files whose names fit, and that were looked at */
+#define BATCH    64                    /* functions whose probes are put on at once */
 #define TRIES    3                     /* of a file, when who had mapped it was gone by the time */
 #define PACE_NS  (250 * NSEC_PER_MSEC) /* a look in so long … */
 #define AHEAD_NS (16 * PACE_NS)        /* … or so many at once after a while without */
@@ -430,7 +431,7 @@ static void put_on(struct func_files *w, uint64_t until)
 	size_t told = 0;
 
 	while (k->attached < k->v.n && clock_mono_ns() < until)
-		funcs_attach_next(w->l);
+		funcs_attach_next(w->l, BATCH);
 	while (told < w->news.n && w->news.v[told].upto <= k->attached)
 		tell_traced(w->l, &w->news.v[told++]);
 	if (!told)
@@ -445,10 +446,11 @@ static void take_off(struct func_files *w, uint64_t until)
 	size_t i;
 
 	for (i = 0; w->off && i < k->attached && clock_mono_ns() < until; i++)
-		if (k->v.v[i]->file->gone && k->v.v[i]->links.n)
-			funcs_take_off(w->l, k->v.v[i]);
+		if (k->v.v[i]->file->gone && func_links_has(k->v.v[i]))
+			func_links_off(w->l, k->v.v[i]);
 	if (!w->off || i < k->attached)
 		return;
+	func_links_settle(w->l);
 	w->off = false;
 	for (i = 0; i < k->files.n; i++) {
 		struct func_file *f = k->files.v[i];
@@ -456,7 +458,7 @@ static void take_off(struct func_files *w, uint64_t until)
 		if (!f->gone || f->fd < 0)
 			continue;
 		if (f->runs)
-			funcs_take_off(w->l, f->runs);
+			func_links_off(w->l, f->runs);
 		pr_dbg("%s was deleted, and nobody has it mapped: its probes are off", f->name);
 		cleanup_close(&f->fd);
 		f->fd = -1;

@@ -68,7 +68,7 @@ int func_go_attach(struct live *l, struct func *f)
 	if (!runs || !l->funcs.go_runs)
 		return 0;
 	if (!runs->links.n)
-		err = funcs_attach_one(l, runs);
+		err = func_links_alone(l, runs);
 	if (!err)
 		__atomic_store_n(&l->funcs.shared[f->id].runs, 1, __ATOMIC_RELEASE);
 	return err;
@@ -90,7 +90,7 @@ void func_go_detach(struct live *l)
 		struct func_file *file = l->funcs.files.v[i];
 
 		if (file->runs)
-			funcs_take_off(l, file->runs);
+			func_links_off(l, file->runs);
 	}
 }
 
@@ -123,7 +123,7 @@ void func_go_fini(struct live *l)
 {
 	for (size_t i = 0; i < l->funcs.files.n; i++)
 		if (l->funcs.files.v[i]->runs)
-			func_free(l, l->funcs.files.v[i]->runs);
+			func_free(l->funcs.files.v[i]->runs);
 	if (l->funcs.go_runs)
 		munmap(l->funcs.go_runs, HL_FUNC_RUNS * sizeof(uint64_t));
 }

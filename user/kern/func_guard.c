@@ -9,6 +9,7 @@
 #include "base/fmt.h"
 #include "base/log.h"
 #include "host/proc.h"
+#include "kern/func_sites.h"
 #include "kern/kern.h"
 
 #define MOST_A_SECOND 100000
@@ -87,7 +88,7 @@ static void leave_alone(struct live *l, struct func *f, struct caller c, uint64_
 	const char *comm = c.pid ? life_comm(l, c.pid, 0) : NULL;
 	char many[FMT_LEN];
 
-	funcs_take_off(l, f);
+	func_links_off(l, f);
 	f->is_off = true;
 	fmt_count(many, rate);
 	if (comm)
@@ -146,6 +147,7 @@ void funcs_guard(struct live *l)
 		return;
 	for (size_t i = 0; k->guard_at && i < k->v.n; i++)
 		look(l, k->v.v[i], ns);
+	func_links_settle(l);
 	if (k->guard_at)
 		func_go_guard(l, ns);
 	k->guard_at = now;

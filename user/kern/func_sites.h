@@ -10,6 +10,7 @@
 struct bpf_link;
 struct live;
 struct mapped_file;
+struct part;
 
 /* A file that is probed. */
 struct func_file {
@@ -20,6 +21,15 @@ struct func_file {
 	VEC(const struct func_ask *) asks; /* what was looked for in it */
 	bool gone;                         /* it was deleted, and nobody has it mapped any more */
 	struct func *runs;                 /* of Go's: where threads take up goroutines; NULL: not known */
+};
+
+/* Functions of one file whose probes are put on together. */
+struct func_group {
+	struct func_file *file;
+	VEC(struct func *) v;
+	VEC(int) links;
+	uint8_t gen;   /* how often they were put on again */
+	bool is_dirty; /* it has fewer functions than its links have */
 };
 
 struct func_probe {
@@ -39,9 +49,10 @@ struct func {
 	struct func_arg args[HL_FUNC_ARGS]; /* those that can be read, in the order of the kernel side */
 	uint32_t n_args;
 	VEC(struct func_probe) probes; /* what ends it first */
-	VEC(struct bpf_link *) links;
-	uint8_t begin_cost, end_cost; /* what is paid for, of struct probe_costs; NR_PROBE_COSTS: nothing */
-	uint32_t cost_ns;             /* of a call to the program, about */
+	VEC(struct bpf_link *) links;  /* where the kernel takes them one by one … */
+	struct func_group *group;      /* … and where not; NULL: it is in none */
+	uint8_t begin_cost, end_cost;  /* what is paid for, of struct probe_costs; NR_PROBE_COSTS: nothing */
+	uint32_t cost_ns;              /* of a call to the program, about */
 	/* when it was looked at last: how often its probes were hit; who had called it most since the
 	 * look before (0: it was not called much) and for how long that process had run */
 	uint64_t hits, caller_cpu;
@@ -72,9 +83,29 @@ int func_sites_add(struct live *l, const struct func_ask *ask, struct func_file 
 		   const struct find_result *r);
 /* func_go.c: takes on where threads of a Go program take up goroutines, once a file. */
 void func_go_add(struct func_file *file, const struct find_result *r);
-void func_free(struct live *l, struct func *f);
+void func_free(struct func *f);
 
 /* Adds what is asked for to the functions of the run. 0, or -errno after one printed line. */
 int func_sites_find(struct live *l, const struct func_ask *ask);
+
+/* ---- func_links.c ------------------------------------------------------------------------------------- */
+
+/* Which of the programs are loaded, and for what; before they are. */
+void func_links_prepare(struct live *l, struct part *p);
+/* How many functions that have no probes yet get theirs next, no more than `most`. */
+size_t func_links_batch(const struct live *l, size_t most);
+/* Puts on the probes of n functions. 0, or -errno after one printed line. */
+int func_links_attach(struct live *l, size_t first, size_t n);
+/* The same of one function alone, each of its probes with its own link. */
+int func_links_alone(struct live *l, struct func *f);
+bool func_links_has(const struct func *f);
+/* Takes a function's off: at once nothing of it counts, and its probes are gone after func_links_settle, or
+ * not much later. */
+void func_links_off(struct live *l, struct func *f);
+void func_links_settle(struct live *l);
+/* All of them, and waits until they are gone. */
+void func_links_detach(struct live *l);
+/* How they are put on here, in words. */
+const char *func_links_way(const struct live *l);
 
 #endif

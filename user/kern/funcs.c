@@ -93,6 +93,7 @@ void funcs_prepare(struct live *l, struct part *p)
 	if (l->cfg.ring_bytes)
 		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
 	func_go_prepare(l, p);
+	func_links_prepare(l, p);
 }
 
 static void *map_of(struct object *o, const char *name, size_t size)
@@ -115,47 +116,7 @@ static int map_shared(struct live *l)
 	return -errno;
 }
 
-/* ---- probes ------------------------------------------------------------------------------------- */
-
-static int attach_probe(struct live *l, struct func *f, struct func_probe *p, pid_t pid)
-{
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = p->cookie, .ref_ctr_offset = p->semaphore,
-		    .retprobe = p->is_return);
-	struct bpf_object *o = l->parts[PART_FUNC].obj.bpf;
-	struct bpf_program *prog = bpf_object__find_program_by_name(o, p->prog);
-	struct bpf_link *link;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->file->fd);
-	link = bpf_program__attach_uprobe_opts(prog, pid, path, p->offset, &opts);
-	if (!link)
-		return -errno;
-	*vec_add(&f->links) = link;
-	return 0;
-}
-
-/* The processes that it is put on; none: on all that have the file. */
-int funcs_attach_one(struct live *l, struct func *f)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < f->probes.n; i++) {
-		if (!l->cfg.nr_pids || l->target_pid)
-			err = attach_probe(l, f, &f->probes.v[i], -1);
-		for (size_t k = 0; !err && k < l->cfg.nr_pids && !l->target_pid; k++)
-			err = attach_probe(l, f, &f->probes.v[i], (pid_t)l->cfg.pids[k]);
-	}
-	return err;
-}
-
-/* Taking probes off takes a while: from here on none counts. */
-void funcs_take_off(struct live *l, struct func *f)
-{
-	if (l->funcs.shared && f->id)
-		__atomic_store_n(&shared_of(l, f->id)->ready, 0, __ATOMIC_RELEASE);
-	while (f->links.n)
-		bpf_link__destroy(f->links.v[--f->links.n]);
-}
+/* ---- on and off -------------------------------------------------------------------------------- */
 
 static void send_func(struct live *l, const struct func *f)
 {
@@ -182,20 +143,19 @@ static void raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-int funcs_attach_next(struct live *l)
+int funcs_attach_next(struct live *l, size_t most)
 {
-	struct func *f = l->funcs.v.v[l->funcs.attached++];
-	int err;
+	struct funcs *k = &l->funcs;
+	size_t n = func_links_batch(l, most);
+	int err = 0;
 
-	share(l, f);
-	send_func(l, f);
-	err = func_go_attach(l, f);
-	if (!err)
-		err = funcs_attach_one(l, f);
-	__atomic_store_n(&shared_of(l, f->id)->ready, 1, __ATOMIC_RELEASE);
-	if (err)
-		pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name, err_str(err));
-	return err;
+	for (size_t i = k->attached; !err && i < k->attached + n; i++) {
+		share(l, k->v.v[i]);
+		send_func(l, k->v.v[i]);
+		err = func_go_attach(l, k->v.v[i]);
+	}
+	k->attached += n;
+	return err ? err : func_links_attach(l, k->attached - n, n);
 }
 
 int funcs_attach(struct live *l)
@@ -216,14 +176,13 @@ int funcs_attach(struct live *l)
 	if (!err)
 		err = ring_add(l, &l->parts[PART_FUNC].obj, "calls");
 	while (!err && k->attached < k->v.n)
-		err = funcs_attach_next(l);
+		err = funcs_attach_next(l, k->v.n);
 	return err;
 }
 
 void funcs_detach(struct live *l)
 {
-	for (size_t i = 0; i < l->funcs.v.n; i++)
-		funcs_take_off(l, l->funcs.v.v[i]);
+	func_links_detach(l);
 	func_go_detach(l);
 }
 
@@ -380,9 +339,8 @@ int funcs_open(struct live *l)
 	return 0;
 }
 
-void func_free(struct live *l, struct func *f)
+void func_free(struct func *f)
 {
-	funcs_take_off(l, f);
 	vec_free(&f->links);
 	vec_free(&f->probes);
 	free(f->name);
@@ -395,8 +353,9 @@ void kfuncs_fini(struct live *l)
 
 	func_files_free(k->coming);
 	func_costs_free(k->costs);
+	func_links_detach(l);
 	for (size_t i = 0; i < k->v.n; i++)
-		func_free(l, k->v.v[i]);
+		func_free(k->v.v[i]);
 	vec_free(&k->v);
 	func_go_fini(l);
 	for (size_t i = 0; i < k->files.n; i++) {

@@ -21,7 +21,8 @@
  *   cgroups.c  CPU quotas, and how they bit -> CGROUP
  *   dns.c      DNS messages -> DNS
  *   conns.c    TCP connections and listeners -> CONN, CONN_OP, LISTEN
- *   funcs.c, func_sites.c, func_guard.c, func_cost.c  functions of programs -> FUNC, FUNC_OP, FUNC_CALL
+ *   funcs.c, func_sites.c, func_links.c, func_guard.c, func_cost.c  functions of programs -> FUNC, FUNC_OP,
+ *              FUNC_CALL
  *   func_files.c, func_maps.c  … of files that are mapped later
  *   exchanges.c  requests on them and their answers -> EXCHANGE_OP, CONN_EXCHANGES, PEERS
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
@@ -556,11 +557,12 @@ void exchanges_refresh(struct live *l, bool final);
 void exchanges_fini(struct live *l);
 void exchanges_prepare(struct live *l, struct part *p);
 
-/* ---- funcs.c, func_sites.c, func_guard.c ---------------------------------------------- */
+/* ---- funcs.c, func_sites.c, func_links.c, func_guard.c -------------------------------- */
 
 struct funcs {
 	VEC(struct func *) v; /* by number, from 1 on */
 	VEC(struct func_file *) files;
+	VEC(struct func_group *) groups;
 	struct hl_func *shared;    /* by number; NULL: there are none */
 	size_t room;               /* how many there may be */
 	size_t attached;           /* those before this have had their probes put on */
@@ -577,20 +579,18 @@ struct funcs {
 
 int funcs_open(struct live *l); /* what is asked for; 0, or -errno after one printed line */
 void funcs_prepare(struct live *l, struct part *p);
-int funcs_attach(struct live *l);      /* after the parts are; the same */
-int funcs_attach_next(struct live *l); /* the first that has none yet */
+int funcs_attach(struct live *l);                   /* after the parts are; the same */
+int funcs_attach_next(struct live *l, size_t most); /* some that have none yet */
 void funcs_detach(struct live *l);
 void kfuncs_fini(struct live *l);
 void funcs_record(struct live *l, const struct hl_rec *rec,
 		  size_t n); /* a struct hl_func_raw, from the ring */
 uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
-void funcs_take_off(struct live *l, struct func *f);
 /* What a call of it costs, by what its begin and its end stand on; each of struct probe_costs. */
 void func_cost_is(struct live *l, struct func *f, uint32_t begin, uint32_t end);
 struct func_costs *func_costs_new(void);
 void func_costs_free(struct func_costs *c);
-void funcs_estimate(struct live *l);                  /* says what they cost, where that is much */
-int funcs_attach_one(struct live *l, struct func *f); /* its probes; 0 or -errno */
+void funcs_estimate(struct live *l); /* says what they cost, where that is much */
 /* Takes probes off that are too dear. */
 void funcs_guard(struct live *l);
 
