@@ -280,8 +280,14 @@ def exchanges(f, out):
 @case("functions", "functions are counted and timed, those that call themselves, and those that are left by a jump",
       """for w in 'nested 5 20000' 'recurses 3 100' 'jumps 20'; do set -- $w
 hostlat record -u /bin/func-static:inner -u /bin/func-static:outer -u /bin/func-static:recurses -u /bin/func-static:jumps -i 1000 -o $1.json -- func-static $w >$1.truth
-done""")
+done
+hostlat record -u $PWD/later:sleeps --wait -i 1000 -o later.json 2>said & p=$!
+until grep -q 'waited for' said; do sleep 0.1; done; sleep 3
+cp /bin/func-static later; (until grep -q 'is traced' said; do sleep 0.1; done; echo) | FUNC_WAIT=1 ./later sleeps 25 1000 >later.truth
+kill -INT $p; wait $p; cat said >&2""")
 def functions(f, out):
+    later = json.loads(out.read("functions", "later.json"))["functions"]
+    f.same([(r["comm"], r["name"], r["entered"], r["count"]) for r in later], [("later", "sleeps", 25, 25)], "of a file that came later")
     got, truth = {}, {}
     for run in ("nested", "recurses", "jumps"):
         doc = json.loads(out.read("functions", f"{run}.json"))
