@@ -231,13 +231,14 @@ enum hl_end {
 	X(16, READS, "reads", "data that had come to a TCP connection was read")                             \
 	X(17, FUNCTIONS, "functions",                                                                        \
 	  "one call of a traced function that was entered and left, or a probe hit")                         \
-	X(18, FUNCTION_CALLS, "function_calls", "record of one such call")
+	X(18, FUNCTION_CALLS, "function_calls", "record of one such call")                                   \
+	X(19, FUNCTION_SYSCALLS, "function_syscalls", "one system call that was made inside of such a call")
 
 enum hl_class {
 #define X(id, NAME, key, help) HL_CLASS_##NAME = id,
 	HL_CLASSES(X)
 #undef X
-		NR_HL_CLASSES = 19,
+		NR_HL_CLASSES = 20,
 };
 
 /* X(id, NAME, "key", "why an event was lost") */
@@ -381,15 +382,16 @@ struct hl_rec {
 	X(32, PEERS, peers, 32)                                                                              \
 	X(33, CONNS_TOLD, meta, 24) /* since ts each CONN and LISTEN that is open was told of */             \
 	X(34, FUNC, func, 40)                                                                                \
-	X(35, FUNC_OP, func_op, 248)                                                                         \
-	X(36, FUNC_CALL, func_call, 264)                                                                     \
-	X(37, RESENT_OP, exchange_op, 232)
+	X(35, FUNC_OP, func_op, 256)                                                                         \
+	X(36, FUNC_CALL, func_call, 272)                                                                     \
+	X(37, RESENT_OP, exchange_op, 232)                                                                   \
+	X(38, FUNC_SYSCALL, func_syscall, 216)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 38,
+		HL_KIND_MAX = 39,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,

@@ -29,6 +29,15 @@ struct hl_rec_func_op {
 	__u64 abandoned; /* of these, how many never returned: left by a jump, or with their thread */
 	__u64 deep;      /* … and how many were so deep in others that their return is not seen */
 	__u64 unknown;   /* of those that returned: of how many it is not known where their time went */
+	__u64 watched;   /* of those that returned, in how many all system calls were seen */
+};
+
+/* As OP, of the system calls of one kind that a process made in one function, and in no other that is traced
+ * and was called from there. Tail as of OP. */
+struct hl_rec_func_syscall {
+	struct hl_rec_op o;
+	__u32 func; /* 0: the "(other)" one, which takes what had no room */
+	__u32 pad;
 };
 
 #define HL_FUNC_ARGS 4 /* of a call, at most */
@@ -38,6 +47,7 @@ struct hl_rec_func_op {
 #define HL_FUNC_CALL_ABANDONED (1u << 2) /* it never returned: h.ts is when that was found */
 #define HL_FUNC_CALL_POINT     (1u << 3) /* it was reached: no duration, no result */
 #define HL_FUNC_CALL_RESULT    (1u << 4) /* there is a result */
+#define HL_FUNC_CALL_WATCHED   (1u << 5) /* all system calls that were made in it were seen */
 
 /* One call, when it is over. Tail: its arguments in words, and NUL-terminated. */
 struct hl_rec_func_call {
@@ -52,10 +62,11 @@ struct hl_rec_func_call {
 	__u16 depth; /* how many traced functions of the thread it was called within */
 	__u8 flags;  /* HL_FUNC_CALL_* */
 	__u8 nr_args;
-	__u32 user_stack; /* of the kernel side only: by which number it comes */
-	__u32 pad;
+	__u32 user_stack;         /* of the kernel side only: by which number it comes */
+	__u32 syscalls;           /* made in it, and in no traced function below it */
 	__u64 args[HL_FUNC_ARGS]; /* values, or of the kernel side where text begins */
 	char comm[HL_COMM_LEN];   /* of the thread; not of the kernel side */
+	__u64 syscall_ns;         /* what those took */
 };
 
 #endif

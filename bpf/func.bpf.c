@@ -32,41 +32,11 @@
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/cell.bpf.h"
-#include "bpf/func.h"
-#include "bpf/spent.bpf.h"
+#include "bpf/frames.bpf.h"
 #include "bpf/target.bpf.h"
 #include "bpf/ustack.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-struct func_frame {
-	__u64 sp;    /* where the stack was; ANYWHERE: that says nothing of when it is over … */
-	__u64 point; /* … and there it was, of one between two points */
-	__u64 begin; /* CLOCK_MONOTONIC */
-	__u64 nested;
-	__u32 func; /* 0: it is over */
-	__u32 switches;
-	__u32 tid;  /* whose clocks: 0: nobody's */
-	__u32 runs; /* how many goroutines that had taken up */
-	struct clock_set clocks;
-	__u64 args[HL_FUNC_ARGS];
-};
-#define ANYWHERE (~0ull)
-
-/* What a thread, or a goroutine, is in. Frames that are over stay between others until those are. */
-struct func_stack {
-	__u32 depth;
-	__u32 deep_func; /* the last one that was too deep for a frame, and where */
-	__u64 deep_sp;
-	struct func_frame v[HL_FUNC_DEPTH];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct func_stack);
-} stacks SEC(".maps");
 
 struct func_texts {
 	char v[HL_FUNC_DEPTH][HL_FUNC_ARGS][HL_FUNC_TEXT];
@@ -120,8 +90,10 @@ struct here {
 #define USER32_CS 0x23
 /* Returned to, the address is off the stack. */
 #define RETURN_BYTES(ctx) ((ctx)->cs == USER32_CS ? 4 : 8)
+#define RETURN_ON_STACK   true /* until then */
 #else
 #define RETURN_BYTES(ctx) 0
+#define RETURN_ON_STACK   false
 #endif
 
 #include "bpf/func_go.bpf.h"
@@ -137,7 +109,8 @@ static __noinline struct hl_cell *func_cell(__u32 pid, __u64 start, __u32 id)
 	return cpu ? cell_get(key, start, cpu->id, &other) : NULL;
 }
 
-/* It is in `sequential` that a call has begun, and in `requeues` that it never ended. */
+/* It is in `sequential` that a call has begun, in `requeues` that it never ended, and in phase_ns how many
+ * were too deep, and of how many it is not known where their time went. */
 __global int count_abandoned(__u32 pid, __u64 start, __u32 id)
 {
 	struct hl_cell *c = func_cell(pid, start, id);
@@ -169,11 +142,6 @@ __global int count_deep(__u32 pid, __u64 start, __u32 id)
  * Functions over all frames are verified once, each by itself: what they say of a thread's frames to who
  * calls them is no more than that a place is below HL_FUNC_DEPTH.
  */
-
-__hot struct func_frame *frame_at(struct func_stack *t, __u32 i)
-{
-	return &t->v[i & (HL_FUNC_DEPTH - 1)];
-}
 
 /* Frames that are over, at the end. */
 __global int frames_trim(struct func_stack *t)
@@ -361,10 +329,10 @@ static __noinline int args_take(void *ctx, struct here *h, struct func_frame *fr
 
 /* ---- records ------------------------------------------------------------------------------ */
 
-/* Is the result what was called an error? In 32 bits it is a number with a sign, for most are. */
+/* Is the result what was called an error? In 32 bits, where nothing more is known of it, it is a number with a sign, for most are. */
 __hot bool is_error(const struct hl_func *f, __u64 result)
 {
-	__s64 r = result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;
+	__s64 r = f->result || result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;
 
 	return f->error_test & (r < v ? HL_FUNC_BELOW : r == v ? HL_FUNC_IS : HL_FUNC_ABOVE);
 }
@@ -396,15 +364,21 @@ __hot void call_fill(struct hl_rec_func_call *r, const struct here *h, const str
 	r->flags = e->flags;
 	r->user_stack = e->user_stack;
 	r->nr_args = h->f->n_args;
+	if (e->flags & HL_FUNC_CALL_WATCHED) {
+		r->syscalls = frame->syscalls;
+		r->syscall_ns = frame->syscall_ns;
+	}
 	for (int i = 0; i < HL_FUNC_ARGS; i++)
 		r->args[i] = frame->args[i];
 }
 
-__hot void call_times(struct hl_rec_func_call *r, const struct spent *spent, __u64 nested)
+__hot void call_times(struct hl_rec_func_call *r, const struct spent *spent, const struct func_frame *frame)
 {
+	r->h.ts -=
+		bpf_ktime_get_ns() - frame->begin - spent->duration; /* it was over before it was counted */
 	r->begin_ns = r->h.ts - spent->duration;
 	r->duration_ns = spent->duration;
-	r->nested_ns = nested;
+	r->nested_ns = frame->nested;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		r->state_ns[i] = spent->ns[i];
 }
@@ -429,7 +403,7 @@ static __noinline int call_send(const struct here *h, const struct func_frame *f
 		return 0;
 	call_fill(r, h, frame, e);
 	if (spent)
-		call_times(r, spent, frame->nested);
+		call_times(r, spent, frame);
 	r->h.size = sizeof(*r);
 	bpf_ringbuf_submit(r, wake_flag(&calls, sizeof(*r)));
 	return 0;
@@ -445,7 +419,7 @@ static __noinline int call_send_text(const struct here *h, const struct func_fra
 		return 0;
 	call_fill(&raw->r, h, frame, e);
 	if (spent)
-		call_times(&raw->r, spent, frame->nested);
+		call_times(&raw->r, spent, frame);
 	raw->r.h.size = sizeof(*raw);
 	if (t)
 		bpf_probe_read_kernel(raw->text, sizeof(raw->text), t->v[e->depth & (HL_FUNC_DEPTH - 1)]);
@@ -453,6 +427,36 @@ static __noinline int call_send_text(const struct here *h, const struct func_fra
 		__builtin_memset(raw->text, 0, sizeof(raw->text));
 	bpf_ringbuf_submit(raw, wake_flag(&calls, sizeof(*raw)));
 	return 0;
+}
+
+/* Which attachment of the calls tier sees the thread's system calls; 0: none does. */
+__hot __u32 watch_gen(void)
+{
+	struct hl_ctl *ctl = ctl_get();
+
+	return ctl ? ctl->watch_gen : 0;
+}
+
+__hot void frame_watch(struct func_frame *f, bool has_return)
+{
+	f->syscall_ns = f->syscalls = 0;
+	f->ret = 0;
+	f->watch_gen = watch_gen();
+	if (f->watch_gen && has_return)
+		bpf_probe_read_user(&f->ret, sizeof(f->ret), (void *)f->sp);
+}
+
+/* Where a system call of the thread ends it is looked whether that is in one of them. */
+__hot void mark_inside(const struct here *h, const struct func_stack *t)
+{
+	struct hl_slot *s = (struct hl_slot *)h->s;
+
+	if (!s)
+		return;
+	if (t->depth)
+		s->call_flags |= HL_CALL_INSIDE;
+	else
+		s->call_flags &= ~HL_CALL_INSIDE;
 }
 
 /* ---- a call begins -------------------------------------------------------------------------- */
@@ -509,6 +513,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	f->func = id;
 	if (h->f->n_args)
 		args_take(ctx, h, f, at);
+	frame_watch(f, RETURN_ON_STACK && !by_id && !(h->cookie & HL_FUNC_OF_GO));
 	frame_clocks(f, h);
 	f->begin = bpf_ktime_get_ns();
 	t->depth = at + 1;
@@ -556,6 +561,8 @@ static __noinline int count_call(const struct here *h, const struct spent *spent
 		__sync_fetch_and_add(&c->bytes, nested);
 	if (flags & HL_FUNC_CALL_ERROR)
 		__sync_fetch_and_add(&c->errors, 1);
+	if (flags & HL_FUNC_CALL_WATCHED)
+		__sync_fetch_and_add(&c->addr[0], 1);
 	if (!(flags & HL_FUNC_CALL_STATES))
 		__sync_fetch_and_add(&c->phase_ns[1], 1);
 	__sync_fetch_and_add(&c->sequential, 1);
@@ -583,6 +590,8 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 		frame_spent(&spent, h, f);
 		e->flags |= HL_FUNC_CALL_STATES;
 	}
+	if (!(h->cookie & HL_FUNC_OF_GO) && f->watch_gen && f->watch_gen == ctl->watch_gen)
+		e->flags |= HL_FUNC_CALL_WATCHED;
 	count_call(h, &spent, f->nested, e->flags);
 	slow = spent.duration >= cpu->slow_ns;
 	if (!slow && !ctl->func_calls)
@@ -603,7 +612,7 @@ static __noinline int unpaired(const struct here *h, const struct func_stack *t)
 	if (t && (t->depth || !is_child))
 		COUNT(unpaired);
 	if (!t && !(h->cookie & HL_FUNC_OF_GO)) /* from now on there is no such excuse */
-		bpf_task_storage_get(&stacks, h->p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		bpf_task_storage_get(&hl_frames, h->p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	return 0;
 }
 
@@ -624,8 +633,8 @@ static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 	if (at < 0)
 		return is_deep(h, t) ? 0 : unpaired(h, t);
 	f = frame_at(t, at);
-	if (!by_id) {
-		e.result = PT_REGS_RC((struct pt_regs *)ctx);
+	if (!by_id && h->f->result != HL_FUNC_NO_RESULT) {
+		e.result = arg_sized(PT_REGS_RC((struct pt_regs *)ctx), h->f->result);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
 	}
 	frames_within(t, h->p->tgid, h->start, h->sp,
@@ -680,6 +689,7 @@ static __noinline int at_begin(struct pt_regs *ctx)
 {
 	struct func_stack *t;
 	struct here h = {};
+	int took;
 
 	if (!here_look(ctx, &h))
 		return 0;
@@ -687,12 +697,16 @@ static __noinline int at_begin(struct pt_regs *ctx)
 		h.sp = go_sp(GO_G(ctx), h.sp);
 		t = h.sp ? go_stack(h.p, GO_G(ctx), true) : NULL;
 	} else {
-		t = bpf_task_storage_get(&stacks, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		t = bpf_task_storage_get(&hl_frames, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	}
-	if (t)
-		return enters(ctx, &h, t);
-	COUNT(full);
-	return 0;
+	if (!t) {
+		COUNT(full);
+		return 0;
+	}
+	took = enters(ctx, &h, t);
+	if (!(h.cookie & HL_FUNC_OF_GO))
+		mark_inside(&h, t);
+	return took;
 }
 
 static __noinline int at_end(struct pt_regs *ctx)
@@ -708,12 +722,14 @@ static __noinline int at_end(struct pt_regs *ctx)
 		h.sp = go_sp(GO_G(ctx), h.sp);
 		t = go_stack(h.p, GO_G(ctx), false);
 	} else {
-		t = bpf_task_storage_get(&stacks, h.p, NULL, 0);
+		t = bpf_task_storage_get(&hl_frames, h.p, NULL, 0);
 	}
 	if (!t)
 		return unpaired(&h, NULL);
 	leaves(ctx, &h, t);
-	if (h.cookie & HL_FUNC_OF_GO && !t->depth)
+	if (!(h.cookie & HL_FUNC_OF_GO))
+		mark_inside(&h, t);
+	else if (!t->depth)
 		go_forget(h.p, GO_G(ctx));
 	return 0;
 }
@@ -736,7 +752,7 @@ static __noinline int at_point(struct pt_regs *ctx)
 	}
 	if (!ctl->func_calls)
 		return 0;
-	t = bpf_task_storage_get(&stacks, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	t = bpf_task_storage_get(&hl_frames, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t || t->depth >= HL_FUNC_DEPTH) { /* nowhere to put its arguments: behind what is open */
 		COUNT(records);
 		COUNT(records_lost);
@@ -823,9 +839,14 @@ static __noinline int goroutines_end(struct task_struct *p)
 
 static __noinline int thread_ends(struct task_struct *p)
 {
-	struct func_stack *t = bpf_task_storage_get(&stacks, p, NULL, 0);
+	struct func_stack *t = bpf_task_storage_get(&hl_frames, p, NULL, 0);
+	struct here h = { .s = slot_find(p) };
 
-	return t && t->depth ? frames_end(t, p->tgid, start_of(p)) : 0;
+	if (!t || !t->depth)
+		return 0;
+	frames_end(t, p->tgid, start_of(p));
+	mark_inside(&h, t);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")

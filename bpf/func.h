@@ -53,6 +53,8 @@ enum hl_func_test {
 #undef X
 };
 
+#define HL_FUNC_NO_RESULT (-128)
+
 struct hl_func {
 	__u64 hits; /* of all its probes, whoever's: what it costs */
 	__s64 error_value;
@@ -60,6 +62,8 @@ struct hl_func {
 	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
 	__u8 runs;               /* of Go: it is counted when a thread takes up a goroutine */
 	__u8 gen;                /* which of its probes count */
+	__s8 result;             /* bytes of what it returns, negative: signed; 0: not known; HL_FUNC_NO_RESULT */
+	__u8 pad[7];
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };
 
@@ -80,6 +84,6 @@ struct hl_func_raw {
 	char text[HL_FUNC_ARGS][HL_FUNC_TEXT];
 };
 
-_Static_assert(sizeof(struct hl_func) == 88, "an array's elements are multiples of 8");
+_Static_assert(sizeof(struct hl_func) == 96, "an array's elements are multiples of 8");
 
 #endif

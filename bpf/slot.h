@@ -129,6 +129,7 @@ struct hl_slot {
 #define HL_CALL_AWAY     (1u << 3) /* such a handler runs: the interrupted call has not come back */
 #define HL_CALL_BACK     (1u << 4) /* it returned to the interrupted call */
 #define HL_CALL_RESTARTS (1u << 5) /* one is interrupted, or was and came back */
+#define HL_CALL_INSIDE   (1u << 6) /* it is in a traced function: set and cleared by probes of its own */
 
 /* What a call that is begun or ended as most are has none of, in both_flags. */
 #define HL_SLOT_ODD (HL_SLOT_OFF_CPU | HL_CALL_RESTARTS << 16)
@@ -167,8 +168,9 @@ struct hl_cell {
 	__u64 phase_ns[NR_HL_BLOCK_PHASES];
 	__u64 bytes, sequential;
 	__u64 requeues;
-	__u64 proc_start; /* of a lock's, or of exchanges */
-	__u64 addr[2];    /* of exchanges that were asked from here: the peer's address */
+	__u64 proc_start; /* of a lock's, of exchanges, or of calls in functions */
+	__u64 addr[2];    /* of exchanges that were asked from here: the peer's address; of calls of functions: in
+			     how many all system calls were seen */
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,
@@ -188,8 +190,12 @@ struct hl_cell {
  * address is IPv6's; `start` is what process and peer hash to, `errors` were never answered. */
 #define HL_CELL_EXCHANGE (HL_CELL_CONN + 1) /* + enum hl_exchange_part */
 /* … or data that it sent again to one peer: keyed as those. */
-#define HL_CELL_RESENT   (HL_CELL_EXCHANGE + NR_HL_EXCHANGE_PARTS)
-#define NR_HL_CELL_KINDS (HL_CELL_RESENT + 1)
+#define HL_CELL_RESENT (HL_CELL_EXCHANGE + NR_HL_EXCHANGE_PARTS)
+/* … or its system calls that were made in one function, of which `start` says which: see HL_INSIDE. */
+#define HL_CELL_INSIDE              (HL_CELL_RESENT + 1)
+#define NR_HL_CELL_KINDS            (HL_CELL_INSIDE + 1)
+#define HL_INSIDE(proc_start, func) ((proc_start) << 16 | (__u16)(func))
+#define HL_INSIDE_FUNC(start)       ((__u16)(start))
 #define HL_LOCK_KEY(pid, proc_start, abi)                                                                    \
 	HL_KEY(pid, (proc_start) >> 10 ^ (proc_start) >> 26, HL_STATE_LOCK, abi, HL_CELL_LOCK)
 
@@ -268,7 +274,8 @@ struct hl_cpu {
 	__u64 dns_seen, dns_lost, dns_unreadable, dns_full;
 	__u64 exchanges_seen, exchanges_full, exchanges_clock;
 	__u64 reads_seen;
-	__u64 pad[1];
+	__u64 inside_seen, inside_lost; /* system calls in traced functions */
+	__u64 pad[7];
 };
 
 /* ---- who ran ----------------------------------------------------------------- */
@@ -401,6 +408,8 @@ struct hl_ctl {
 	__u32 exchanges_found; /* … and those that the iterator has come by */
 	__u32 func_calls;      /* every call of a traced function is told of */
 	__u32 tell_all;        /* a look tells of every socket, whether it moved or not */
+	__u32 watch_gen;       /* as calls_gen while calls are counted, else 0 */
+	__u32 pad2;
 };
 
 /* ---- TCP sockets --------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "bpf/accept.bpf.h"
 #include "bpf/ustack.bpf.h"
 #include "bpf/exec.bpf.h"
+#include "bpf/inside.bpf.h"
 #include "bpf/target.bpf.h"
 
 #define HL_EINTR 4
@@ -181,7 +182,7 @@ __hot void call_detail(struct task_struct *p, struct hl_slot *s, struct slow_roo
 
 /* How a call ended. */
 struct call_end {
-	__u64 duration, ago; /* ended so long ago */
+	__u64 duration, end; /* CLOCK_MONOTONIC */
 	long ret;
 };
 
@@ -206,7 +207,7 @@ static __noinline int call_slow(struct hl_slot *s, struct call_end *e, struct sl
 	__u64 most = 0;
 
 	w->duration = e->duration;
-	w->ago = e->ago;
+	w->ago = e->end == s->restart_end ? bpf_ktime_get_ns() - e->end : 0; /* one that was interrupted */
 	w->result = e->ret;
 	w->nr = s->call_nr;
 	w->op = HL_OP_SYSCALL;
@@ -224,10 +225,11 @@ static __noinline int call_slow(struct hl_slot *s, struct call_end *e, struct sl
 	return 0;
 }
 
-static __noinline int call_send(struct hl_slot *s, struct slow_what *w, struct hl_cpu *cpu)
+static __noinline int call_send(struct hl_slot *s, struct slow_what *w, struct hl_cpu *cpu, __u64 end)
 {
 	if (has_user_stack(w))
 		w->user_stack = ustack_take(s, is_for_event(w) ? HL_USTACK_EVENT : HL_USTACK_CALL);
+	w->ago = bpf_ktime_get_ns() - end; /* finding all that took a while, too */
 	slow_emit(s, w, cpu);
 	return 0;
 }
@@ -246,7 +248,7 @@ static __noinline int call_whole(struct hl_slot *s, struct hl_cell *c, struct hl
 	if (e->duration >= cpu->slow_ns) {
 		call_slow(s, e, room);
 		call_detail(bpf_get_current_task_btf(), s, room);
-		call_send(s, &room->what, cpu);
+		call_send(s, &room->what, cpu, e->end);
 	}
 	return 0;
 }
@@ -263,6 +265,27 @@ static __noinline int call_of_file(struct hl_slot *s, struct hl_cpu *cpu, struct
 		return 0;
 	call_breakdown(s, e->duration, &room->what);
 	return file_call(s, &room->what, e->duration, e->ret, cpu);
+}
+
+/* The same of the function that the call was made in. */
+static __noinline int call_inside(struct hl_slot *s, struct hl_cpu *cpu, struct call_end *e)
+{
+	struct hl_cell *c = inside_find(s, cpu, e->duration);
+	struct slow_room *room;
+
+	if (!c)
+		return 0;
+	c->errors += (__u64)e->ret >= (__u64)-HL_MAX_ERRNO;
+	room = s->open_states || s->call_flags & HL_CALL_GAPPED ? slow_room_get(cpu) : NULL;
+	if (room) {
+		call_breakdown(s, e->duration, &room->what);
+		for (int i = 0; i < NR_HL_STATES; i++)
+			c->state_ns[i] += room->what.state_ns[i];
+	} else {
+		c->state_ns[HL_STATE_CPU] += e->duration;
+	}
+	cell_add(c, e->duration);
+	return 0;
 }
 
 /* Count one whole call. One that never left the CPU is all `cpu`. */
@@ -286,6 +309,8 @@ __hot void call_count(struct hl_slot *s, struct hl_cpu *cpu, struct call_end *e)
 		call_whole(s, c, cpu, e);
 	if (cpu->files)
 		call_of_file(s, cpu, e);
+	if (s->call_flags & HL_CALL_INSIDE)
+		call_inside(s, cpu, e);
 	if (is_accept(s) && e->ret >= 0)
 		accept_over(s, e->ret, cpu);
 }
@@ -307,7 +332,7 @@ static __noinline int call_interrupted(struct hl_slot *s, struct hl_cpu *cpu)
 {
 	struct call_end e = {
 		.duration = s->restart_end - s->restart_begin,
-		.ago = bpf_ktime_get_ns() - s->restart_end,
+		.end = s->restart_end,
 		.ret = -HL_EINTR,
 	};
 	__u32 call = s->call;
@@ -373,6 +398,7 @@ static __noinline int call_ends(struct pt_regs *regs, long ret, struct hl_ctl *c
 	if (s->restart_begin && is_sigreturn(s))
 		call_sigreturn(s, cpu, regs);
 	e.duration = now - begin;
+	e.end = now;
 	call_count(s, cpu, &e);
 	return 0;
 }
@@ -400,7 +426,7 @@ __hot void call_exit(struct pt_regs *regs, long ret, bool hold)
 	if (is_plain(s, ctl) && s->call_begin && !is_odd_result(s, e.ret)) {
 		begin = s->call_begin;
 		s->call_begin = 0;
-		now = bpf_ktime_get_ns();
+		e.end = now = bpf_ktime_get_ns();
 		e.duration = now - begin;
 		if (now < begin)
 			cpu->calls_clock++;

@@ -18,7 +18,7 @@ void test_model_no_picture_before_tick(void)
 	s = feed_tick(f, 0);
 	ASSERT(s);
 	ASSERT_EQ(s->seq, 0);
-	ASSERT_EQ(s->nr_tables, 21);
+	ASSERT_EQ(s->nr_tables, 22);
 	/* until the next tick it is the same one, whatever comes */
 	feed_process(f, 11, "more", 0);
 	ASSERT(model_snap(f->m) == s);

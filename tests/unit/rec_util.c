@@ -219,6 +219,7 @@ static void sample_func(struct recbuf *b, unsigned int i)
 {
 	const __u32 buckets[2] = { 3, i };
 	struct hl_rec_func *f = fill(b, HL_KIND_FUNC, i);
+	struct hl_rec_func_syscall *n;
 	struct hl_rec_func_call *c;
 	struct hl_rec_func_op *op;
 
@@ -233,6 +234,13 @@ static void sample_func(struct recbuf *b, unsigned int i)
 	op->o.first = i % 50;
 	op->o.nr_buckets = i % 3;
 	rec_add_bytes(b, buckets, op->o.nr_buckets * sizeof(__u32));
+	rec_end(b);
+	n = fill(b, HL_KIND_FUNC_SYSCALL, i);
+	n->o.op = HL_OP_SYSCALL;
+	n->o.state = n->o.abi = 0;
+	n->o.first = i % 50;
+	n->o.nr_buckets = i % 3;
+	rec_add_bytes(b, buckets, n->o.nr_buckets * sizeof(__u32));
 	rec_end(b);
 	c = fill(b, HL_KIND_FUNC_CALL, i);
 	c->func = i + 1;

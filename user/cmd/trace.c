@@ -33,7 +33,8 @@ static const struct opt rows[] = {
 	  .offset = offsetof(struct values, duration_ns) },
 	{ .type = OPT_UINT, .short_name = 'n', .long_name = "count", .arg = "N",
 	  .help = "end after so many calls", .offset = offsetof(struct values, count) },
-	{ .type = OPT_FLAG, .long_name = "tree", .help = "calls under those that they were made in",
+	{ .type = OPT_FLAG, .long_name = "tree", .help = "calls under those that they were made in, and with a - system calls and waits of "
+		  "--slow or more",
 	  .offset = offsetof(struct values, tree) },
 	{ .type = OPT_FLAG, .long_name = "summary", .help = "no line for each call, only what they come to",
 	  .offset = offsetof(struct values, summary) },
@@ -82,7 +83,10 @@ static void on_record(void *arg, const struct hl_rec *rec)
 
 static void on_drained(void *arg)
 {
-	print(arg);
+	struct tracer *t = arg;
+
+	trace_lines_drained(t->lines, &t->out);
+	print(t);
 }
 
 static int on_snap(void *arg, const struct snap *snap)
@@ -101,15 +105,21 @@ static int on_snap(void *arg, const struct snap *snap)
 /* What all calls come to. */
 static int print_summary(struct tracer *t)
 {
-	struct query q = { .total = true };
+	static const char *const tables[] = { "functions", "function_syscalls" };
 	struct export_opts o = { .compact = true };
 	int err = 0;
 
 	trace_lines_rest(t->lines, &t->out);
 	if (t->last && t->v->json) {
 		err = json_exporter.write(&t->out, t->last, &o);
-	} else if (t->last) {
-		select_text(&q, &o, "functions", NULL, true, 100);
+	}
+	for (size_t i = 0; !err && t->last && !t->v->json && i < ARRAY_SIZE(tables); i++) {
+		const struct snap_table *table = snap_table(t->last, tables[i]);
+		struct query q = { .total = true };
+
+		if (i && (!table || !table->n))
+			continue;
+		select_text(&q, &o, tables[i], NULL, true, 100);
 		o.header = false;
 		o.whole = true;
 		err = text_exporter.write(&t->out, t->last, &o);

@@ -9,27 +9,34 @@
 #include "base/fmt.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "cmd/trace_inside.h"
 #include "cmd/trace_lines.h"
 #include "model/field.h"
 #include "rec/rec.h"
 
-#define WIDE      100  /* columns from which on there is room for all */
-#define MAX_HELD  4096 /* calls of a thread that wait for their caller to be over */
-#define MAX_COMMS 65536
+#define WIDE      100   /* columns from which on there is room for all */
+#define MAX_HELD  4096  /* calls of a thread that wait for their caller to be over */
+#define MAX_SLOW  256   /* slow system calls of a thread that wait for the function that they were made in */
+#define MAX_KEPT  65536 /* … and of all threads */
+#define MAX_DEPTH 64    /* functions within each other that a system call is looked for in */
 
 struct function {
 	char *name, *file;
 	uint32_t flags;
 };
 
-/* A call that waits to be printed under its caller. */
+/* A call that waits to be printed under its caller. func 0: a slow system call, or wait, in words. */
 struct held {
 	struct hl_rec_func_call c;
 	char *args;
 };
 
 struct caller {
-	VEC(struct held) v; /* in the order of their ends */
+	VEC(struct held) v;
+	size_t slow;      /* how many of them are slow system calls */
+	uint64_t until;   /* when its last outermost call was over; 0: none is, since it was printed last */
+	uint64_t drain;   /* … and in which drain that came */
+	uint64_t dropped; /* begin of the last slow one for which there was no room */
 };
 
 struct trace_lines {
@@ -39,6 +46,8 @@ struct trace_lines {
 	struct hash *callers; /* by tid, of a tree */
 	int64_t real_offset;  /* wall clock - boot */
 	uint64_t count;
+	uint64_t drains;
+	size_t kept; /* slow system calls */
 };
 
 struct trace_lines *trace_lines_new(const struct trace_look *look)
@@ -189,6 +198,11 @@ static void add_call(const struct trace_lines *t, const struct hl_rec_func_call 
 {
 	const struct function *f = hash_get(t->functions, &c->func);
 
+	if (!c->func) {
+		str_add(out, "- ");
+		add_encoded(out, args, t->look.ascii, 0);
+		return;
+	}
 	add_encoded(out, f ? f->name : "?", t->look.ascii, 0);
 	if (!f || !(f->flags & HL_FUNC_USDT) || *args) {
 		str_addc(out, '(');
@@ -275,9 +289,13 @@ static void add_object(struct trace_lines *t, const struct hl_rec_func_call *c, 
 		 c->h.tid);
 	if (comm)
 		add_string(out, "comm", comm);
-	add_string(out, "function", f ? f->name : "?");
-	add_string(out, "file", f ? f->file : "?");
-	if (*args)
+	if (!c->func)
+		add_string(out, "slow", args);
+	else
+		add_string(out, "function", f ? f->name : "?");
+	if (c->func)
+		add_string(out, "file", f ? f->file : "?");
+	if (c->func && *args)
 		add_string(out, "args", args);
 	str_addf(out, "\"depth\":%u", c->depth);
 	if (c->flags & HL_FUNC_CALL_RESULT)
@@ -286,6 +304,9 @@ static void add_object(struct trace_lines *t, const struct hl_rec_func_call *c, 
 	if (!(c->flags & HL_FUNC_CALL_POINT))
 		str_addf(out, ",\"duration_ns\":%" PRIu64 ",\"nested_ns\":%" PRIu64, (uint64_t)c->duration_ns,
 			 (uint64_t)c->nested_ns);
+	if (c->flags & HL_FUNC_CALL_WATCHED)
+		str_addf(out, ",\"syscalls\":%" PRIu32 ",\"syscall_ns\":%" PRIu64, (uint32_t)c->syscalls,
+			 (uint64_t)c->syscall_ns);
 	if (c->flags & HL_FUNC_CALL_STATES)
 		add_state_times(c, out);
 	str_add(out, "}\n");
@@ -299,36 +320,165 @@ static int cmp_begin(const void *a, const void *b)
 
 	if (x->c.begin_ns != y->c.begin_ns)
 		return x->c.begin_ns < y->c.begin_ns ? -1 : 1;
+	if (!x->c.func != !y->c.func)
+		return x->c.func ? -1 : 1;
 	return x->c.depth - y->c.depth;
 }
 
-static void print_held(struct trace_lines *t, struct caller *k, struct str *out)
+/* The functions that begin before what comes next, and are not over then. */
+struct open_calls {
+	struct {
+		uint64_t end;
+		unsigned int depth;
+	} v[MAX_DEPTH];
+	unsigned int n;
+};
+
+static void open_add(struct open_calls *o, const struct hl_rec_func_call *c)
+{
+	if (o->n < MAX_DEPTH) {
+		o->v[o->n].end = c->h.ts;
+		o->v[o->n++].depth = c->depth;
+	}
+}
+
+/* How deep is what was done at that moment in the innermost one that was open then? 0: none was. */
+static unsigned int open_at(struct open_calls *o, uint64_t at)
+{
+	while (o->n && o->v[o->n - 1].end < at)
+		o->n--;
+	return o->n ? o->v[o->n - 1].depth + 1 : 0;
+}
+
+static void print_one(struct trace_lines *t, struct held *h, unsigned int depth, unsigned int least,
+		      struct str *out)
+{
+	h->c.depth = (__u16)depth;
+	if (t->look.json)
+		add_object(t, &h->c, h->args, out);
+	else
+		add_line(t, &h->c, h->args, depth - least, out);
+}
+
+/* Slow ones for which there was no room were a part of that. */
+static void add_dropped(const struct trace_lines *t, const struct caller *k,
+			const struct hl_rec_func_call *in, struct str *out)
+{
+	if (!t->look.json && k->dropped >= in->begin_ns && k->dropped < in->h.ts)
+		str_add(out, "(the first of the slow system calls in this one were too many to keep)\n");
+}
+
+/* What was over by then. What is slow, and in no function of these, was in none, or in one that is not over.
+ */
+static void print_held(struct trace_lines *t, struct caller *k, uint64_t until, struct str *out)
 {
 	unsigned int least = UINT32_MAX;
+	struct open_calls open = {};
+	uint64_t called = 0; /* a system call until then has the waits in it */
+	size_t kept = 0;
 
 	qsort(k->v.v, k->v.n, sizeof(*k->v.v), cmp_begin);
 	for (size_t i = 0; i < k->v.n; i++)
-		least = MIN(least, k->v.v[i].c.depth);
+		if (k->v.v[i].c.func && k->v.v[i].c.h.ts <= until)
+			least = MIN(least, k->v.v[i].c.depth);
 	for (size_t i = 0; i < k->v.n; i++) {
-		struct held *h = &k->v.v[i];
+		struct held h = k->v.v[i];
+		unsigned int depth = open_at(&open, h.c.begin_ns);
 
-		add_line(t, &h->c, h->args, h->c.depth - least, out);
-		free(h->args);
+		if (h.c.h.ts > until && (h.c.func || !depth)) {
+			k->v.v[kept++] = h;
+			continue;
+		}
+		if (h.c.func) {
+			print_one(t, &h, h.c.depth, least, out);
+			if (h.c.depth == least)
+				add_dropped(t, k, &h.c, out);
+			open_add(&open, &h.c);
+		} else {
+			if (depth && (h.c.flags & HL_FUNC_CALL_RESULT || h.c.begin_ns > called))
+				print_one(t, &h, depth, least, out);
+			called = MAX(called, h.c.flags & HL_FUNC_CALL_RESULT ? h.c.h.ts : 0);
+			k->slow--;
+			t->kept--;
+		}
+		free(h.args);
 	}
-	k->v.n = 0;
+	k->v.n = kept;
+	k->until = 0;
 }
 
+static struct caller *caller_get(struct trace_lines *t, uint32_t tid)
+{
+	struct caller *k = hash_get(t->callers, &tid);
+
+	if (k)
+		return k;
+	k = xcalloc(1, sizeof(*k));
+	hash_put(t->callers, &tid, k);
+	return k;
+}
+
+/* What is slow in a call comes by another way than the call, and maybe one drain later. */
 static void hold(struct trace_lines *t, const struct hl_rec_func_call *c, const char *args, struct str *out)
 {
-	struct caller *k = hash_get(t->callers, &c->h.tid);
+	struct caller *k = caller_get(t, c->h.tid);
 
-	if (!k) {
-		k = xcalloc(1, sizeof(*k));
-		hash_put(t->callers, &c->h.tid, k);
-	}
 	*vec_add(&k->v) = (struct held){ *c, xstrdup(args) };
-	if (!c->depth || k->v.n >= MAX_HELD)
-		print_held(t, k, out);
+	if (!c->depth) {
+		k->until = c->h.ts;
+		k->drain = t->drains;
+	}
+	if (k->v.n - k->slow >= MAX_HELD)
+		print_held(t, k, UINT64_MAX, out);
+}
+
+/* The oldest slow one makes room. */
+static void drop_slow(struct trace_lines *t, struct caller *k)
+{
+	size_t oldest = k->v.n;
+
+	for (size_t i = 0; i < k->v.n; i++)
+		if (!k->v.v[i].c.func &&
+		    (oldest == k->v.n || k->v.v[i].c.begin_ns < k->v.v[oldest].c.begin_ns))
+			oldest = i;
+	if (oldest == k->v.n)
+		return;
+	k->dropped = k->v.v[oldest].c.begin_ns;
+	free(k->v.v[oldest].args);
+	k->v.v[oldest] = k->v.v[--k->v.n];
+	k->slow--;
+	t->kept--;
+}
+
+static void take_slow(struct trace_lines *t, const struct hl_rec *rec, struct str *out)
+{
+	struct hl_rec_func_call c;
+	struct str what = {};
+	struct caller *k;
+
+	if (!t->look.tree || !trace_inside(rec, &c, &what))
+		return;
+	k = caller_get(t, rec->tid);
+	if (k->slow >= MAX_SLOW || t->kept >= MAX_KEPT)
+		drop_slow(t, k);
+	if (t->kept < MAX_KEPT) {
+		*vec_add(&k->v) = (struct held){ c, xstrdup(str_get(&what)) };
+		k->slow++;
+		t->kept++;
+	} else {
+		k->dropped = c.begin_ns;
+	}
+	str_free(&what);
+}
+
+void trace_lines_drained(struct trace_lines *t, struct str *out)
+{
+	struct caller *k;
+
+	t->drains++;
+	for (size_t i = 0; (k = hash_next(t->callers, &i, NULL));)
+		if (k->until && k->drain + 1 < t->drains)
+			print_held(t, k, k->until, out);
 }
 
 void trace_lines_rest(struct trace_lines *t, struct str *out)
@@ -336,7 +486,7 @@ void trace_lines_rest(struct trace_lines *t, struct str *out)
 	struct caller *k;
 
 	for (size_t i = 0; (k = hash_next(t->callers, &i, NULL));)
-		print_held(t, k, out);
+		print_held(t, k, UINT64_MAX, out);
 }
 
 static void take_call(struct trace_lines *t, const struct hl_rec *rec, struct str *out)
@@ -345,10 +495,10 @@ static void take_call(struct trace_lines *t, const struct hl_rec *rec, struct st
 	const char *args = rec_tail_str(rec, 0);
 
 	t->count++;
-	if (t->look.json)
-		add_object(t, c, args, out);
-	else if (t->look.tree)
+	if (t->look.tree)
 		hold(t, c, args, out);
+	else if (t->look.json)
+		add_object(t, c, args, out);
 	else
 		add_line(t, c, args, 0, out);
 }
@@ -356,6 +506,7 @@ static void take_call(struct trace_lines *t, const struct hl_rec *rec, struct st
 static void (*const takers[HL_KIND_MAX])(struct trace_lines *t, const struct hl_rec *rec, struct str *out) = {
 	[HL_KIND_FUNC] = take_function,
 	[HL_KIND_FUNC_CALL] = take_call,
+	[HL_KIND_SLOW] = take_slow,
 };
 
 void trace_lines_take(struct trace_lines *t, const struct hl_rec *rec, struct str *out)

@@ -12,7 +12,7 @@
 struct cell_last {
 	uint64_t count, errors, total;
 	uint64_t state_ns[NR_HL_STATES];
-	uint64_t phase_ns[NR_HL_BLOCK_PHASES], bytes, sequential, requeues;
+	uint64_t phase_ns[NR_HL_BLOCK_PHASES], bytes, sequential, requeues, watched;
 	uint32_t hist[HL_HIST_CELLS];
 };
 
@@ -161,6 +161,11 @@ uint64_t cells_take_entered(const struct hl_cell *c, struct cell_last *was, __u6
 	return take(&c->sequential, &was->sequential);
 }
 
+uint64_t cells_take_watched(const struct hl_cell *c, struct cell_last *was)
+{
+	return take(&c->addr[0], &was->watched);
+}
+
 static uint64_t send_disk(struct live *l, const struct hl_cell *c, struct cell_last *was)
 {
 	struct hl_rec_disk_op *r = LIVE_BEGIN(l, DISK_OP, disk_op);
@@ -192,6 +197,7 @@ static uint64_t (*const senders[NR_HL_CELL_KINDS])(struct live *l, const struct 
 	[HL_CELL_CONN] = conns_send_op,
 	[HL_CELL_EXCHANGE... HL_CELL_RESENT - 1] = exchanges_send_op,
 	[HL_CELL_RESENT] = exchanges_send_op,
+	[HL_CELL_INSIDE] = funcs_send_syscall,
 };
 
 static void drain_one(struct live *l, uint32_t at)
@@ -279,6 +285,8 @@ static bool owner_gone(struct live *l, const struct hl_cell *c)
 	uint32_t pid = HL_KEY_PID(c->key);
 	struct kproc *p;
 
+	if (HL_KEY_OP(c->key) == HL_CELL_INSIDE)
+		return funcs_owner_gone(l, c);
 	if (HL_KEY_OP(c->key) >= HL_CELL_EXCHANGE)
 		return conns_owner_gone(l, pid, c->proc_start);
 	if (HL_KEY_OP(c->key) == HL_CELL_CONN)

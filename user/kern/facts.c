@@ -381,8 +381,9 @@ static void account_exchanges(struct live *l, const struct hl_cpu *before)
 }
 
 /* counts: as they were before the drain. */
-static void account_funcs(struct live *l)
+static void account_funcs(struct live *l, const struct hl_cpu *before)
 {
+	struct hl_cpu now = sum_cpus(l), cpu = l->stopped ? now : *before;
 	struct hl_func_counts c = *l->funcs.counts;
 	uint64_t lost[NR_HL_LOSSES] = {
 		[HL_LOSS_MAP_FULL] = c.full,
@@ -396,6 +397,9 @@ static void account_funcs(struct live *l)
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.records_lost;
 	send_acct(l, HL_CLASS_FUNCTION_CALLS, c.records, l->funcs.told, lost);
+	memset(lost, 0, sizeof(lost));
+	lost[HL_LOSS_MAP_FULL] = cpu.inside_lost;
+	send_acct(l, HL_CLASS_FUNCTION_SYSCALLS, cpu.inside_seen, l->cells.counted[HL_CELL_INSIDE], lost);
 }
 
 static void account_cgroups(struct live *l)
@@ -426,7 +430,7 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	if (l->parts[PART_EXCHANGES].obj.bpf)
 		account_exchanges(l, before);
 	if (l->funcs.counts)
-		account_funcs(l);
+		account_funcs(l, before);
 	r = LIVE_BEGIN(l, TICK, tick);
 	r->h.ts = boot;
 	r->real_ns = clock_real_ns();

@@ -89,6 +89,7 @@ static void leave_alone(struct live *l, struct func *f, struct caller c, uint64_
 	char many[FMT_LEN];
 
 	func_links_off(l, f);
+	cells_drain(l); /* what was done in it so far */
 	f->is_off = true;
 	fmt_count(many, rate);
 	if (comm)

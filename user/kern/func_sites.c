@@ -146,6 +146,7 @@ static void add_function(struct live *l, const struct func_ask *ask, struct func
 		return;
 	}
 	f = func_add(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
+	f->result = s->result;
 	again = go || s->frameless ? HL_FUNC_AGAIN : 0;
 	func_cost_is(l, f, s->cost, by_instruction ? SITE_STEPPED : PROBE_RETURN);
 	if (by_instruction) {

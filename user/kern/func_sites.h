@@ -58,6 +58,7 @@ struct func {
 	uint64_t hits, caller_cpu;
 	uint32_t caller;
 	bool is_off; /* it was called too often */
+	int8_t result; /* as of struct site */
 };
 
 #define FUNC_MOST 4000 /* of a run */

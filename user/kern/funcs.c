@@ -80,6 +80,7 @@ static void share(struct live *l, struct func *f)
 
 	to->error_test = f->ask->error_test;
 	to->error_value = f->ask->error_value;
+	to->result = f->result == SITE_NO_RESULT ? HL_FUNC_NO_RESULT : f->result;
 	for (uint32_t i = 0; i < f->ask->n_args; i++)
 		if (set_arg(&to->args[f->n_args], f, &f->ask->args[i]))
 			f->args[f->n_args++] = f->ask->args[i];
@@ -200,6 +201,7 @@ uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 	r->entered = cells_take_entered(c, was, &r->abandoned);
 	r->deep = cells_take_phase(c, was, 0);
 	r->unknown = cells_take_phase(c, was, 1);
+	r->watched = cells_take_watched(c, was);
 	r->nested_ns = cells_take_bytes(c, was);
 	n = cells_fill_op(l, c, was, &r->o);
 	r->o.h.ts = l->last_tick;
@@ -212,6 +214,39 @@ uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last
 	n += r->entered;
 	live_emit(l);
 	return n;
+}
+
+/* Of a function that was left alone nobody knows any more when it is over. */
+uint64_t funcs_send_syscall(struct live *l, const struct hl_cell *c, struct cell_last *was)
+{
+	uint32_t pid = HL_KEY_PID(c->key), func = pid ? HL_INSIDE_FUNC(c->start) : 0;
+	bool is_off = func && func <= l->funcs.v.n && l->funcs.v.v[func - 1]->is_off;
+	struct hl_rec_func_syscall *r;
+	bool was_mute = l->mute;
+	uint64_t n;
+
+	if (pid)
+		life_meet(l, pid, c->proc_start);
+	r = LIVE_BEGIN(l, FUNC_SYSCALL, func_syscall);
+	n = cells_fill_op(l, c, was, &r->o);
+	r->o.h.ts = l->last_tick;
+	r->o.h.pid = r->o.h.tid = pid;
+	r->o.proc_start = pid ? c->proc_start : 0;
+	r->o.nr = HL_KEY_NR(c->key);
+	r->o.abi = HL_KEY_ABI(c->key);
+	r->o.op = HL_OP_SYSCALL;
+	r->func = func;
+	l->mute |= is_off;
+	live_emit(l);
+	l->mute = was_mute;
+	return n;
+}
+
+bool funcs_owner_gone(struct live *l, const struct hl_cell *c)
+{
+	struct kproc *p = life_proc(l, HL_KEY_PID(c->key), c->proc_start);
+
+	return p && p->gone;
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------- */

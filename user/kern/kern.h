@@ -226,6 +226,7 @@ uint64_t cells_take_bytes(const struct hl_cell *c, struct cell_last *was);
 uint64_t cells_take_pair(const struct hl_cell *c, struct cell_last *was, uint64_t *came, uint64_t *ended,
 			 uint64_t *total_ns);
 uint64_t cells_take_entered(const struct hl_cell *c, struct cell_last *was, __u64 *abandoned);
+uint64_t cells_take_watched(const struct hl_cell *c, struct cell_last *was);
 uint64_t cells_take_phase(const struct hl_cell *c, struct cell_last *was, enum hl_block_phase phase);
 
 /* ---- files.c ------------------------------------------------------------------- */
@@ -586,6 +587,8 @@ void kfuncs_fini(struct live *l);
 void funcs_record(struct live *l, const struct hl_rec *rec,
 		  size_t n); /* a struct hl_func_raw, from the ring */
 uint64_t funcs_send_op(struct live *l, const struct hl_cell *c, struct cell_last *was);
+uint64_t funcs_send_syscall(struct live *l, const struct hl_cell *c, struct cell_last *was);
+bool funcs_owner_gone(struct live *l, const struct hl_cell *c);
 /* What a call of it costs, by what its begin and its end stand on; each of struct probe_costs. */
 void func_cost_is(struct live *l, struct func *f, uint32_t begin, uint32_t end);
 struct func_costs *func_costs_new(void);

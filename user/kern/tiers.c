@@ -141,13 +141,16 @@ static int switch_on(struct live *l)
 	int err = attach(l, false);
 
 	l->tier.on = !err;
-	if (!err)
-		count_calls(l);
+	if (err)
+		return err;
+	__atomic_store_n(&l->sh.ctl->watch_gen, l->sh.ctl->calls_gen, __ATOMIC_RELEASE);
+	count_calls(l);
 	return err;
 }
 
 static void switch_off(struct live *l)
 {
+	__atomic_store_n(&l->sh.ctl->watch_gen, 0, __ATOMIC_RELEASE);
 	detach(&l->tier);
 	l->tier.on = l->tier.probing = false;
 	l->tier.good = 0;

@@ -54,6 +54,19 @@ void func_take(struct func_sums *f, const struct hl_rec_func_op *r)
 	f->abandoned += r->abandoned;
 	f->deep += r->deep;
 	f->unknown += r->unknown;
+	f->watched += r->watched;
+}
+
+void func_syscalls_add(struct func_syscalls *to, const struct func_syscalls *from)
+{
+	to->count += from->count;
+	to->ns += from->ns;
+}
+
+void func_roll(struct func_sums *f)
+{
+	f->ivl_nested_ns = f->ivl_entered = 0;
+	f->ivl_syscalls = (struct func_syscalls){};
 }
 
 void func_add(struct func_sums *to, const struct func_sums *from)
@@ -64,6 +77,9 @@ void func_add(struct func_sums *to, const struct func_sums *from)
 	to->ivl_entered += from->ivl_entered;
 	to->abandoned += from->abandoned;
 	to->deep += from->deep;
+	to->watched += from->watched;
+	func_syscalls_add(&to->syscalls, &from->syscalls);
+	func_syscalls_add(&to->ivl_syscalls, &from->ivl_syscalls);
 	to->unknown += from->unknown;
 }
 
@@ -95,6 +111,19 @@ void func_fill(const struct model *m, struct function_row *r, const struct op *o
 	r->deep = s->deep;
 	r->unknown = s->unknown;
 	r->unknown_ns = s->unknown ? unknown_ns(o) : 0;
+	r->watched = s->watched || s->syscalls.count;
+	r->syscalls = s->syscalls;
+	r->ivl_syscalls = s->ivl_syscalls;
+}
+
+void func_syscall_fill(const struct model *m, struct function_syscall_row *r, const struct op *o,
+		       struct arena *a, uint64_t stamp)
+{
+	uint32_t id = o->key.func;
+	const struct func_info *f = hash_get(m->funcs, &id);
+
+	r->function = f ? intern_copy(f->name, a, stamp) : NULL;
+	r->file = f ? intern_copy(f->file, a, stamp) : NULL;
 }
 
 bool func_is_point(const struct model *m, const struct op *o)

@@ -276,6 +276,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_FUNC] = func_apply,
 	[HL_KIND_FUNC_OP] = func_op_apply,
 	[HL_KIND_FUNC_CALL] = func_call_apply,
+	[HL_KIND_FUNC_SYSCALL] = func_syscall_apply,
 };
 
 int model_apply(struct model *m, const struct hl_rec *rec)

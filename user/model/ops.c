@@ -81,6 +81,7 @@ static struct op *last_resort(struct model *m, const struct op *from)
 		.start = p->start,
 		.file = from->key.file ? FILE_OTHER : 0,
 		.lock = from->key.lock ? LOCK_OTHER : 0,
+		.func = from->key.func ? FUNC_OTHER : 0,
 		.nr = HL_NR_OTHER,
 		.op = from->key.op,
 		.state = from->key.state,
@@ -347,6 +348,23 @@ int func_op_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+int func_syscall_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_func_syscall *r = (const void *)rec;
+	struct func_syscalls n = { r->o.count, r->o.total_ns };
+	struct op_key of = { .nr = r->func ? (uint16_t)r->func : HL_NR_OTHER, .op = HL_OP_FUNCTION };
+	struct op_key key = { .func = r->func ? (uint16_t)r->func : FUNC_OTHER,
+			      .nr = r->o.nr,
+			      .op = r->o.op,
+			      .abi = r->o.abi };
+	struct op *o = op_of(m, rec->pid, r->o.proc_start, of, NULL);
+
+	func_syscalls_add(&o->func->syscalls, &n);
+	func_syscalls_add(&o->func->ivl_syscalls, &n);
+	op_take(op_of(m, rec->pid, r->o.proc_start, key, NULL), &r->o, rec_func_syscall_buckets(r));
+	return 0;
+}
+
 /* What it adds up to comes with FUNC_OP. */
 int func_call_apply(struct model *m, const struct hl_rec *rec)
 {
@@ -386,7 +404,7 @@ void ops_roll(struct model *m)
 		if (o->exchange)
 			hist_reset(&o->exchange->ivl_reads);
 		if (o->func)
-			o->func->ivl_nested_ns = o->func->ivl_entered = 0;
+			func_roll(o->func);
 		if (!o->ivl_count && !o->ivl_hist.count && !o->ivl_io.device_ns && !o->ivl_errors)
 			continue;
 		o->ivl_count = o->ivl_errors = o->ivl_ns = 0;

@@ -235,8 +235,8 @@ static void *ops_of(struct picture *p, bool on_files, size_t *n)
 	for (size_t i = 0; i < m->ops.n; i++) {
 		const struct op *o = m->ops.v[i];
 
-		if (!o->key.file == !on_files && !o->key.lock && o->proc->belongs && !func_is_point(m, o) &&
-		    nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
+		if (!o->key.file == !on_files && !o->key.lock && !o->key.func && o->proc->belongs &&
+		    !func_is_point(m, o) && nr_belongs(m, o->key.op, o->key.abi, o->key.nr))
 			op_fill(p, &rows[(*n)++], o);
 	}
 	return rows;
@@ -466,6 +466,28 @@ static void *function_rows(struct picture *p, struct snap_table *made, size_t *n
 	return rows;
 }
 
+static void *function_syscall_rows(struct picture *p, struct snap_table *made, size_t *n)
+{
+	const struct model *m = p->m;
+	struct function_syscall_row *rows;
+
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++)
+		*n += m->ops.v[i]->key.func != 0;
+	rows = arena_zalloc(p->a, *n * sizeof(*rows));
+	*n = 0;
+	for (size_t i = 0; i < m->ops.n; i++) {
+		const struct op *o = m->ops.v[i];
+
+		if (!o->key.func || !proc_shown(m, o->proc))
+			continue;
+		op_fill(p, &rows[*n].sum, o);
+		func_syscall_fill(m, &rows[*n], o, p->a, p->stamp);
+		(*n)++;
+	}
+	return rows;
+}
+
 static void *quota_rows(struct picture *p, struct snap_table *made, size_t *n)
 {
 	return cgroup_rows(p->m, p->a, p->stamp, n);
@@ -525,6 +547,7 @@ static void *(*const makers[NR_ROWS])(struct picture *p, struct snap_table *made
 	[ROWS_DNS_QUERIES] = all_dns_query_rows,
 	[ROWS_EXCHANGES] = exchange_rows,
 	[ROWS_FUNCTIONS] = function_rows,
+	[ROWS_FUNCTION_SYSCALLS] = function_syscall_rows,
 };
 
 /* Rows that several tables share are made once. made: what there is, by enum rows. */

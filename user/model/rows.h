@@ -267,6 +267,17 @@ struct exchange_row {
 	uint64_t read_ns, read_max_ns;
 };
 
+/* System calls that were made in a function. */
+struct func_syscalls {
+	uint64_t count, ns;
+};
+
+/* … of one kind, by one process. */
+struct function_syscall_row {
+	struct op_row sum;
+	const char *function, *file; /* NULL: of several, in the row "(other)" */
+};
+
 /* A function that is traced, in a process; or a point that is reached. */
 struct function_row {
 	struct op_row sum;        /* its calls that returned; of a point all zero */
@@ -276,6 +287,8 @@ struct function_row {
 	uint64_t self_ns, ivl_self_ns; /* without traced functions that it called */
 	uint64_t abandoned, deep;      /* that never returned; whose return is not seen */
 	uint64_t unknown, unknown_ns;  /* that returned, and of which it is not known where their time went */
+	bool watched;                  /* its system calls were counted, of some calls at least */
+	struct func_syscalls syscalls, ivl_syscalls;
 };
 
 /* Half of a peer's row: since start, or of the interval. */

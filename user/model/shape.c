@@ -624,7 +624,28 @@ static void merge_function(void *to, const void *const *rows, size_t n, struct a
 		r->deep += f->deep;
 		r->unknown += f->unknown;
 		r->unknown_ns += f->unknown_ns;
+		r->watched |= f->watched;
+		r->syscalls.count += f->syscalls.count;
+		r->syscalls.ns += f->syscalls.ns;
+		r->ivl_syscalls.count += f->ivl_syscalls.count;
+		r->ivl_syscalls.ns += f->ivl_syscalls.ns;
 	}
+}
+
+static int cmp_func_syscall(const void *a, const void *b)
+{
+	const struct function_syscall_row *x = a, *y = b;
+	int order = strcmp(x->function ? x->function : "", y->function ? y->function : "");
+
+	order = order ? order : strcmp(x->file ? x->file : "", y->file ? y->file : "");
+	return order ? order : cmp_call(a, b);
+}
+
+static int cmp_func_syscall_proc(const void *a, const void *b)
+{
+	int order = cmp_op_proc(a, b);
+
+	return order ? order : cmp_func_syscall(a, b);
 }
 
 static int cmp_node(const void *a, const void *b)
@@ -695,6 +716,11 @@ const struct row_shape row_shapes[NR_ROWS] = {
 			     AT(function_row, sum.comm), AT(function_row, sum.cgroup),
 			     AT(function_row, sum.container), cmp_op, cmp_function, cmp_op_proc,
 			     merge_function, label_op, false },
+	[ROWS_FUNCTION_SYSCALLS] = { sizeof(struct function_syscall_row),
+				     AT(function_syscall_row, sum.proc_flags),
+				     AT(function_syscall_row, sum.comm), AT(function_syscall_row, sum.cgroup),
+				     AT(function_syscall_row, sum.container), cmp_func_syscall_proc,
+				     cmp_func_syscall, cmp_op_proc, merge_op, label_op, true },
 	[ROWS_WAITED] = { sizeof(struct waited_row), AT(waited_row, proc_flags), AT(waited_row, comm),
 			  AT(waited_row, cgroup), AT(waited_row, container), cmp_waited, cmp_where,
 			  cmp_waited_proc, merge_waited, label_waited, true },

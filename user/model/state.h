@@ -89,6 +89,7 @@ struct file {
 
 #define FILE_OTHER UINT32_MAX /* the file "(other)": what had no room */
 #define LOCK_OTHER UINT64_MAX /* the same of locks */
+#define FUNC_OTHER UINT16_MAX /* … and of functions */
 
 struct op_key { /* no padding that is not zeroed */
 	uint64_t start;
@@ -98,7 +99,8 @@ struct op_key { /* no padding that is not zeroed */
 	uint32_t file; /* id of the file that it was on; 0: of an operation as such */
 	uint16_t nr;
 	uint8_t op, state, abi;
-	uint8_t pad[3];
+	uint8_t pad;
+	uint16_t func; /* number of the traced function that it was done in; 0: of an operation as such */
 };
 _Static_assert(sizeof(struct op_key) == 32, "an operation's key is compared as bytes");
 
@@ -114,7 +116,8 @@ struct exchange {
 /* What calls of functions have beside the rest. */
 struct func_sums {
 	uint64_t nested_ns, ivl_nested_ns; /* of their time, in functions that are traced, too */
-	uint64_t entered, ivl_entered, abandoned, deep, unknown;
+	uint64_t entered, ivl_entered, abandoned, deep, unknown, watched;
+	struct func_syscalls syscalls, ivl_syscalls; /* that were made in it */
 };
 
 struct op {
@@ -311,6 +314,7 @@ int file_op_apply(struct model *m, const struct hl_rec *rec);
 int lock_op_apply(struct model *m, const struct hl_rec *rec);
 int exchange_op_apply(struct model *m, const struct hl_rec *rec);
 int func_op_apply(struct model *m, const struct hl_rec *rec);
+int func_syscall_apply(struct model *m, const struct hl_rec *rec);
 int func_call_apply(struct model *m, const struct hl_rec *rec); /* whoever prints calls does */
 int resent_op_apply(struct model *m, const struct hl_rec *rec);
 struct istr *op_name(struct model *m, unsigned int op, unsigned int abi,
@@ -375,9 +379,13 @@ int func_apply(struct model *m, const struct hl_rec *rec);
 struct istr *func_name(const struct model *m, uint32_t id); /* NULL: not known */
 void func_take(struct func_sums *f, const struct hl_rec_func_op *r);
 void func_add(struct func_sums *to, const struct func_sums *from);
+void func_roll(struct func_sums *f);
+void func_syscalls_add(struct func_syscalls *to, const struct func_syscalls *from);
 bool func_is_point(const struct model *m, const struct op *o);
 void func_fill(const struct model *m, struct function_row *r, const struct op *o, struct arena *a,
 	       uint64_t stamp);
+void func_syscall_fill(const struct model *m, struct function_syscall_row *r, const struct op *o,
+		       struct arena *a, uint64_t stamp);
 
 /* exchanges.c */
 uint64_t exchange_object(const struct hl_rec_exchange_op *r); /* its key.lock; not 0, nor LOCK_OTHER */

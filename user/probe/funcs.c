@@ -53,6 +53,12 @@ static void get_rate(const struct field *f, const void *row, struct val *out)
 		*out = (struct val){ .type = VAL_F64, { .f = (double)n * NSEC_PER_SEC / (double)ns } };
 }
 
+/* Only where system calls were counted at all. */
+static void get_syscalls(const struct field *f, const void *row, struct val *out)
+{
+	val_set_if(out, ((const struct function_row *)row)->watched, u64_at(f, row));
+}
+
 /* clang-format off */
 #define TIMES(name, ivl, all, title, help, flags_)                                                       \
 	TWINS(ivl, all, name, title, help, get_of_call, UNIT_NS, METRIC_COUNTER, flags_, 6, VAL_U64)
@@ -104,6 +110,11 @@ static const struct field function_fields[] = {
 	  .type = VAL_U64 },
 	{ "too_deep", "DEEP", "calls so deep in others that the kernel does not see them return", get_of_call, AT(deep),
 	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 5, .type = VAL_U64 },
+	TWINS(AT(ivl_syscalls.count), AT(syscalls.count), "syscalls", "SYSC",
+	      "system calls that were made in it, and in no traced function below it", get_syscalls, UNIT_COUNT, METRIC_COUNTER,
+	      FIELD_WIDE, 6, VAL_U64)
+	TWINS(AT(ivl_syscalls.ns), AT(syscalls.ns), "syscall_ns", "SYSTIME", "time in these", get_syscalls, UNIT_NS,
+	      METRIC_COUNTER, FIELD_WIDE, 7, VAL_U64)
 	OP_STATES
 	{ "with_breakdown", "KNOWN", "calls whose time is in STATES: their thread was theirs all the time", get_known,
 	  .unit = UNIT_COUNT, .metric = METRIC_COUNTER, .width = 7, .type = VAL_U64 },
@@ -112,6 +123,40 @@ static const struct field function_fields[] = {
 	  .flags = FIELD_WIDE | FIELD_RARE, .width = 7, .type = VAL_U64 },
 	{ "no_breakdown_ns", "UNKN-T", "the time of those", get_of_call, AT(unknown_ns), .unit = UNIT_NS,
 	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_RARE, .width = 6, .type = VAL_U64 },
+	WHERE(op_row)
+	OP_HISTOGRAM
+};
+
+#define IN(member) offsetof(struct function_syscall_row, member)
+
+static const struct field syscall_fields[] = {
+	{ "comm", "COMMAND", "name of the process, or of the group", field_str, OP_AT(comm),
+	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
+	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | FIELD_WIDE, .width = 7,
+	  .type = VAL_U64 },
+	{ "start_ns", "START", "when the process started, ns since boot", field_u64, OP_AT(proc_start_ns),
+	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	{ "function", "FUNCTION", "the traced function that they were made in, in no other one below it; (other): those that had no room",
+	  field_str, IN(function), .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 16 },
+	{ "file", "FILE", "the program or library that it is in", field_str, IN(file),
+	  .flags = FIELD_KEY | FIELD_TAIL | FIELD_ASC, .width = 20 },
+	{ "name", "CALL", "name of the system call", field_str, OP_AT(name), .flags = FIELD_KEY | FIELD_NARROW | FIELD_ASC,
+	  .width = 12 },
+	{ "members", "PROCS", "rows that the row stands for", field_u64, OP_AT(members), .unit = UNIT_COUNT,
+	  .flags = FIELD_NARROW | FIELD_GROUPED, .width = 5 },
+	OP_COUNTS(field_u64, get_op_rate, get_op_ivl_rate)
+	TWINS(OP_AT(ivl_ns), OP_AT(total_ns), "total_ns", "TIME", "time in all of them", field_u64, UNIT_NS, METRIC_COUNTER,
+	      FIELD_NARROW, 6, VAL_U64)
+	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_op_ivl_avg, .unit = UNIT_NS,
+	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
+	{ "avg_ns", "AVG", "mean duration", get_op_avg, .unit = UNIT_NS,
+	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
+	OP_QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)
+	OP_QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)
+	{ "max_ns", "MAX", "the longest since start", field_u64, OP_AT(max_ns), .unit = UNIT_NS,
+	  .metric = METRIC_GAUGE, .flags = FIELD_NARROW, .width = 6 },
+	OP_ERRORS(field_u64)
+	OP_STATES
 	WHERE(op_row)
 	OP_HISTOGRAM
 };
@@ -132,6 +177,21 @@ static const struct table_desc functions_table = {
 	.needs = "func",
 };
 
-static const struct table_desc *const tables[] = { &functions_table, NULL };
+static const struct table_desc syscalls_table = {
+	.name = "function_syscalls",
+	.title = "System calls in functions",
+	.help = "System calls that were made inside of traced functions, while the calls tier was on. A call "
+		"is "
+		"that of the innermost one. Ranked by the time of the interval.",
+	.fields = syscall_fields,
+	.nr_fields = ARRAY_SIZE(syscall_fields),
+	.row_size = sizeof(struct function_syscall_row),
+	.sort = "interval.total_ns",
+	.sort_wide = "total_ns",
+	.rows = ROWS_FUNCTION_SYSCALLS,
+	.needs = "func",
+};
+
+static const struct table_desc *const tables[] = { &functions_table, &syscalls_table, NULL };
 
 const struct collector funcs_collector = { "functions", tables, NULL, NULL };

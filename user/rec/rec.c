@@ -142,7 +142,15 @@ static const struct field func_op_fields[] = {
 	PAD(func_op, o.pad),
 	END,
 };
-static const struct field func_call_fields[] = { COMM(func_call, comm), PAD(func_call, pad), END };
+static const struct field func_syscall_fields[] = {
+	BELOW(func_syscall, o.op, NR_HL_OPS),
+	BELOW(func_syscall, o.state, NR_HL_STATES),
+	BELOW(func_syscall, o.abi, NR_HL_ABIS),
+	PAD(func_syscall, o.pad),
+	PAD(func_syscall, pad),
+	END,
+};
+static const struct field func_call_fields[] = { COMM(func_call, comm), END };
 static const struct field dns_fields[] = { BELOW(dns, end, NR_HL_DNS_ENDS), PAD(dns, pad), END };
 static const struct field life_fields[] = {
 	BELOW(life, what, NR_HL_LIFE), COMM(life, comm), PAD(life, pad), PAD(life, pad2), END,
@@ -324,6 +332,7 @@ static const struct rule {
 	[HL_KIND_FUNC] = { NULL, three_strings, true },
 	[HL_KIND_FUNC_OP] = { func_op_fields, op_tail, false },
 	[HL_KIND_FUNC_CALL] = { func_call_fields, one_string, true },
+	[HL_KIND_FUNC_SYSCALL] = { func_syscall_fields, op_tail, false },
 };
 
 /* ---- check -------------------------------------------------------------------- */
@@ -459,6 +468,11 @@ const __u32 *rec_file_buckets(const struct hl_rec_file_op *op)
 }
 
 const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op)
+{
+	return (const __u32 *)(op + 1);
+}
+
+const __u32 *rec_func_syscall_buckets(const struct hl_rec_func_syscall *op)
 {
 	return (const __u32 *)(op + 1);
 }

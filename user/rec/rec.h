@@ -47,6 +47,7 @@ const __u32 *rec_op_buckets(const struct hl_rec_op *op);
 const __u32 *rec_file_buckets(const struct hl_rec_file_op *op);
 const __u32 *rec_lock_buckets(const struct hl_rec_lock_op *op);
 const __u32 *rec_func_buckets(const struct hl_rec_func_op *op);
+const __u32 *rec_func_syscall_buckets(const struct hl_rec_func_syscall *op);
 const __u32 *rec_exchange_buckets(const struct hl_rec_exchange_op *op);
 const __u32 *rec_disk_buckets(const struct hl_rec_disk_op *op);
 /* The nr_frames frames of a STACK, and the text that their names begin in. */

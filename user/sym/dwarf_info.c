@@ -241,22 +241,40 @@ static void take_function(Dwarf_Die *die, struct source_row *row)
 		row->entry = entry;
 }
 
-static size_t find(struct elf_file *f, uint64_t vaddr, struct source_row rows[INLINE_DEPTH + 1])
+static struct unit *find_unit(struct elf_file *f, uint64_t vaddr)
 {
 	Dwarf *dwarf = elf_file_dwarf(f);
-	Dwarf_Die chain[INLINE_DEPTH], *function;
 	const struct range *r;
-	struct unit *u;
-	size_t n = 0;
 
 	if (!dwarf)
-		return 0;
+		return NULL;
 	if (!f->info)
 		f->info = make(dwarf);
 	r = find_range(&f->info->ranges, vaddr);
-	if (!r)
+	return r ? &f->info->units.v[r->what] : NULL;
+}
+
+bool dwarf_info_function(struct elf_file *f, uint64_t vaddr, Dwarf_Die *out)
+{
+	struct unit *u = find_unit(f, vaddr);
+	Dwarf_Die *function = u ? find_function(u, vaddr) : NULL;
+	Dwarf_Addr low;
+
+	if (!function || ((dwarf_entrypc(function, &low) || low != vaddr) &&
+			  (dwarf_lowpc(function, &low) || low != vaddr)))
+		return false;
+	*out = *function;
+	return true;
+}
+
+static size_t find(struct elf_file *f, uint64_t vaddr, struct source_row rows[INLINE_DEPTH + 1])
+{
+	Dwarf_Die chain[INLINE_DEPTH], *function;
+	struct unit *u = find_unit(f, vaddr);
+	size_t n = 0;
+
+	if (!u)
 		return 0;
-	u = &f->info->units.v[r->what];
 	memset(rows, 0, sizeof(*rows) * (INLINE_DEPTH + 1));
 	take_line(&u->die, vaddr, &rows[0]);
 	function = find_function(u, vaddr);

@@ -97,6 +97,7 @@ static bool take_site(struct finding *a, size_t n)
 		.cost = (enum site_cost)w.cost,
 		.n_args = w.n_args,
 		.no_return = w.no_return != 0,
+		.result = w.result < -8 || w.result > 8 ? SITE_NO_RESULT : w.result,
 		.leaves = w.leaves != 0,
 		.frameless = w.frameless != 0,
 		.is_start = w.is_start != 0,

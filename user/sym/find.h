@@ -33,7 +33,8 @@ struct site_arg {
 	int64_t add;        /* the constant; what is added to the address */
 };
 
-#define SITE_ARGS 12
+#define SITE_ARGS      12
+#define SITE_NO_RESULT INT8_MIN
 
 struct site {
 	const char *name;   /* as a user knows it: demangled; of a USDT probe provider:name */
@@ -53,6 +54,8 @@ struct site {
 			surely do are among rets */
 	bool is_start; /* nobody calls it: a program begins there, and what lies on the stack is no address */
 	bool twice;    /* it may return more than once: setjmp, vfork and their like */
+	int8_t result; /* bytes of what it returns, negative: with a sign; 0: not known, or not simply that;
+			  SITE_NO_RESULT: nothing, or nothing in the register for integers */
 	bool frameless; /* … is jumped into from within itself where it begins: a probe fires more than once a
 			   call */
 };

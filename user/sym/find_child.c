@@ -91,7 +91,8 @@ void finder_send(struct finder *w, const struct site *s)
 			       .leaves = s->leaves,
 			       .frameless = s->frameless,
 			       .is_start = s->is_start,
-			       .twice = s->twice };
+			       .twice = s->twice,
+			       .result = s->result };
 	struct iovec v[] = { { &m, sizeof(m) }, { (char *)s->name, m.name_len - 1 },
 			     { (char *)"", 1 }, { (char *)s->symbol, m.symbol_len - 1 },
 			     { (char *)"", 1 }, { s->rets, 8 * s->n_rets } };

@@ -347,6 +347,8 @@ static void send_one(struct search *s, const struct found *f)
 	if (finder_place(w, &site)) {
 		finder_marks(w, &site);
 		finder_body(w, &site, f->addr, (size_t)size_of(s, f));
+		if (w->q.rets)
+			site.result = finder_result(w, f->addr);
 		finder_send(w, &site);
 		free(site.rets);
 	}

@@ -30,7 +30,9 @@ struct wire_site {
 	uint32_t cost, n_args, n_rets;
 	uint64_t offset, vaddr, size, semaphore;
 	uint32_t name_len, symbol_len;
-	uint8_t no_return, leaves, frameless, is_start, twice, pad[3];
+	uint8_t no_return, leaves, frameless, is_start, twice;
+	int8_t result;
+	uint8_t pad[2];
 	struct site_arg args[SITE_ARGS];
 };
 
@@ -83,6 +85,8 @@ void finder_go(struct finder *w);
 
 /* find_body.c: what the instructions of a function say of it; size: as far as it goes. */
 void finder_body(struct finder *w, struct site *s, uint64_t start, size_t size);
+/* find_result.c: as s->result; where the function begins. */
+int8_t finder_result(struct finder *w, uint64_t start);
 /* Whether an instruction begins at start + plus. */
 bool finder_is_boundary(struct finder *w, uint64_t start, uint64_t plus);
 

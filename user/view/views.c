@@ -90,7 +90,16 @@ static const struct page page_exchanges = {
 	.parts = { PART(FACTS), PART(HIST), PART(STATES), TABLE_SAME(NULL, "Process by process") },
 };
 static const struct page page_function = {
-	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), PART(STATES), TABLE_SAME("slow", "Slow calls") },
+	.parts = { PART(FACTS), PART(HIST), PART(HEAT), PART(RECENT), PART(STATES),
+		   { .kind = PART_TABLE, .table = "function_syscalls", .title = "System calls in it", .in = "function", .by = "name",
+		     .optional = true },
+		   TABLE_SAME("slow", "Slow calls") },
+};
+static const struct page page_functions = {
+	.parts = { PART(FACTS), PART(HIST), PART(STATES),
+		   { .kind = PART_TABLE, .table = "function_syscalls", .title = "System calls in it", .in = "function", .by = "name",
+		     .optional = true },
+		   TABLE_SAME(NULL, "Process by process") },
 };
 static const struct page page_listener = {
 	.parts = { PART(FACTS), TABLE_BY("operations", "How long connections waited to be accepted", "name", "accept_op"),
@@ -113,7 +122,7 @@ const struct view views[] = {
 	{ "Peers", "peers", 'p', "comm remote", &page_peer, &page_group, NULL },
 	{ "Exchanges", "exchanges", 'e', "name comm port remote", &page_exchange, &page_exchanges, "Exch" },
 	{ "Listeners", "listeners", 'l', "comm local", &page_listener, NULL, "Listen" },
-	{ "Functions", "functions", 'F', "name comm", &page_function, &page_exchanges, "Funcs" },
+	{ "Functions", "functions", 'F', "name comm", &page_function, &page_functions, "Funcs" },
 	{ "DNS", "dns", 'd', "name type comm", &page_dns, &page_group, NULL },
 	{}
 };
@@ -122,6 +131,7 @@ const struct view views[] = {
 static const struct view parts[] = {
 	{ "Connection history", "connection_history", 0, "comm remote", NULL, NULL, NULL },
 	{ "DNS queries", "dns_queries", 0, "name type comm", NULL, NULL, NULL },
+	{ "System calls in functions", "function_syscalls", 0, "function name comm", NULL, NULL, NULL },
 	{ "File operations", "file_operations", 0, "name path comm", &page_operation, &page_operations, NULL },
 	{}
 };
