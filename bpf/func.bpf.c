@@ -329,7 +329,8 @@ static __noinline int args_take(void *ctx, struct here *h, struct func_frame *fr
 
 /* ---- records ------------------------------------------------------------------------------ */
 
-/* Is the result what was called an error? In 32 bits, where nothing more is known of it, it is a number with a sign, for most are. */
+/* Is the result what was called an error? In 32 bits, where nothing more is known of it, it is a number with
+ * a sign, for most are. */
 __hot bool is_error(const struct hl_func *f, __u64 result)
 {
 	__s64 r = f->result || result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;

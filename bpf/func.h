@@ -62,7 +62,7 @@ struct hl_func {
 	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
 	__u8 runs;               /* of Go: it is counted when a thread takes up a goroutine */
 	__u8 gen;                /* which of its probes count */
-	__s8 result;             /* bytes of what it returns, negative: signed; 0: not known; HL_FUNC_NO_RESULT */
+	__s8 result; /* bytes of what it returns, negative: signed; 0: not known; HL_FUNC_NO_RESULT */
 	__u8 pad[7];
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };

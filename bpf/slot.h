@@ -169,8 +169,8 @@ struct hl_cell {
 	__u64 bytes, sequential;
 	__u64 requeues;
 	__u64 proc_start; /* of a lock's, of exchanges, or of calls in functions */
-	__u64 addr[2];    /* of exchanges that were asked from here: the peer's address; of calls of functions: in
-			     how many all system calls were seen */
+	__u64 addr[2]; /* of exchanges that were asked from here: the peer's address; of calls of functions:
+			  in how many all system calls were seen */
 };
 
 /* What a cell is of: an operation, or one phase of a disk's requests (its key: device number,

@@ -57,7 +57,7 @@ struct func {
 	 * look before (0: it was not called much) and for how long that process had run */
 	uint64_t hits, caller_cpu;
 	uint32_t caller;
-	bool is_off; /* it was called too often */
+	bool is_off;   /* it was called too often */
 	int8_t result; /* as of struct site */
 };
 

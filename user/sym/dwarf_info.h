@@ -18,7 +18,8 @@ struct source_row {
 /* Rows innermost first; 0: nothing is known of the address. */
 size_t dwarf_info_find(struct elf_file *f, uint64_t vaddr, struct source_row rows[INLINE_DEPTH + 1]);
 
-/* The function at which that address begins, not one that is inlined there; elf_file_enter_debug was called. */
+/* The function at which that address begins, not one that is inlined there; elf_file_enter_debug was called.
+ */
 bool dwarf_info_function(struct elf_file *f, uint64_t vaddr, Dwarf_Die *out);
 
 #endif
