@@ -36,6 +36,7 @@ static void begin(struct host *h)
 	l->sh.ctl = &h->ctl;
 	l->sh.cells = h->cells;
 	l->cells.nr_cells = ARRAY_SIZE(h->cells);
+	l->cells.last = xcalloc(ARRAY_SIZE(h->cells), sizeof(*l->cells.last));
 	l->sys.cpus_online = 2;
 	l->funcs.shared = h->shared;
 	l->funcs.v.v = h->v;
@@ -61,6 +62,7 @@ static void end(struct host *h)
 {
 	life_fini(&h->l->life);
 	free(h->l->funcs.cell_calls);
+	cells_fini(&h->l->cells);
 	free(h->l);
 }
 
