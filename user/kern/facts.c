@@ -384,7 +384,7 @@ static void account_exchanges(struct live *l, const struct hl_cpu *before)
 static void account_funcs(struct live *l, const struct hl_cpu *before)
 {
 	struct hl_cpu now = sum_cpus(l), cpu = l->stopped ? now : *before;
-	struct hl_func_counts c = *l->funcs.counts;
+	struct hl_func_counts c = l->funcs.before;
 	uint64_t lost[NR_HL_LOSSES] = {
 		[HL_LOSS_MAP_FULL] = c.full,
 		[HL_LOSS_TOO_DEEP] = c.deep,
@@ -414,6 +414,8 @@ static void account_cgroups(struct live *l)
 void facts_before(struct live *l, struct hl_cpu *before)
 {
 	*before = sum_cpus(l);
+	if (l->funcs.counts)
+		l->funcs.before = *l->funcs.counts;
 }
 
 void facts_tick(struct live *l, const struct hl_cpu *before, bool final)

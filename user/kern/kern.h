@@ -569,7 +569,7 @@ struct funcs {
 	size_t attached;           /* those before this have had their probes put on */
 	struct func_costs *costs;  /* what probes cost; NULL: no functions are asked for */
 	struct func_files *coming; /* files that are mapped later; NULL: no functions are asked for */
-	struct hl_func_counts *counts;
+	struct hl_func_counts *counts, before; /* … as they were before the drain */
 	uint64_t *go_runs;    /* HL_FUNC_RUNS of them; NULL: no Go program is traced */
 	uint64_t go_taken_up; /* their sum when it was last looked */
 	uint64_t delivered;   /* calls that returned, and times that a point was reached */
