@@ -8,8 +8,9 @@
 
 #define HL_FUNC_POINT                                                                                        \
 	(1u << 0) /* an instruction, a line, a USDT probe alone: it is reached, and has no duration */
-#define HL_FUNC_USDT (1u << 1)
-#define HL_FUNC_GO   (1u << 2) /* of a program of Go's: what its goroutines do */
+#define HL_FUNC_USDT   (1u << 1)
+#define HL_FUNC_GO     (1u << 2) /* of a program of Go's: what its goroutines do */
+#define HL_FUNC_KERNEL (1u << 3) /* of the kernel, or of a module: the file is its name in [] */
 
 /* A function that is traced: nr of an operation of kind FUNCTION is its number. Tail: its name, the file that
  * it is in, and what was asked for (three strings). */

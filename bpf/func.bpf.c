@@ -7,6 +7,7 @@
  *   func_leave   where the kernel sees it return, an instruction that ends it, or the second of two points
  *   func_point   an instruction that is reached
  *   func_call    where a function begins and where the kernel sees it return, as one
+ *   begin_N, end_N   the same two of functions of the kernel (func_kernel.bpf.h)
  *
  *   sched_process_exit, sched_process_exec   what a thread is in then never returns, nor what a process's
  *                                            goroutines are in
@@ -83,7 +84,8 @@ struct here {
 	const struct hl_slot *s; /* NULL: the thread has no clocks */
 	struct hl_func *f;
 	__u64 cookie, sp;
-	__u64 start; /* of the process */
+	__u64 start;  /* of the process */
+	__u64 result; /* at its end */
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -191,20 +193,21 @@ __global int frames_within(struct func_stack *t, __u32 pid, __u64 start, __u64 s
 	return 0;
 }
 
-/* All of them were. */
-__global int frames_end(struct func_stack *t, __u32 pid, __u64 start)
+/* All of them were that begin above `sp`. */
+__global int frames_end(struct func_stack *t, __u32 pid, __u64 start, __u64 sp)
 {
 	if (!t)
 		return 0;
 	for (__u32 i = 0; i < HL_FUNC_DEPTH && i < t->depth; i++) {
 		struct func_frame *f = frame_at(t, i);
 
+		if (f->sp < sp)
+			continue;
 		if (f->func)
 			count_abandoned(pid, start, f->func);
 		f->func = 0;
 	}
-	t->depth = 0;
-	return 0;
+	return frames_trim(t);
 }
 
 /* A point that begins something which has not ended yet: it never will, unless this one is within it. */
@@ -300,7 +303,10 @@ __hot void args_read(void *ctx, const struct hl_func *f, __u64 *args, char (*tex
 		if (!f->args[i].text || !text)
 			continue;
 		text[i][0] = 0;
-		bpf_probe_read_user_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
+		if (f->args[i].text == HL_FUNC_TEXT_ANY && (__s64)args[i] < 0)
+			bpf_probe_read_kernel_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
+		else
+			bpf_probe_read_user_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
 	}
 }
 
@@ -329,12 +335,18 @@ static __noinline int args_take(void *ctx, struct here *h, struct func_frame *fr
 
 /* ---- records ------------------------------------------------------------------------------ */
 
+#define MAX_ERRNO  4095
+#define HL_S64_MAX (__s64)(~0ull >> 1)
+
 /* Is the result what was called an error? In 32 bits, where nothing more is known of it, it is a number with
  * a sign, for most are. */
 __hot bool is_error(const struct hl_func *f, __u64 result)
 {
 	__s64 r = f->result || result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;
 
+	if (f->result == HL_FUNC_ADDRESS &&
+	    r < -MAX_ERRNO) /* an address of the kernel's is no number below 0 */
+		r = HL_S64_MAX;
 	return f->error_test & (r < v ? HL_FUNC_BELOW : r == v ? HL_FUNC_IS : HL_FUNC_ABOVE);
 }
 
@@ -442,19 +454,19 @@ __hot void frame_watch(struct func_frame *f, bool has_return)
 {
 	f->syscall_ns = f->syscalls = 0;
 	f->ret = 0;
-	f->watch_gen = watch_gen();
+	f->watch_gen = f->sp < HL_FUNC_KERNEL_STACK ? 0 : watch_gen();
 	if (f->watch_gen && has_return)
 		bpf_probe_read_user(&f->ret, sizeof(f->ret), (void *)f->sp);
 }
 
 /* Where a system call of the thread ends it is looked whether that is in one of them. */
-__hot void mark_inside(const struct here *h, const struct func_stack *t)
+__hot void mark_inside(const struct here *h, bool inside)
 {
 	struct hl_slot *s = (struct hl_slot *)h->s;
 
 	if (!s)
 		return;
-	if (t->depth)
+	if (inside)
 		s->call_flags |= HL_CALL_INSIDE;
 	else
 		s->call_flags &= ~HL_CALL_INSIDE;
@@ -597,7 +609,7 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 	slow = spent.duration >= cpu->slow_ns;
 	if (!slow && !ctl->func_calls)
 		return 0;
-	if (slow && h->s && !(h->cookie & HL_FUNC_OF_GO))
+	if (slow && h->s && !(h->cookie & HL_FUNC_OF_GO) && !has_no_calls(h->p))
 		e->user_stack = ustack_take((struct hl_slot *)h->s, HL_USTACK_CALL);
 	if (has_texts(h->f))
 		return call_send_text(h, f, e, &spent);
@@ -610,6 +622,8 @@ static __noinline int unpaired(const struct here *h, const struct func_stack *t)
 {
 	bool is_child = h->p->flags & HL_PF_FORKNOEXEC && h->p->pid == h->p->tgid;
 
+	if (h->f->ready == HL_FUNC_COMING)
+		return 0;
 	if (t && (t->depth || !is_child))
 		COUNT(unpaired);
 	if (!t && !(h->cookie & HL_FUNC_OF_GO)) /* from now on there is no such excuse */
@@ -623,7 +637,7 @@ __hot bool is_deep(const struct here *h, struct func_stack *t)
 	return t->depth >= HL_FUNC_DEPTH && h->sp < frame_at(t, HL_FUNC_DEPTH - 1)->sp;
 }
 
-static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
+static __noinline int leaves(struct here *h, struct func_stack *t)
 {
 	bool by_id = h->cookie & HL_FUNC_BY_ID;
 	struct func_end e = {};
@@ -635,7 +649,7 @@ static __noinline int leaves(void *ctx, struct here *h, struct func_stack *t)
 		return is_deep(h, t) ? 0 : unpaired(h, t);
 	f = frame_at(t, at);
 	if (!by_id && h->f->result != HL_FUNC_NO_RESULT) {
-		e.result = arg_sized(PT_REGS_RC((struct pt_regs *)ctx), h->f->result);
+		e.result = arg_sized(h->result, h->f->result);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
 	}
 	frames_within(t, h->p->tgid, h->start, h->sp,
@@ -661,16 +675,14 @@ __hot bool is_wanted(struct task_struct *p, struct hl_slot *s, struct hl_ctl *ct
 	return s ? gate_ask(p, s, ctl, cpu) != GATE_SHUT : target_matches(p, ctl);
 }
 
-/* False: nothing is to be done here. */
-static __noinline int here_look(struct pt_regs *ctx, struct here *h)
+/* Whatever is not by the hook; false: nothing is to be done here. */
+__hot bool here_common(struct here *h)
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
+	__u32 id = HL_FUNC_ID(h->cookie);
 	struct hl_slot *s;
-	__u32 id;
 
-	h->cookie = bpf_get_attach_cookie(ctx);
-	id = HL_FUNC_ID(h->cookie);
 	h->f = bpf_map_lookup_elem(&funcs, &id);
 	h->p = bpf_get_current_task_btf();
 	if (!h->f || !ctl || !cpu || h->f->gen != HL_FUNC_GEN(h->cookie))
@@ -680,9 +692,15 @@ static __noinline int here_look(struct pt_regs *ctx, struct here *h)
 		return false;
 	s = slot_find(h->p);
 	h->s = s;
-	h->sp = PT_REGS_SP(ctx);
 	h->start = start_of(h->p);
 	return is_wanted(h->p, s, ctl, cpu);
+}
+
+static __noinline int here_look(struct pt_regs *ctx, struct here *h)
+{
+	h->cookie = bpf_get_attach_cookie(ctx);
+	h->sp = PT_REGS_SP(ctx);
+	return here_common(h);
 }
 
 /* As enters. */
@@ -706,7 +724,7 @@ static __noinline int at_begin(struct pt_regs *ctx)
 	}
 	took = enters(ctx, &h, t);
 	if (!(h.cookie & HL_FUNC_OF_GO))
-		mark_inside(&h, t);
+		mark_inside(&h, t->depth);
 	return took;
 }
 
@@ -719,6 +737,7 @@ static __noinline int at_end(struct pt_regs *ctx)
 		return 0;
 	if (!(h.cookie & HL_FUNC_HERE))
 		h.sp -= RETURN_BYTES(ctx);
+	h.result = PT_REGS_RC(ctx);
 	if (h.cookie & HL_FUNC_OF_GO) {
 		h.sp = go_sp(GO_G(ctx), h.sp);
 		t = go_stack(h.p, GO_G(ctx), false);
@@ -727,9 +746,9 @@ static __noinline int at_end(struct pt_regs *ctx)
 	}
 	if (!t)
 		return unpaired(&h, NULL);
-	leaves(ctx, &h, t);
+	leaves(&h, t);
 	if (!(h.cookie & HL_FUNC_OF_GO))
-		mark_inside(&h, t);
+		mark_inside(&h, t->depth);
 	else if (!t->depth)
 		go_forget(h.p, GO_G(ctx));
 	return 0;
@@ -821,7 +840,7 @@ static long goroutine_ends(struct bpf_map *map, struct goroutine *key, struct fu
 
 	if (k.start != of->start)
 		return 0;
-	frames_end(t, of->pid, of->start);
+	frames_end(t, of->pid, of->start, 0);
 	bpf_map_delete_elem(&goroutines, &k);
 	return 0;
 }
@@ -838,15 +857,15 @@ static __noinline int goroutines_end(struct task_struct *p)
 	return 0;
 }
 
-static __noinline int thread_ends(struct task_struct *p)
+static __noinline int thread_ends(struct task_struct *p, __u64 sp)
 {
 	struct func_stack *t = bpf_task_storage_get(&hl_frames, p, NULL, 0);
 	struct here h = { .s = slot_find(p) };
 
 	if (!t || !t->depth)
 		return 0;
-	frames_end(t, p->tgid, start_of(p));
-	mark_inside(&h, t);
+	frames_end(t, p->tgid, start_of(p), sp);
+	mark_inside(&h, false); /* functions of the kernel have no system calls in them */
 	return 0;
 }
 
@@ -855,7 +874,7 @@ int func_thread_ends(void *ctx)
 {
 	struct task_struct *p = bpf_get_current_task_btf();
 
-	thread_ends(p);
+	thread_ends(p, 0);
 	if (!TASK_PTR(p, signal)->live.counter)
 		goroutines_end(p);
 	return 0;
@@ -866,7 +885,9 @@ int func_program_ends(void *ctx)
 {
 	struct task_struct *p = bpf_get_current_task_btf();
 
-	thread_ends(p);
+	thread_ends(p, HL_FUNC_KERNEL_STACK); /* the kernel's functions go on */
 	goroutines_end(p);
 	return 0;
 }
+
+#include "bpf/func_kernel.bpf.h"

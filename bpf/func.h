@@ -14,6 +14,12 @@
 #define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
 #define HL_FUNC_RUNS  16384 /* places of threads that take up goroutines */
 
+/* Functions of the kernel at once: each has two programs of its own. */
+#define HL_FUNC_KERNELS 64
+/* Where they are is told by how far up the kernel's stack of the thread that is: nothing of a program lies
+ * that low. */
+#define HL_FUNC_KERNEL_STACK (1u << 16)
+
 /* A probe's cookie: which function, and what it is there for. */
 #define HL_FUNC_ID(cookie) ((__u32)(cookie))
 #define HL_FUNC_HERE       (1ull << 32) /* its end is an instruction of its own, before the stack moves */
@@ -34,7 +40,12 @@ struct hl_func_arg {
 	__s8 size;        /* bytes; negative: signed */
 	__u8 where;       /* enum hl_func_where */
 	__u8 scale;       /* of the index; 0: there is none */
-	__u8 text;        /* it is the address of a text */
+	__u8 text;        /* it is the address of a text … */
+};
+
+enum hl_func_text {
+	HL_FUNC_TEXT_USER = 1, /* … in the program's memory */
+	HL_FUNC_TEXT_ANY,      /* … or in the kernel's, as the address says */
 };
 
 /* What a result is beside a number: one bit each, and so what is asked of it. X(NAME, bits, "as it is
@@ -53,17 +64,26 @@ enum hl_func_test {
 #undef X
 };
 
+enum hl_func_ready {
+	HL_FUNC_OFF,    /* nothing counts */
+	HL_FUNC_READY,  /* all its probes are there */
+	HL_FUNC_COMING, /* an end may come before any begin was seen */
+};
+
+/* Results that are no number of so many bytes. */
 #define HL_FUNC_NO_RESULT (-128)
+#define HL_FUNC_ADDRESS   9 /* an address of the kernel's, or an error's number in one */
 
 struct hl_func {
 	__u64 hits; /* of all its probes, whoever's: what it costs */
 	__s64 error_value;
-	__u32 ready;             /* all its probes are there; before that none counts */
+	__u32 ready;             /* enum hl_func_ready */
 	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
 	__u8 runs;               /* of Go: it is counted when a thread takes up a goroutine */
 	__u8 gen;                /* which of its probes count */
-	__s8 result; /* bytes of what it returns, negative: signed; 0: not known; HL_FUNC_NO_RESULT */
-	__u8 pad[7];
+	__s8 result;    /* bytes of what it returns, negative: signed; 0: not known; or one of the above */
+	__u8 result_at; /* of a function of the kernel: where its result is in what its end is given */
+	__u8 pad[6];
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };
 
@@ -75,6 +95,7 @@ struct hl_func_counts {
 	__u64 unpaired; /* returns without an entry that was seen */
 	__u64 points;
 	__u64 clock;
+	__u64 interrupts; /* calls of the kernel's functions in interrupts, which are no thread's */
 	__u64 records, records_lost;
 };
 

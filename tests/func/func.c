@@ -58,6 +58,9 @@ TALLY(fails);
 TALLY(says);
 TALLY(quick);
 TALLY(forks);
+TALLY(k_sleeps);
+TALLY(k_reads);
+TALLY(k_opens);
 
 PROBED void sleeps(unsigned int us)
 {
@@ -396,6 +399,62 @@ static void run_opens(void)
 }
 #endif
 
+static void k_sleeps(void)
+{
+	usleep(us);
+}
+
+static void k_opened(unsigned int i)
+{
+	int fd = open(i % 2 ? "/no/such/file" : "/proc/self/exe", O_RDONLY);
+
+	of_k_opens.calls++;
+	if (fd < 0)
+		of_k_opens.abandoned++; /* here: errors */
+	else
+		close(fd);
+}
+
+static void *waits(void *fd)
+{
+	char c;
+
+	if (read(*(int *)fd, &c, 1) != 1)
+		abort();
+	return NULL;
+}
+
+/* What the kernel's functions are called for: sleeps, reads of a file and of empty pipes, many of these at
+ * once, files opened of which half are missing, and a read in which its thread is killed. */
+static void run_kernel(void)
+{
+	pthread_t t[64], late;
+	int fds[64][2], file = open("/proc/self/exe", O_RDONLY), never[2];
+	char c;
+
+	for (unsigned int i = 0; i < threads && i < 64; i++)
+		if (pipe(fds[i]) || pthread_create(&t[i], NULL, waits, &fds[i][0]))
+			abort();
+	for (unsigned int i = 0; i < count; i++) {
+		CALL(k_sleeps);
+		for (int k = 0; k < 3; k++)
+			if (pread(file, &c, 1, 0) != 1)
+				abort();
+		k_opened(i);
+	}
+	for (unsigned int i = 0; i < threads && i < 64; i++)
+		if (write(fds[i][1], "x", 1) != 1 || pthread_join(t[i], NULL))
+			abort();
+	/* one that is an error, for the program ends in it */
+	if (pipe(never) || pthread_create(&late, NULL, waits, &never[0]))
+		abort();
+	of_k_reads.calls = 3 * count + threads + 1;
+	of_k_reads.abandoned = 1; /* here: errors */
+	of_k_opens.calls++;       /* the first one */
+	us = 100000;
+	CALL(k_sleeps);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -405,11 +464,13 @@ static const struct {
 	{ "tails", run_tails },   { "nested", run_nested },     { "fails", run_fails },
 	{ "says", run_says },     { "quick", run_quick },       { "rate", run_rate },
 	{ "forks", run_forks },   { "opens", run_opens },       { "worked", run_worked },
+	{ "kernel", run_kernel },
 };
 
 static struct tally *const all[] = {
-	&of_sleeps,     &of_spins, &of_blocks, &of_reads, &of_recurses, &of_jumps, &of_tail_outer,
-	&of_tail_inner, &of_outer, &of_inner,  &of_fails, &of_says,     &of_quick, &of_forks,
+	&of_sleeps,     &of_spins,      &of_blocks,   &of_reads,   &of_recurses, &of_jumps,
+	&of_tail_outer, &of_tail_inner, &of_outer,    &of_inner,   &of_fails,    &of_says,
+	&of_quick,      &of_forks,      &of_k_sleeps, &of_k_reads, &of_k_opens,
 };
 
 int main(int argc, char **argv)

@@ -49,6 +49,9 @@ static const struct good {
 	{ "usdt:libc:setjmp", "libc", USDT, "*", "setjmp", 0, 0, false, false },
 	{ "kernel:vfs_read", NULL, FUNC, NULL, "vfs_read", 0, 0, false, true },
 	{ "kernel:vfs_*", NULL, FUNC, NULL, "vfs_*", 0, 0, false, true },
+	{ "k:vfs_read", NULL, FUNC, NULL, "vfs_read", 0, 0, false, true },
+	{ "k:ext4:ext4_sync_*", "ext4", FUNC, NULL, "ext4_sync_*", 0, 0, false, true },
+	{ "./k:vfs_read", "./k", FUNC, NULL, "vfs_read", 0, 0, true, false },
 	{ "kernel::f:g", "kernel::f", FUNC, NULL, "g", 0, 0, false, false },
 	{ "/no/a\\:b:main", "/no/a:b", FUNC, NULL, "main", 0, 0, true, false },
 	{ "usdt:/no/a\\:b:p:n", "/no/a:b", USDT, "p", "n", 0, 0, true, false },
@@ -80,7 +83,11 @@ static const struct {
 	{ "usdt:libc:a:b:c", "usdt:FILE" },
 	{ "usdt:libc::n", "usdt:FILE" },
 	{ "kernel:", "the function is missing" },
-	{ "kernel:a:b", "no ':'" },
+	{ "k:", "the function is missing" },
+	{ "k:ext4:", "the function is missing" },
+	{ "kernel:a:b:c", "no ':'" },
+	{ "k:vfs_read+4", "whole functions" },
+	{ "k::f", "names no file" },
 };
 
 static void check_good(const struct good *g)

@@ -302,6 +302,33 @@ def functions(f, out):
     f.near(got["outer"]["self_ns"], truth["outer"]["ns"] - truth["inner"]["ns"], "time of its own", 5, 40e6)
 
 
+@case("kernel-functions", "functions of the kernel are counted and timed, those in which many sleep at once, and those that fail",
+      """hostlat record -u k:vfs_read -u k:hrtimer_nanosleep -u kernel:do_sys_openat2 --error 'ret<0' -i 1000 -o x.hostlat -- func-static kernel 20 20000 24 >truth || exit
+hostlat export --format json -o x.json x.hostlat || exit
+hostlat trace --list --json k:vfs_read* k:schedule k:vfs_reax >list
+hostlat trace k:schedule -- true 2>refused && exit 1
+true""")
+def kernel_functions(f, out):
+    doc = json.loads(out.read("kernel-functions", "x.json"))
+    truth = json.loads(out.read("kernel-functions", "truth"))
+    got = {r["name"]: r for r in doc["functions"] if r["comm"] == "func-static"}
+    names = {"vfs_read": "k_reads", "hrtimer_nanosleep": "k_sleeps", "do_sys_openat2": "k_opens"}
+    f.same({n: (r["file"], r["entered"], r["count"], r["abandoned"], r["errors"]) for n, r in got.items()},
+           {n: ("[kernel]", truth[k]["calls"], truth[k]["calls"], 0, truth[k]["left"]) for n, k in names.items()}, "calls")
+    slept = got["hrtimer_nanosleep"]
+    # no less than it asked for, no more than it says itself: between the two is the way to the function and back
+    f.check(20 * 20e6 + 100e6 <= slept["total_ns"] <= truth["k_sleeps"]["ns"], f"slept for {slept['total_ns']} ns: {truth['k_sleeps']}")
+    times = slept["time_ns"]
+    f.check(times["sleep"] + times.get("runqueue", 0) >= 0.9 * slept["total_ns"], f"where it slept: {times}")
+    f.check(got["vfs_read"]["time_ns"].get("ipc", 0) > 0, f"where it read: {got['vfs_read']['time_ns']}")
+    acct = next(a for a in doc["capture"]["accounting"] if a["class"] == "functions")
+    f.same((acct["unaccounted"], acct["lost"]), (0, 0), f"{acct}")
+    listed = json.loads(out.read("kernel-functions", "list"))
+    f.same({s["name"] for w in listed["files"] for s in w["sites"]} >= {"vfs_read", "vfs_readv"}, True, "what is listed")
+    f.check(any("vfs_read" in m["nearest"] for m in listed["missing"]), f"nearest: {listed['missing']}")
+    f.check("threads are switched in it" in out.read("kernel-functions", "refused"), out.read("kernel-functions", "refused"))
+
+
 @case("blocked", "what was blocked before it came is in its first document",
       """work block --threads 5 --seconds 60 --ready 9 9>ready &
 until grep -q BLOCKED ready; do sleep 0.1; done

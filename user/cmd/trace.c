@@ -185,13 +185,14 @@ static int run(const struct invocation *in)
 const struct command cmd_trace = {
 	.name = "trace",
 	.usage = "SPEC... [OPTION...] [-- CMD ARG...]",
-	.help = "Trace functions of programs: a line for each call, then what they come to",
+	.help = "Trace functions of programs and of the kernel: a line for each call, then what they come to",
 	.more = "A SPEC is one of:\n"
 		"  libc:malloc                   a function of a library or program\n"
 		"  /usr/bin/x:ns::Class::method  the same of a file, by its name in the source\n"
 		"  libssl:SSL_*                  all that are like it: * any text, ? any letter\n"
 		"  /usr/bin/x:main+0x10          an instruction: how often it is reached\n"
 		"  /usr/bin/x:file.c:120         a line of its source, the same\n"
+		"  k:vfs_read, k:ext4:ext4_*     a function of the kernel; of one of its modules\n"
 		"  usdt:/usr/bin/x:provider:name a USDT probe; usdt:libc:* all of a file. Two that belong "
 		"together\n"
 		"                                (query__start, query__done) are one thing, with a duration\n"

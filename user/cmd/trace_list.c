@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "cmd/output.h"
 #include "cmd/trace_list.h"
+#include "kern/funcs.h"
+#include "sym/find_kernel.h"
 #include "sym/mapped.h"
 
 #define MAX_SITES 10000 /* of a file */
@@ -291,6 +293,69 @@ static void list_spec(struct list *l, const pid_t *pids, size_t n_pids, bool jso
 	mapped_free(&m);
 }
 
+/* ---- the kernel ------------------------------------------------------------------------------------ */
+
+static void add_kernel(struct list *l, const struct kernel_found *r, bool json)
+{
+	if (json) {
+		str_addf(l->out, "%s{", l->files ? "," : "");
+		add_member(l->out, "spec", l->s->text);
+		str_addf(l->out, ",\"path\":\"[kernel]\",\"found\":%zu,\"refused\":%zu,\"sites\":[", r->all,
+			 r->refused);
+	} else {
+		str_addf(l->out, "%s[kernel]\n", l->files ? "\n" : "");
+		if (r->refused)
+			str_addf(l->out, "  not shown: %zu that must not be traced\n", r->refused);
+		if (r->all > r->n)
+			str_add(l->out, "  only the first are shown\n");
+		str_addf(l->out, "%-*s  %s\n", NAME, "NAME", "MODULE");
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		const char *module = r->v[i].module ? r->v[i].module : "";
+
+		if (json) {
+			str_add(l->out, i ? ",{" : "{");
+			add_member(l->out, "name", r->v[i].name);
+			str_addc(l->out, ',');
+			add_member(l->out, "module", module);
+			str_addc(l->out, '}');
+		} else {
+			add_text(l->out, r->v[i].name);
+			str_addf(l->out, "%*s  ", (int)MAX(0, NAME - (int)strlen(r->v[i].name)), "");
+			add_text(l->out, module);
+			str_addc(l->out, '\n');
+		}
+	}
+	if (json)
+		str_add(l->out, "]}");
+	l->files++;
+	l->sites += r->n;
+}
+
+static void list_kernel(struct list *l, bool json)
+{
+	struct kernel_query q = { .name = l->s->q.name, .module = l->s->file, .max = MAX_SITES };
+	struct find_result near = {};
+	struct kernel_found r = {};
+	char why[300];
+
+	if (func_kernel_can(why, sizeof(why)) || kernel_find(&q, &r, why, sizeof(why))) {
+		add_trouble(l, "[kernel]", why, NULL);
+		return;
+	}
+	near.nearest = r.nearest;
+	near.n_nearest = r.n_nearest;
+	if (!r.n && r.refused)
+		snprintf(why, sizeof(why), "it is not traced: %s", r.why_refused);
+	else if (!r.n)
+		snprintf(why, sizeof(why), "it has no %.200s that can be traced", l->s->q.name);
+	if (r.n)
+		add_kernel(l, &r, json);
+	else
+		add_trouble(l, "[kernel]", why, &near);
+	kernel_found_free(&r);
+}
+
 static int list_word(struct list *l, const char *word, const pid_t *pids, size_t n_pids, bool json)
 {
 	struct spec s;
@@ -300,13 +365,11 @@ static int list_word(struct list *l, const char *word, const pid_t *pids, size_t
 		pr_err("trace: %s", why);
 		return EXIT_USAGE;
 	}
-	if (s.kernel) {
-		pr_err("trace: %s: functions of the kernel are not listed", word);
-		spec_free(&s);
-		return EXIT_USAGE;
-	}
 	l->s = &s;
-	list_spec(l, pids, n_pids, json);
+	if (s.kernel)
+		list_kernel(l, json);
+	else
+		list_spec(l, pids, n_pids, json);
 	spec_free(&s);
 	return EXIT_OK;
 }

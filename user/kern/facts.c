@@ -390,9 +390,11 @@ static void account_funcs(struct live *l, const struct hl_cpu *before)
 		[HL_LOSS_TOO_DEEP] = c.deep,
 		[HL_LOSS_UNPAIRED] = c.unpaired,
 		[HL_LOSS_CLOCK] = c.clock,
+		[HL_LOSS_RECURSION] = func_kernel_skipped(l),
 	};
 
-	send_acct(l, HL_CLASS_FUNCTIONS, c.returned + c.points + c.full + c.deep + c.unpaired + c.clock,
+	send_acct(l, HL_CLASS_FUNCTIONS,
+		  c.returned + c.points + c.full + c.deep + c.unpaired + c.clock + lost[HL_LOSS_RECURSION],
 		  l->funcs.delivered, lost);
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.records_lost;

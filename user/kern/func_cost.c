@@ -86,7 +86,8 @@ static void measured(struct live *l, struct func_costs *c)
 	for (size_t i = 0; i < l->funcs.v.n; i++) {
 		struct func *f = l->funcs.v.v[i];
 
-		func_cost_is(l, f, f->begin_cost, f->end_cost);
+		if (!(f->flags & HL_FUNC_KERNEL)) /* of which the child knows nothing */
+			func_cost_is(l, f, f->begin_cost, f->end_cost);
 	}
 }
 

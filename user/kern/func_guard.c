@@ -120,6 +120,18 @@ static bool takes_too_much(struct func *f, struct caller c, uint64_t ns)
 	       (c.calls * NSEC_PER_SEC / ns > MOST_A_SECOND || c.calls * f->cost_ns > ran / MOST_SHARE);
 }
 
+/* What the kernel calls so often everybody pays for: at two looks in a row. */
+static void look_kernel(struct live *l, struct func *f, uint64_t rate)
+{
+	bool often = rate > MOST_A_SECOND;
+
+	if (often && f->often)
+		leave_alone(l, f, busiest(l, f->id), rate);
+	else if (often)
+		busiest(l, f->id); /* who it is by now is compared with this */
+	f->often = often;
+}
+
 static void look(struct live *l, struct func *f, uint64_t ns)
 {
 	uint64_t hits = __atomic_load_n(&l->funcs.shared[f->id].hits, __ATOMIC_RELAXED);
@@ -129,6 +141,11 @@ static void look(struct live *l, struct func *f, uint64_t ns)
 	f->hits = hits;
 	if (!(f->flags & HL_FUNC_POINT))
 		more /= 2; /* of a call there are two, its begin and its end */
+	if (f->flags & HL_FUNC_KERNEL) {
+		if (!f->is_off)
+			look_kernel(l, f, more);
+		return;
+	}
 	if (f->is_off || more * f->cost_ns < SHARE_NS) {
 		f->caller = 0; /* what is next compared is of one look to the next */
 		return;

@@ -256,7 +256,8 @@ static int attach_groups(struct live *l, size_t first, size_t end)
 	int err = 0;
 
 	for (size_t i = first; i < end; i++)
-		join(group_of(l, l->funcs.v.v[i]->file, before), l->funcs.v.v[i]);
+		if (!(l->funcs.v.v[i]->flags & HL_FUNC_KERNEL))
+			join(group_of(l, l->funcs.v.v[i]->file, before), l->funcs.v.v[i]);
 	n = l->funcs.groups.n;
 	for (size_t i = before; !err && i < n; i++)
 		if (link_group(l, l->funcs.groups.v[i]))
@@ -288,7 +289,9 @@ int func_links_attach(struct live *l, size_t first, size_t n)
 	for (size_t i = first; !err && i < first + n; i++) {
 		struct func *f = l->funcs.v.v[i];
 
-		if (!together)
+		if (f->flags & HL_FUNC_KERNEL)
+			err = func_kernel_attach(l, f);
+		else if (!together)
 			err = func_links_alone(l, f);
 		if (err)
 			pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name,

@@ -70,8 +70,8 @@ bool func_file_ask(struct func_file *f, const struct func_ask *ask)
 
 /* ---- functions --------------------------------------------------------------------------------------- */
 
-static struct func *func_add(struct live *l, const struct func_ask *ask, struct func_file *file,
-			     const char *name, uint32_t flags)
+struct func *func_new(struct live *l, const struct func_ask *ask, struct func_file *file, const char *name,
+		      uint32_t flags)
 {
 	struct func *f = xcalloc(1, sizeof(*f));
 
@@ -138,14 +138,14 @@ static void add_function(struct live *l, const struct func_ask *ask, struct func
 	struct func *f;
 
 	if (ask->spec.q.plus || ask->spec.q.what == FIND_LINE || why) {
-		f = func_add(l, ask, file, s->name, HL_FUNC_POINT);
+		f = func_new(l, ask, file, s->name, HL_FUNC_POINT);
 		probe_add(f, "func_point", s->offset, 0);
 		func_cost_is(l, f, s->cost, NR_PROBE_COSTS);
 		if (why && !ask->spec.q.plus && ask->spec.q.what != FIND_LINE)
 			pr_warn("%s is only counted: %s", s->name, why);
 		return;
 	}
-	f = func_add(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
+	f = func_new(l, ask, file, s->name, go ? HL_FUNC_GO : 0);
 	f->result = s->result;
 	again = go || s->frameless ? HL_FUNC_AGAIN : 0;
 	func_cost_is(l, f, s->cost, by_instruction ? SITE_STEPPED : PROBE_RETURN);
@@ -222,7 +222,7 @@ static void add_pair(struct live *l, const struct func_ask *ask, struct func_fil
 	struct func *f;
 
 	snprintf(name, sizeof(name), "%.*s", (int)n, s->name);
-	f = func_add(l, ask, file, name, HL_FUNC_USDT);
+	f = func_new(l, ask, file, name, HL_FUNC_USDT);
 	take_args(f, s);
 	for (size_t i = 0; i < r->n; i++)
 		if (is_pair(s->name, r->v[i].name))
@@ -235,7 +235,7 @@ static void add_pair(struct live *l, const struct func_ask *ask, struct func_fil
 static void add_point(struct live *l, const struct func_ask *ask, struct func_file *file,
 		      const struct find_result *r, const struct site *s)
 {
-	struct func *f = func_add(l, ask, file, s->name, HL_FUNC_USDT | HL_FUNC_POINT);
+	struct func *f = func_new(l, ask, file, s->name, HL_FUNC_USDT | HL_FUNC_POINT);
 
 	take_args(f, s);
 	for (size_t i = 0; i < r->n; i++)
@@ -419,9 +419,12 @@ static int add_files(struct live *l, const struct func_ask *ask, const struct ma
 int func_sites_find(struct live *l, const struct func_ask *ask)
 {
 	struct mapped m = {};
-	pid_t *pids = xcalloc(l->cfg.nr_pids + 1, sizeof(*pids));
+	pid_t *pids;
 	int err;
 
+	if (ask->spec.kernel)
+		return func_kernel_find(l, ask);
+	pids = xcalloc(l->cfg.nr_pids + 1, sizeof(*pids));
 	for (size_t i = 0; i < l->cfg.nr_pids; i++)
 		pids[i] = (pid_t)l->cfg.pids[i];
 	err = mapped_find(&ask->spec, pids, l->cfg.nr_pids, &m);

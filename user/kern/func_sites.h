@@ -58,7 +58,12 @@ struct func {
 	uint64_t hits, caller_cpu;
 	uint32_t caller;
 	bool is_off;   /* it was called too often */
-	int8_t result; /* as of struct site */
+	int8_t result; /* as of struct site; of the kernel: of struct hl_func */
+	bool often;    /* of the kernel: it was when it was looked at last */
+	struct {
+		uint32_t slot;   /* the number of its programs */
+		uint32_t n_args; /* words in which it gets its arguments */
+	} kernel;                /* of HL_FUNC_KERNEL */
 };
 
 #define FUNC_MOST 4000 /* of a run */
@@ -86,6 +91,9 @@ int func_sites_add(struct live *l, const struct func_ask *ask, struct func_file 
 void func_go_add(struct func_file *file, const struct find_result *r);
 void func_free(struct func *f);
 
+/* One more of the run. */
+struct func *func_new(struct live *l, const struct func_ask *ask, struct func_file *file, const char *name,
+		      uint32_t flags);
 /* Adds what is asked for to the functions of the run. 0, or -errno after one printed line. */
 int func_sites_find(struct live *l, const struct func_ask *ask);
 

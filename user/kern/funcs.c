@@ -66,11 +66,13 @@ static bool set_arg(struct hl_func_arg *to, const struct func *f, const struct f
 		to->scale = s->scale;
 		return true;
 	}
+	to->size = kinds[a->kind].size;
+	if (f->flags & HL_FUNC_KERNEL)
+		return func_kernel_arg(f, a->nr, to);
 	if (a->nr > ARRAY_SIZE(arg_regs))
 		return false;
 	to->where = HL_FUNC_REGISTER;
 	to->reg = arg_regs[a->nr - 1];
-	to->size = kinds[a->kind].size;
 	return true;
 }
 
@@ -95,6 +97,7 @@ void funcs_prepare(struct live *l, struct part *p)
 		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
 	func_go_prepare(l, p);
 	func_links_prepare(l, p);
+	func_kernel_prepare(l, p);
 }
 
 static void *map_of(struct object *o, const char *name, size_t size)
@@ -126,7 +129,7 @@ static void send_func(struct live *l, const struct func *f)
 	r->h.ts = clock_boot_ns();
 	r->id = f->id;
 	r->flags = f->flags;
-	r->offset = f->probes.v[0].offset;
+	r->offset = f->probes.n ? f->probes.v[0].offset : 0;
 	rec_add_str(&l->buf, f->name);
 	rec_add_str(&l->buf, f->file->name);
 	rec_add_str(&l->buf, f->ask->spec.text);

@@ -39,4 +39,8 @@ struct func_ask {
 	int64_t error_value;
 };
 
+/* Can this kernel's own functions be traced? 0, or -EOPNOTSUPP, and then why says in a line what is missing.
+ */
+int func_kernel_can(char *why, size_t size);
+
 #endif

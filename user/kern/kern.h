@@ -24,6 +24,7 @@
  *   funcs.c, func_sites.c, func_links.c, func_guard.c, func_cost.c  functions of programs -> FUNC, FUNC_OP,
  *              FUNC_CALL
  *   func_files.c, func_maps.c  … of files that are mapped later
+ *   func_kernel.c  … of functions of the kernel
  *   exchanges.c  requests on them and their answers -> EXCHANGE_OP, CONN_EXCHANGES, PEERS
  *   facts.c    META, COLLECTOR, PSI, SELF, ACCT, TICK
  *   live.c     all of them in order
@@ -570,10 +571,10 @@ struct funcs {
 	struct func_costs *costs;  /* what probes cost; NULL: no functions are asked for */
 	struct func_files *coming; /* files that are mapped later; NULL: no functions are asked for */
 	struct hl_func_counts *counts, before; /* … as they were before the drain */
-	uint64_t *go_runs;    /* HL_FUNC_RUNS of them; NULL: no Go program is traced */
-	uint64_t go_taken_up; /* their sum when it was last looked */
-	uint64_t delivered;   /* calls that returned, and times that a point was reached */
-	uint64_t told, slow;  /* records of calls; … of them, slow ones */
+	uint64_t *go_runs;                     /* HL_FUNC_RUNS of them; NULL: no Go program is traced */
+	uint64_t go_taken_up;                  /* their sum when it was last looked */
+	uint64_t delivered;                    /* calls that returned, and times that a point was reached */
+	uint64_t told, slow;                   /* records of calls; … of them, slow ones */
 	uint64_t guard_at;    /* CLOCK_MONOTONIC, when it was looked how often they are called */
 	uint64_t *cell_calls; /* by cell: its calls when it was last looked who calls; NULL: not yet */
 };
@@ -605,6 +606,16 @@ int func_go_attach(struct live *l, struct func *f); /* before its own probes are
 void func_go_detach(struct live *l);
 void func_go_guard(struct live *l, uint64_t ns); /* as funcs_guard, once in so long */
 void func_go_fini(struct live *l);
+
+/* ---- func_kernel.c: functions of the kernel ------------------------------------- */
+
+/* Adds those that are asked for. 0, or -errno after one printed line; -EOPNOTSUPP: this kernel has none. */
+int func_kernel_find(struct live *l, const struct func_ask *ask);
+void func_kernel_prepare(struct live *l, struct part *p); /* before it is loaded */
+int func_kernel_attach(struct live *l, struct func *f);
+bool func_kernel_arg(const struct func *f, uint8_t nr, struct hl_func_arg *to);
+/* Calls whose end the kernel skipped. */
+uint64_t func_kernel_skipped(const struct live *l);
 
 /* ---- feat.c: enum HL_CFG_* of what the kernel has ------------------------------- */
 

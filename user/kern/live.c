@@ -297,6 +297,8 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 		open_iter(l);
 		parts_open(l);
 		err = funcs_open(l);
+		if (err == -EOPNOTSUPP)
+			*status = EXIT_UNSUPPORTED;
 	}
 	if (!err) {
 		cells_init(&l->cells, &l->kcfg);

@@ -75,7 +75,7 @@ static const struct field function_fields[] = {
 	{ "what", "WHAT", "function; usdt pair: from one USDT probe to the one that ends it; point, usdt: an instruction that was "
 	  "reached", get_what, .flags = FIELD_ASC, .width = 9, .type = VAL_STR },
 	{ "kind", "KIND", "function", get_op_kind, .flags = FIELD_ASC, .width = 8, .type = VAL_STR },
-	{ "file", "FILE", "the program or library that it is in", field_str, AT(file),
+	{ "file", "FILE", "the program or library that it is in; [kernel], or a module of it", field_str, AT(file),
 	  .flags = FIELD_KEY | FIELD_WIDE | FIELD_TAIL | FIELD_ASC, .width = 20 },
 	{ "spec", "ASKED", "what was asked for", field_str, AT(asked), .flags = FIELD_ASC, .width = 20 },
 	{ "members", "PROCS", "rows that the row stands for", field_u64, OP_AT(members), .unit = UNIT_COUNT,

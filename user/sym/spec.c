@@ -135,13 +135,17 @@ static int take_code(const struct parse *p, char *s)
 	if (colon && !p->out->kernel)
 		return take_line(p, s, colon);
 	if (colon)
-		return bad(p, "a function of the kernel has no ':' in it; write kernel:vfs_read");
+		return bad(
+			p,
+			"a function of the kernel has no ':' in it; write k:vfs_read or k:MODULE:FUNCTION");
 	err = take_plus(p, s);
 	if (err)
 		return err;
 	if (!*s)
 		return bad(p, "the function is missing; write %s:FUNCTION, * for all of them",
-			   p->out->kernel ? "kernel" : "FILE");
+			   p->out->kernel ? "k" : "FILE");
+	if (p->out->kernel && p->out->q.plus)
+		return bad(p, "of the kernel whole functions are traced; leave out the +");
 	p->out->q.what = FIND_FUNCTIONS;
 	p->out->q.name = xstrdup(s);
 	return 0;
@@ -172,15 +176,28 @@ static bool cut_prefix(char **s, const char *prefix)
 	return true;
 }
 
+/* vfs_read, or ext4:ext4_sync_file */
+static int take_kernel(const struct parse *p, char *s)
+{
+	char *colon = next_colon(s);
+
+	p->out->kernel = true;
+	if (!colon)
+		return take_code(p, s);
+	*colon = '\0';
+	if (!*s)
+		return bad(p, "the module is missing; write k:MODULE:FUNCTION, or k:FUNCTION");
+	p->out->file = xstrdup(s);
+	return take_code(p, colon + 1);
+}
+
 static int parse(const struct parse *p, char *s)
 {
 	bool usdt = cut_prefix(&s, "usdt:");
 	char *rest;
 
-	if (!usdt && cut_prefix(&s, "kernel:")) {
-		p->out->kernel = true;
-		return take_code(p, s);
-	}
+	if (!usdt && (cut_prefix(&s, "kernel:") || cut_prefix(&s, "k:")))
+		return take_kernel(p, s);
 	if (!usdt)
 		cut_prefix(&s, "c:");
 	rest = take_file(p->out, s);

@@ -8,7 +8,8 @@
  *	/usr/bin/x:main+0x10               an instruction
  *	/usr/bin/x:file.c:120              a line
  *	usdt:/usr/bin/x:provider:name      a USDT probe; usdt:libc:* all of them
- *	kernel:vfs_read                    a function of the kernel
+ *	k:vfs_read                         a function of the kernel (or kernel:vfs_read)
+ *	k:ext4:ext4_sync_file              … of one of its modules
  */
 #ifndef SYM_SPEC_H
 #define SYM_SPEC_H
@@ -17,7 +18,8 @@
 
 struct spec {
 	char *text;   /* as it was written */
-	char *file;   /* a path, or the name of a program or library: "libc", "postgres" */
+	char *file;   /* a path, or the name of a program or library: "libc", "postgres"; of the kernel a
+			 module, NULL: any or none */
 	bool is_path; /* … the first */
 	bool kernel;
 	struct find_query q; /* its strings are the spec's */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Functions of the kernel: the same calls, seen by fentry and fexit. Each function has two programs of its
+ * own, which its trampoline runs before and after it; what they are given lies in the same place of the stack
+ * both times, by which a call is told. Nothing is limited: calls that sleep are as many as they are, on
+ * whichever CPU they go on.
+ *
+ * Only what a thread calls is its call. In an interrupt the thread is somebody who was there: the kernel's
+ * functions there are counted, and no more. Part of func.bpf.c.
+ */
+#ifndef HL_FUNC_KERNEL_BPF_H
+#define HL_FUNC_KERNEL_BPF_H
+
+/* Which function the programs of that number are of. */
+const volatile __u32 kernel_ids[HL_FUNC_KERNELS] SEC(".rodata.kernel");
+
+#if defined(__TARGET_ARCH_x86)
+/* v6.2 to v6.14 have it in a structure. */
+struct pcpu_hot___v6_2 {
+	int preempt_count;
+} __attribute__((preserve_access_index));
+
+extern const int __preempt_count __ksym __weak;
+extern const struct pcpu_hot___v6_2 pcpu_hot __ksym __weak;
+
+__hot int preempt_count(const struct task_struct *p)
+{
+	if (&__preempt_count)
+		return *(const int *)bpf_this_cpu_ptr(&__preempt_count);
+	if (&pcpu_hot)
+		return ((const struct pcpu_hot___v6_2 *)bpf_this_cpu_ptr(&pcpu_hot))->preempt_count;
+	return 0;
+}
+#else
+__hot int preempt_count(const struct task_struct *p)
+{
+	return p->thread_info.preempt.count;
+}
+#endif
+
+#define SOFTIRQ_SERVED 0x00000100 /* not that it is held off */
+#define INTERRUPTS     0x00ff0000 /* hard ones, and those that cannot be held off */
+
+/* How far up the thread's own stack that is; HL_FUNC_KERNEL_STACK and more: it is on another one. */
+__hot __u64 kernel_sp(void *ctx, struct task_struct *p)
+{
+	void *stack =
+		BPF_CORE_READ(p, stack); /* loaded directly, newer kernels take it for more than a number */
+	__u64 sp;
+
+	/* pointers are no numbers, but their difference is one */
+	asm volatile("%[sp] = %[ctx]\n"
+		     "%[sp] -= %[p]\n"
+		     : [sp] "=&r"(sp)
+		     : [ctx] "r"(ctx), [p] "r"(p));
+	return sp + bpf_get_current_task() - (__u64)stack;
+}
+
+enum kernel_place { KERNEL_ELSEWHERE, KERNEL_THREAD, KERNEL_INTERRUPT };
+
+/* What runs here is the thread's own? */
+static __noinline int kernel_look(void *ctx, struct here *h, __u32 nr)
+{
+	h->p = bpf_get_current_task_btf();
+	h->cookie = kernel_ids[nr & (HL_FUNC_KERNELS - 1)];
+	h->sp = kernel_sp(ctx, h->p);
+	if (!here_common(h))
+		return KERNEL_ELSEWHERE;
+	if (h->sp >= HL_FUNC_KERNEL_STACK || !h->p->pid ||
+	    preempt_count(h->p) & (INTERRUPTS | SOFTIRQ_SERVED))
+		return KERNEL_INTERRUPT;
+	return KERNEL_THREAD;
+}
+
+__hot int kernel_begin(void *ctx, __u32 nr)
+{
+	struct func_stack *t;
+	struct here h = {};
+	int place = kernel_look(ctx, &h, nr);
+
+	if (place == KERNEL_INTERRUPT)
+		COUNT(interrupts);
+	if (place != KERNEL_THREAD)
+		return 0;
+	t = bpf_task_storage_get(&hl_frames, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (t)
+		enters(ctx, &h, t);
+	else
+		COUNT(full);
+	return 0; /* fentry takes nothing else */
+}
+
+__hot int kernel_end(void *ctx, __u32 nr)
+{
+	struct func_stack *t;
+	struct here h = {};
+
+	if (kernel_look(ctx, &h, nr) != KERNEL_THREAD)
+		return 0;
+	h.result = reg_of(ctx, h.f->result_at);
+	t = bpf_task_storage_get(&hl_frames, h.p, NULL, 0);
+	if (t)
+		leaves(&h, t);
+	else
+		unpaired(&h, NULL);
+	return 0;
+}
+
+/* Preemption is not held off: a second run on the CPU is skipped by the kernel, which counts it. */
+#define KERNEL(nr)                                                                                           \
+	SEC("?fentry")                                                                                       \
+	int begin_##nr(void *ctx)                                                                            \
+	{                                                                                                    \
+		return kernel_begin(ctx, nr);                                                                \
+	}                                                                                                    \
+	SEC("?fexit")                                                                                        \
+	int end_##nr(void *ctx)                                                                              \
+	{                                                                                                    \
+		return kernel_end(ctx, nr);                                                                  \
+	}
+
+#define KERNEL8(tens)                                                                                        \
+	KERNEL(tens##0)                                                                                      \
+	KERNEL(tens##1)                                                                                      \
+	KERNEL(tens##2) KERNEL(tens##3) KERNEL(tens##4) KERNEL(tens##5) KERNEL(tens##6) KERNEL(tens##7)
+
+/* In octal. */
+KERNEL8(00)
+KERNEL8(01)
+KERNEL8(02)
+KERNEL8(03)
+KERNEL8(04)
+KERNEL8(05)
+KERNEL8(06)
+KERNEL8(07)
+
+#endif
