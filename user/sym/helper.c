@@ -31,6 +31,9 @@ int helper_spawn(const char *what, const char *arg, char **env, const int *fds, 
 	posix_spawn_file_actions_init(&a);
 	for (size_t i = 0; i < n; i++)
 		posix_spawn_file_actions_adddup2(&a, fds[i], i ? (int)i + 2 : STDIN_FILENO);
+	/* before it executes, while we wait for that. The kernel lets us go on before it closes what is
+	 * closed on execution: a hook that we took off meanwhile would stay on for as long. */
+	posix_spawn_file_actions_addclosefrom_np(&a, (int)n + 2);
 	err = posix_spawn(pid, "/proc/self/exe", &a, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&a);
 	posix_spawnattr_destroy(&attr);
