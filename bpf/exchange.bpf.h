@@ -390,7 +390,7 @@ __global int answer_states(struct answer *a, const struct exchange *e, const str
 		a->t.ns[HL_STATE_CPU] = a->t.duration;
 		return 0;
 	}
-	spent_read(&a->t, s, e->clocks);
+	spent_read(&a->t, s, e->clocks + FIRST_CLOCK);
 	if (a->at_begin)
 		answer_before_call(a, e, s);
 	spent_close(&a->t);

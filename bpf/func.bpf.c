@@ -26,30 +26,18 @@
  * func_go_runs counts.
  *
  * Probes run where they may be preempted, by another thread that comes to one. Nothing that is used here is
- * the CPU's but counters and cells, which are added to in one step. Where the kernel gives functions with
- * much on the stack one of the CPU's instead, preemption is held off (HL_CFG_HOLD): nobody else must write
- * there.
+ * the CPU's but counters and cells, which are added to in one step. Newer kernels, 6.12 among them, may give
+ * functions with much on the stack one of the CPU's instead, where nobody else must write: preemption is held
+ * off (HL_CFG_HOLD); and where that may not be, there is no such stack for what has a tail call (own_stack).
  */
 #include "bpf/compat.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/cell.bpf.h"
-#include "bpf/frames.bpf.h"
+#include "bpf/func_kept.bpf.h"
 #include "bpf/target.bpf.h"
 #include "bpf/ustack.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-struct func_texts {
-	char v[HL_FUNC_DEPTH][HL_FUNC_ARGS][HL_FUNC_TEXT];
-};
-
-/* Texts among the arguments, where any are asked for. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct func_texts);
-} texts SEC(".maps");
 
 /* By number, which begins with 1. */
 struct {
@@ -84,8 +72,9 @@ struct here {
 	const struct hl_slot *s; /* NULL: the thread has no clocks */
 	struct hl_func *f;
 	__u64 cookie, sp;
-	__u64 start;  /* of the process */
-	__u64 result; /* at its end */
+	__u64 start;                /* of the process */
+	__u64 result;               /* at its end */
+	struct func_clocks *clocks; /* of the goroutine's frames; NULL: they are the thread's */
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -255,83 +244,7 @@ __global int caller_nested(struct func_stack *t, __u32 at, __u64 ns)
 	return 0;
 }
 
-/* ---- arguments ---------------------------------------------------------------------------- */
-
-__hot __u64 reg_of(void *ctx, __s16 at)
-{
-	__u64 v = 0;
-
-	bpf_probe_read_kernel(&v, sizeof(v), ctx + at);
-	return v;
-}
-
-/* As many bytes as it has, and with its sign. */
-__hot __u64 arg_sized(__u64 v, __s8 size)
-{
-	__u32 bytes = size < 0 ? -size : size, shift = 64 - 8 * bytes;
-
-	if (!bytes || bytes >= 8)
-		return v;
-	shift &= 63;
-	return size < 0 ? (__u64)((__s64)(v << shift) >> shift) : v << shift >> shift;
-}
-
-static __noinline __u64 arg_read(void *ctx, const struct hl_func_arg *a)
-{
-	__u64 v = a->add;
-
-	if (a->where == HL_FUNC_CONSTANT)
-		return v;
-	v = reg_of(ctx, a->reg);
-	if (a->where == HL_FUNC_MEMORY) {
-		v += a->add;
-		if (a->scale)
-			v += reg_of(ctx, a->index) * a->scale;
-		if (bpf_probe_read_user(&v, sizeof(v), (void *)v))
-			return 0;
-	}
-	return arg_sized(v, a->size);
-}
-
-/* Into args, and the texts among them into text; NULL: there are none. */
-__hot void args_read(void *ctx, const struct hl_func *f, __u64 *args, char (*text)[HL_FUNC_TEXT])
-{
-	for (int i = 0; i < HL_FUNC_ARGS; i++) {
-		if (i >= f->n_args)
-			break;
-		args[i] = arg_read(ctx, &f->args[i]);
-		if (!f->args[i].text || !text)
-			continue;
-		text[i][0] = 0;
-		if (f->args[i].text == HL_FUNC_TEXT_ANY && (__s64)args[i] < 0)
-			bpf_probe_read_kernel_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
-		else
-			bpf_probe_read_user_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
-	}
-}
-
-__hot bool has_texts(const struct hl_func *f)
-{
-	for (int i = 0; i < HL_FUNC_ARGS; i++)
-		if (i < f->n_args && f->args[i].text)
-			return true;
-	return false;
-}
-
-/* A call's, which are read when it begins, for they may be something else when it ends. */
-static __noinline int args_take(void *ctx, struct here *h, struct func_frame *frame, __u32 at)
-{
-	char(*text)[HL_FUNC_TEXT] = NULL;
-	struct func_texts *t;
-
-	if (has_texts(h->f)) {
-		t = bpf_task_storage_get(&texts, h->p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-		if (t)
-			text = t->v[at & (HL_FUNC_DEPTH - 1)];
-	}
-	args_read(ctx, h->f, frame->args, text);
-	return 0;
-}
+#include "bpf/func_args.bpf.h"
 
 /* ---- records ------------------------------------------------------------------------------ */
 
@@ -425,19 +338,20 @@ static __noinline int call_send(const struct here *h, const struct func_frame *f
 static __noinline int call_send_text(const struct here *h, const struct func_frame *frame,
 				     const struct func_end *e, const struct spent *spent)
 {
-	struct func_texts *t = bpf_task_storage_get(&texts, h->p, NULL, 0);
-	struct hl_func_raw *raw = call_reserve(sizeof(*raw));
+	__u64 key = (__u64)frame;
+	struct func_texts *t = bpf_map_lookup_elem(&texts, &key);
+	struct hl_func_raw *raw;
 
+	if (!t) /* where they are is all that is known */
+		return call_send(h, frame, e, spent);
+	raw = call_reserve(sizeof(*raw));
 	if (!raw)
 		return 0;
 	call_fill(&raw->r, h, frame, e);
 	if (spent)
 		call_times(&raw->r, spent, frame);
 	raw->r.h.size = sizeof(*raw);
-	if (t)
-		bpf_probe_read_kernel(raw->text, sizeof(raw->text), t->v[e->depth & (HL_FUNC_DEPTH - 1)]);
-	else
-		__builtin_memset(raw->text, 0, sizeof(raw->text));
+	bpf_probe_read_kernel(raw->text, sizeof(raw->text), t->v);
 	bpf_ringbuf_submit(raw, wake_flag(&calls, sizeof(*raw)));
 	return 0;
 }
@@ -474,20 +388,34 @@ __hot void mark_inside(const struct here *h, bool inside)
 
 /* ---- a call begins -------------------------------------------------------------------------- */
 
+/* Of the frame `at`; NULL: there is no room. */
+__hot struct clock_set *clocks_of(const struct here *h, __u32 at, __u64 how)
+{
+	struct func_clocks *c = h->clocks;
+
+	if (!c)
+		c = bpf_task_storage_get(&thread_clocks, h->p, NULL, how);
+	return c ? &c->v[at & (HL_FUNC_DEPTH - 1)] : NULL;
+}
+
 /* The clocks of the thread as they stand, where it can be told when they are still the call's. */
-__hot void frame_clocks(struct func_frame *f, const struct here *h)
+__hot void frame_clocks(struct func_frame *f, const struct here *h, __u32 at)
 {
 	const struct hl_slot *s = h->s;
+	struct clock_set *c;
 	bool go = h->cookie & HL_FUNC_OF_GO;
 	__u64 *runs = go ? go_runs_of(h->p->pid) : NULL;
 
 	f->tid = 0;
 	if (!s || (go && (!runs || !h->f->runs)))
 		return;
+	c = clocks_of(h, at, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c)
+		return;
 	f->tid = h->p->pid;
 	f->runs = runs ? *runs : 0;
 	f->switches = s->switches;
-	__builtin_memcpy(&f->clocks, s->state_ns, sizeof(f->clocks));
+	__builtin_memcpy(c, s->state_ns + FIRST_CLOCK, sizeof(*c));
 }
 
 static __noinline int too_deep(const struct here *h, struct func_stack *t)
@@ -525,9 +453,9 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	f->nested = 0;
 	f->func = id;
 	if (h->f->n_args)
-		args_take(ctx, h, f, at);
+		args_take(ctx, h, f);
 	frame_watch(f, RETURN_ON_STACK && !by_id && !(h->cookie & HL_FUNC_OF_GO));
-	frame_clocks(f, h);
+	frame_clocks(f, h, at);
 	f->begin = bpf_ktime_get_ns();
 	t->depth = at + 1;
 	return true;
@@ -549,14 +477,17 @@ __hot bool is_one_threads(const struct here *h, const struct func_frame *f)
 }
 
 /* Where it went. */
-__hot void frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f)
+__hot void frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f, __u32 at)
 {
+	struct clock_set *c;
+
 	spent->most = HL_STATE_CPU;
 	if (h->s->switches == f->switches) {
 		spent->ns[HL_STATE_CPU] = spent->duration;
 		return;
 	}
-	spent_since(spent, h->s, &f->clocks);
+	c = clocks_of(h, at, 0);
+	spent_since(spent, h->s, c);
 }
 
 /* flags: HL_FUNC_CALL_*. */
@@ -600,7 +531,7 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 	}
 	spent.duration = now - f->begin;
 	if (is_one_threads(h, f)) {
-		frame_spent(&spent, h, f);
+		frame_spent(&spent, h, f, e->depth);
 		e->flags |= HL_FUNC_CALL_STATES;
 	}
 	if (!(h->cookie & HL_FUNC_OF_GO) && f->watch_gen && f->watch_gen == ctl->watch_gen)
@@ -707,6 +638,7 @@ static __noinline int here_look(struct pt_regs *ctx, struct here *h)
 static __noinline int at_begin(struct pt_regs *ctx)
 {
 	struct func_stack *t;
+	struct go_frames *g;
 	struct here h = {};
 	int took;
 
@@ -714,7 +646,9 @@ static __noinline int at_begin(struct pt_regs *ctx)
 		return 0;
 	if (h.cookie & HL_FUNC_OF_GO) {
 		h.sp = go_sp(GO_G(ctx), h.sp);
-		t = h.sp ? go_stack(h.p, GO_G(ctx), true) : NULL;
+		g = h.sp ? go_frames(h.p, GO_G(ctx), true) : NULL;
+		t = g ? &g->t : NULL;
+		h.clocks = g ? &g->clocks : NULL;
 	} else {
 		t = bpf_task_storage_get(&hl_frames, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	}
@@ -731,6 +665,7 @@ static __noinline int at_begin(struct pt_regs *ctx)
 static __noinline int at_end(struct pt_regs *ctx)
 {
 	struct func_stack *t;
+	struct go_frames *g;
 	struct here h = {};
 
 	if (!here_look(ctx, &h))
@@ -740,7 +675,9 @@ static __noinline int at_end(struct pt_regs *ctx)
 	h.result = PT_REGS_RC(ctx);
 	if (h.cookie & HL_FUNC_OF_GO) {
 		h.sp = go_sp(GO_G(ctx), h.sp);
-		t = go_stack(h.p, GO_G(ctx), false);
+		g = go_frames(h.p, GO_G(ctx), false);
+		t = g ? &g->t : NULL;
+		h.clocks = g ? &g->clocks : NULL;
 	} else {
 		t = bpf_task_storage_get(&hl_frames, h.p, NULL, 0);
 	}
@@ -780,15 +717,23 @@ static __noinline int at_point(struct pt_regs *ctx)
 	}
 	e.depth = t->depth;
 	if (h.f->n_args)
-		args_take(ctx, &h, frame_at(t, t->depth), t->depth);
+		args_take(ctx, &h, frame_at(t, t->depth));
 	if (has_texts(h.f))
 		return call_send_text(&h, frame_at(t, t->depth), &e, NULL);
 	return call_send(&h, frame_at(t, t->depth), &e, NULL);
 }
 
+/* Nobody gets there. */
+__hot void own_stack(void *ctx)
+{
+	if (cfg.flags & HL_CFG_NEVER)
+		bpf_tail_call(ctx, NULL, 0);
+}
+
 SEC("uprobe")
 int func_enter(struct pt_regs *ctx)
 {
+	own_stack(ctx);
 	hold_where(HL_CFG_HOLD);
 	at_begin(ctx);
 	release_where(HL_CFG_HOLD);
@@ -798,6 +743,7 @@ int func_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int func_leave(struct pt_regs *ctx)
 {
+	own_stack(ctx);
 	hold_where(HL_CFG_HOLD);
 	at_end(ctx);
 	release_where(HL_CFG_HOLD);
@@ -807,6 +753,7 @@ int func_leave(struct pt_regs *ctx)
 SEC("uprobe")
 int func_point(struct pt_regs *ctx)
 {
+	own_stack(ctx);
 	hold_where(HL_CFG_HOLD);
 	at_point(ctx);
 	release_where(HL_CFG_HOLD);
@@ -819,6 +766,7 @@ int func_call(struct pt_regs *ctx)
 {
 	bool ends = PT_REGS_IP(ctx) != bpf_get_func_ip(ctx), declined = false;
 
+	own_stack(ctx);
 	hold_where(HL_CFG_HOLD);
 	if (ends)
 		at_end(ctx);
@@ -833,14 +781,14 @@ struct go_process {
 	__u32 pid;
 };
 
-static long goroutine_ends(struct bpf_map *map, struct goroutine *key, struct func_stack *t,
+static long goroutine_ends(struct bpf_map *map, struct goroutine *key, struct go_frames *g,
 			   struct go_process *of)
 {
 	struct goroutine k = *key;
 
 	if (k.start != of->start)
 		return 0;
-	frames_end(t, of->pid, of->start, 0);
+	frames_end(&g->t, of->pid, of->start, 0);
 	bpf_map_delete_elem(&goroutines, &k);
 	return 0;
 }

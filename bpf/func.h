@@ -11,6 +11,7 @@
 #define HL_FUNC_DEPTH 64 /* calls within calls: as many as the kernel sees the return of */
 #define HL_FUNC_TEXT  64 /* bytes of a text, with its NUL */
 #define HL_FUNC_TEXTS (HL_FUNC_ARGS * HL_FUNC_TEXT)
+#define HL_FUNC_KEPT  8192  /* calls that have texts, at once */
 #define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
 #define HL_FUNC_RUNS  16384 /* places of threads that take up goroutines */
 

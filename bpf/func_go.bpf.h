@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Goroutines in traced functions: what is kept of each, and how often threads take one up. Part of
- * func.bpf.c, which has struct func_stack and start_of.
+ * func.bpf.c, which has struct func_clocks and start_of.
  */
 #ifndef HL_FUNC_GO_BPF_H
 #define HL_FUNC_GO_BPF_H
@@ -17,11 +17,16 @@ struct goroutine {
 	__u64 g, start; /* its address; of the process */
 };
 
+struct go_frames {
+	struct func_stack t;
+	struct func_clocks clocks;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct goroutine);
-	__type(value, struct func_stack);
+	__type(value, struct go_frames);
 } goroutines SEC(".maps");
 
 /* Processes that have goroutines there, by when they started. */
@@ -41,7 +46,7 @@ struct {
 	__type(value, __u64);
 } go_runs SEC(".maps");
 
-static const struct func_stack empty;
+static const struct go_frames empty;
 
 /* A goroutine begins with the bounds of its stack: the lower one, the upper one. */
 #define GO_STACK_HI 8
@@ -64,13 +69,13 @@ __hot bool go_note(__u64 start)
 	       !bpf_map_update_elem(&go_procs, &start, &yes, BPF_ANY);
 }
 
-static __noinline struct func_stack *go_stack(struct task_struct *p, __u64 g, bool make)
+static __noinline struct go_frames *go_frames(struct task_struct *p, __u64 g, bool make)
 {
 	struct goroutine key = { .g = g, .start = start_of(p) };
-	struct func_stack *t = bpf_map_lookup_elem(&goroutines, &key);
+	struct go_frames *f = bpf_map_lookup_elem(&goroutines, &key);
 
-	if (t || !make)
-		return t;
+	if (f || !make)
+		return f;
 	if (!go_note(key.start))
 		return NULL;
 	if (bpf_map_update_elem(&goroutines, &key, &empty, BPF_NOEXIST))

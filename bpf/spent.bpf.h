@@ -26,17 +26,19 @@ __hot void spent_fit(struct spent *t, __u64 excess)
 	}
 }
 
-/* Its clocks at one moment. */
+/* Its clocks at one moment, but for that of `cpu`, which is none: it is what they leave. */
+#define FIRST_CLOCK (HL_STATE_CPU + 1)
+
 struct clock_set {
-	__u64 ns[NR_HL_STATES];
+	__u64 ns[NR_HL_STATES - FIRST_CLOCK];
 };
 
-/* Where the time went since the clocks stood so; `cpu` is not theirs. */
+/* Where the time went since the clocks stood so. */
 __hot void spent_read(struct spent *t, const struct hl_slot *s, const __u64 *then)
 {
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < NR_HL_STATES; i++)
-		t->ns[i] = s->state_ns[i] - then[i];
+	for (int i = FIRST_CLOCK; i < NR_HL_STATES; i++)
+		t->ns[i] = s->state_ns[i] - then[i - FIRST_CLOCK];
 }
 
 /* The waits are there: `cpu` is what they leave. They are on the run queue's clock, which may lag. */

@@ -77,13 +77,14 @@ head -c 1000000 /dev/zero >/www/large
 /bin/ip netns exec b httpd -p 8080 -h /www"""
 NET_BOOT = {"setup": NET, "modules": ["veth", "sch_netem"], "tools": ["/sbin/ip", "/sbin/tc"]}
 LONG = {"case_limit": 900, "limit": 1200}
+SLOW = {"case_limit": 300, "limit": 1200}  # emulated, these take twice as long as 6.1
 
 GUESTS = [
     Guest("6.1", "6.1", [*(c for c in BASIC if c != "exchanges"), "kernel-functions", *REFUSED], in_test=True),
     Guest("6.1-more", "6.1", ["exchanges"]),
     Guest("6.12", "6.12", [*BASIC, "kernel-functions", *REFUSED]),
-    Guest("7.2", "7.2", BASIC),
-    Guest("7.3", "7.3", BASIC),
+    Guest("7.2", "7.2", BASIC, **SLOW),
+    Guest("7.3", "7.3", BASIC, **SLOW),
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
     Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),

@@ -54,6 +54,24 @@ static uint32_t probe_flags(const struct btf *btf)
 	       (has_enumerator(btf, "bpf_attach_type", "BPF_TRACE_UPROBE_SESSION") ? HL_CFG_SESSION : 0);
 }
 
+static bool has_member(const struct btf *btf, const char *type, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (unsigned int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), name))
+			return true;
+	return false;
+}
+
+/* Since v6.10, but around functions that are verified by themselves only since the kernel knows which of them
+ * may sleep (v6.15, e2d8f560d178). */
+static bool may_hold(const struct btf *btf)
+{
+	return has_func(btf, "bpf_preempt_disable") && has_member(btf, "bpf_subprog_info", "might_sleep");
+}
+
 /* The newest of the helpers that all of the kernel side needs: v5.15, dd6e10fbd9fb. */
 bool feat_supported(const struct btf *btf)
 {
@@ -123,7 +141,7 @@ int feat_flags(uint32_t *flags)
 	 * tracepoints hold preemption off themselves (4aadde89d81f) */
 	if (has_func(btf, "trace_call_bpf_faultable") && has_func(btf, "bpf_preempt_disable"))
 		*flags |= HL_CFG_PREEMPT;
-	if (has_func(btf, "bpf_preempt_disable"))
+	if (may_hold(btf))
 		*flags |= HL_CFG_HOLD;
 	*flags |= task_work_flags(btf);
 	*flags |= probe_flags(btf);

@@ -89,10 +89,21 @@ static void share(struct live *l, struct func *f)
 	to->n_args = (__u8)f->n_args;
 }
 
+static bool wants_texts(const struct live *l)
+{
+	for (size_t i = 0; i < l->cfg.nr_funcs; i++)
+		for (uint32_t k = 0; k < l->cfg.funcs[i].n_args; k++)
+			if (l->cfg.funcs[i].args[k].kind == FUNC_ARG_STR)
+				return true;
+	return false;
+}
+
 /* Called while the part is open and not loaded yet. */
 void funcs_prepare(struct live *l, struct part *p)
 {
 	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), FUNC_MOST + 1);
+	if (wants_texts(l))
+		bpf_map__set_max_entries(object_map(&p->obj, "texts"), HL_FUNC_KEPT);
 	if (l->cfg.ring_bytes)
 		bpf_map__set_max_entries(object_map(&p->obj, "calls"), l->cfg.ring_bytes);
 	func_go_prepare(l, p);
