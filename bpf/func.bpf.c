@@ -265,6 +265,7 @@ __hot bool is_error(const struct hl_func *f, __u64 result)
 
 /* What there is to say of one call that is over. */
 struct func_end {
+	__u64 now; /* CLOCK_MONOTONIC; not of a point */
 	__u64 result;
 	__u32 depth, flags; /* HL_FUNC_CALL_* */
 	__u32 user_stack;
@@ -520,16 +521,15 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_ctl *ctl = ctl_get();
 	struct spent spent = {};
-	__u64 now = bpf_ktime_get_ns();
 	bool slow;
 
 	if (!cpu || !ctl)
 		return 0;
-	if (now < f->begin) {
+	if (e->now < f->begin) {
 		COUNT(clock);
 		return 0;
 	}
-	spent.duration = now - f->begin;
+	spent.duration = e->now - f->begin;
 	if (is_one_threads(h, f)) {
 		frame_spent(&spent, h, f, e->depth);
 		e->flags |= HL_FUNC_CALL_STATES;
@@ -573,12 +573,12 @@ static __noinline int leaves(struct here *h, struct func_stack *t)
 	bool by_id = h->cookie & HL_FUNC_BY_ID;
 	struct func_end e = {};
 	struct func_frame *f;
-	__u64 nested;
 	int at = frame_find(t, HL_FUNC_ID(h->cookie), by_id ? ANYWHERE : h->sp);
 
 	if (at < 0)
 		return is_deep(h, t) ? 0 : unpaired(h, t);
 	f = frame_at(t, at);
+	e.now = bpf_ktime_get_ns();
 	if (!by_id && h->f->result != HL_FUNC_NO_RESULT) {
 		e.result = arg_sized(h->result, h->f->result);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
@@ -586,10 +586,9 @@ static __noinline int leaves(struct here *h, struct func_stack *t)
 	frames_within(t, h->p->tgid, h->start, h->sp,
 		      at + 1); /* what it called, and is still open, was left */
 	e.depth = at;
-	nested = bpf_ktime_get_ns() - f->begin;
 	call_over(h, f, &e);
 	f->func = 0;
-	caller_nested(t, at, nested);
+	caller_nested(t, at, e.now - f->begin);
 	frames_trim(t);
 	return 0;
 }
