@@ -365,11 +365,11 @@ __hot __u32 watch_gen(void)
 	return ctl ? ctl->watch_gen : 0;
 }
 
-__hot void frame_watch(struct func_frame *f, bool has_return)
+__hot void frame_watch(struct func_frame *f, const struct here *h, bool has_return)
 {
 	f->syscall_ns = f->syscalls = 0;
 	f->ret = 0;
-	f->watch_gen = f->sp < HL_FUNC_KERNEL_STACK ? 0 : watch_gen();
+	f->watch_gen = !h->s || f->sp < HL_FUNC_KERNEL_STACK ? 0 : watch_gen();
 	if (f->watch_gen && has_return)
 		bpf_probe_read_user(&f->ret, sizeof(f->ret), (void *)f->sp);
 }
@@ -410,7 +410,8 @@ __hot void frame_clocks(struct func_frame *f, const struct here *h, __u32 at)
 	f->tid = 0;
 	if (!s || (go && (!runs || !h->f->runs)))
 		return;
-	c = clocks_of(h, at, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	/* of the kernel's they are there by now, or may not be made here */
+	c = clocks_of(h, at, f->sp < HL_FUNC_KERNEL_STACK ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c)
 		return;
 	f->tid = h->p->pid;
@@ -455,7 +456,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 	f->func = id;
 	if (h->f->n_args)
 		args_take(ctx, h, f);
-	frame_watch(f, RETURN_ON_STACK && !by_id && !(h->cookie & HL_FUNC_OF_GO));
+	frame_watch(f, h, RETURN_ON_STACK && !by_id && !(h->cookie & HL_FUNC_OF_GO));
 	frame_clocks(f, h, at);
 	f->begin = bpf_ktime_get_ns();
 	t->depth = at + 1;
@@ -478,17 +479,18 @@ __hot bool is_one_threads(const struct here *h, const struct func_frame *f)
 }
 
 /* Where it went. */
-__hot void frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f, __u32 at)
+__hot bool frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f, __u32 at)
 {
 	struct clock_set *c;
 
 	spent->most = HL_STATE_CPU;
 	if (h->s->switches == f->switches) {
 		spent->ns[HL_STATE_CPU] = spent->duration;
-		return;
+		return true;
 	}
 	c = clocks_of(h, at, 0);
 	spent_since(spent, h->s, c);
+	return c;
 }
 
 /* flags: HL_FUNC_CALL_*. */
@@ -530,10 +532,8 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 		return 0;
 	}
 	spent.duration = e->now - f->begin;
-	if (is_one_threads(h, f)) {
-		frame_spent(&spent, h, f, e->depth);
+	if (is_one_threads(h, f) && frame_spent(&spent, h, f, e->depth))
 		e->flags |= HL_FUNC_CALL_STATES;
-	}
 	if (!(h->cookie & HL_FUNC_OF_GO) && f->watch_gen && f->watch_gen == ctl->watch_gen)
 		e->flags |= HL_FUNC_CALL_WATCHED;
 	count_call(h, &spent, f->nested, e->flags);

@@ -56,6 +56,23 @@ __hot __u64 kernel_sp(void *ctx, struct task_struct *p)
 	return sp + bpf_get_current_task() - (__u64)stack;
 }
 
+/* What v6.4 and v6.19 gave task storage, whose memory is to be had from then on whatever locks are held. */
+struct bpf_local_storage_map___new {
+	bool bpf_ma, use_kmalloc_nolock;
+} __attribute__((preserve_access_index));
+
+#define PREEMPT_HELD 0xff
+
+/* May a thread get room here? Where the kernel's own allocator runs for it no lock must be held, as that may
+ * be the allocator's. */
+__hot __u64 kernel_may_create(const struct task_struct *p)
+{
+	bool always = bpf_core_field_exists(struct bpf_local_storage_map___new, bpf_ma) ||
+		      bpf_core_field_exists(struct bpf_local_storage_map___new, use_kmalloc_nolock);
+
+	return always || !(preempt_count(p) & PREEMPT_HELD) ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0;
+}
+
 enum kernel_place { KERNEL_ELSEWHERE, KERNEL_THREAD, KERNEL_INTERRUPT };
 
 /* What runs here is the thread's own? */
@@ -82,7 +99,8 @@ __hot int kernel_begin(void *ctx, __u32 nr)
 		COUNT(interrupts);
 	if (place != KERNEL_THREAD)
 		return 0;
-	t = bpf_task_storage_get(&hl_frames, h.p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	bpf_task_storage_get(&thread_clocks, h.p, NULL, kernel_may_create(h.p));
+	t = bpf_task_storage_get(&hl_frames, h.p, NULL, kernel_may_create(h.p));
 	if (t)
 		enters(ctx, &h, t);
 	else

@@ -277,14 +277,18 @@ def exchanges(f, out):
         f.same(rows, [("answer", 1, 0, True)] * 3 + [("request", 1, 0, True)] * 3, "exchanges")
 
 
+# a program that is not there yet when it is asked for
+LATER = """hostlat record %s -u $PWD/later:sleeps --wait -i 1000 -o later.json 2>said & p=$!
+until grep -q 'waited for' said; do sleep 0.1; done; sleep 3
+cp /bin/func-static later; (until grep -q 'is traced' said; do sleep 0.1; done; echo) | FUNC_WAIT=1 ./later sleeps 25 1000 >later.truth
+kill -INT $p; wait $p; cat said >&2"""
+
+
 @case("functions", "functions are counted and timed, those that call themselves, and those that are left by a jump",
       """for w in 'nested 5 20000' 'recurses 3 100' 'jumps 20'; do set -- $w
 hostlat record -u /bin/func-static:inner -u /bin/func-static:outer -u /bin/func-static:recurses -u /bin/func-static:jumps -i 1000 -o $1.json -- func-static $w >$1.truth
 done
-hostlat record -u $PWD/later:sleeps --wait -i 1000 -o later.json 2>said & p=$!
-until grep -q 'waited for' said; do sleep 0.1; done; sleep 3
-cp /bin/func-static later; (until grep -q 'is traced' said; do sleep 0.1; done; echo) | FUNC_WAIT=1 ./later sleeps 25 1000 >later.truth
-kill -INT $p; wait $p; cat said >&2""")
+""" + LATER % "")
 def functions(f, out):
     later = json.loads(out.read("functions", "later.json"))["functions"]
     f.same([(r["comm"], r["name"], r["entered"], r["count"]) for r in later], [("later", "sleeps", 25, 25)], "of a file that came later")
@@ -307,8 +311,10 @@ def functions(f, out):
 hostlat export --format json -o x.json x.hostlat || exit
 hostlat trace --list --json k:vfs_read* k:schedule k:vfs_reax >list
 hostlat trace k:schedule -- true 2>refused && exit 1
-true""")
+""" + LATER % "-u k:hrtimer_nanosleep")
 def kernel_functions(f, out):
+    later = {r["name"]: r for r in json.loads(out.read("kernel-functions", "later.json"))["functions"] if r["comm"] == "later"}
+    f.same({n: r["count"] for n, r in later.items()}, {"sleeps": 25, "hrtimer_nanosleep": 25}, "of a file that came later, and of the kernel")
     doc = json.loads(out.read("kernel-functions", "x.json"))
     truth = json.loads(out.read("kernel-functions", "truth"))
     got = {r["name"]: r for r in doc["functions"] if r["comm"] == "func-static"}

@@ -23,6 +23,9 @@ static int add_pid(struct filter *f, const char *word)
 		pr_err("-p: \"%s\" is not the number of a process", word);
 		return -EINVAL;
 	}
+	for (size_t i = 0; i < f->pids.n; i++)
+		if (f->pids.v[i] == v)
+			return 0;
 	*vec_add(&f->pids) = (uint32_t)v;
 	return 0;
 }

@@ -450,6 +450,16 @@ static void drop_slow(struct trace_lines *t, struct caller *k)
 	t->kept--;
 }
 
+/* Those of threads that are in no function make room. */
+static void drop_others(struct trace_lines *t)
+{
+	struct caller *k;
+
+	for (size_t i = 0; (k = hash_next(t->callers, &i, NULL));)
+		while (k->slow && k->v.n == k->slow)
+			drop_slow(t, k);
+}
+
 static void take_slow(struct trace_lines *t, const struct hl_rec *rec, struct str *out)
 {
 	struct hl_rec_func_call c;
@@ -459,8 +469,10 @@ static void take_slow(struct trace_lines *t, const struct hl_rec *rec, struct st
 	if (!t->look.tree || !trace_inside(rec, &c, &what))
 		return;
 	k = caller_get(t, rec->tid);
-	if (k->slow >= MAX_SLOW || t->kept >= MAX_KEPT)
+	if (k->slow >= MAX_SLOW)
 		drop_slow(t, k);
+	if (t->kept >= MAX_KEPT)
+		drop_others(t);
 	if (t->kept < MAX_KEPT) {
 		*vec_add(&k->v) = (struct held){ c, xstrdup(str_get(&what)) };
 		k->slow++;

@@ -86,8 +86,11 @@ struct func_files {
 /* Of all asks about the same file the first one looks for it. */
 static bool is_first(const struct live *l, size_t at)
 {
+	if (l->cfg.funcs[at].spec.kernel)
+		return false;
 	for (size_t i = 0; i < at; i++)
-		if (!strcmp(l->cfg.funcs[i].spec.file, l->cfg.funcs[at].spec.file))
+		if (!l->cfg.funcs[i].spec.kernel &&
+		    !strcmp(l->cfg.funcs[i].spec.file, l->cfg.funcs[at].spec.file))
 			return false;
 	return true;
 }
@@ -177,10 +180,13 @@ static void drop_looks(struct func_files *w)
 	for (size_t i = 0; i < w->tasks.n; i++) {
 		struct task *t = w->tasks.v[i];
 
-		if (t->file || t->looking)
+		if (t->file || t->looking) {
 			w->tasks.v[left++] = t;
-		else
-			task_free(t);
+			continue;
+		}
+		if (t->seen)
+			t->seen->asked = false; /* who maps it once more is looked at */
+		task_free(t);
 	}
 	w->tasks.n = left;
 	w->looks = 0;
@@ -197,7 +203,7 @@ static void on_map(void *arg, const struct func_map *m)
 		struct seen *s;
 		struct task *t;
 
-		if (!mapped_may_be(&ask->spec, m->path) || !is_first(l, i) || !is_wanted(l, m->pid))
+		if (!is_first(l, i) || !mapped_may_be(&ask->spec, m->path) || !is_wanted(l, m->pid))
 			continue;
 		s = seen_new(w, m, i);
 		if (!s)
@@ -293,7 +299,8 @@ static void take_file(struct func_files *w, const struct task *t, const struct m
 		const struct func_ask *ask = &l->cfg.funcs[i];
 		struct task *more;
 
-		if (strcmp(ask->spec.file, t->ask->spec.file) || !func_file_ask(file, ask))
+		if (ask->spec.kernel || strcmp(ask->spec.file, t->ask->spec.file) ||
+		    !func_file_ask(file, ask))
 			continue;
 		more = task_add(w, ask, t->pid ? t->pid : (uint32_t)m->pid);
 		more->at = t->at;
@@ -308,7 +315,7 @@ static void find_gone(struct func_files *w, const struct func_ask *ask, const st
 		struct func_file *f = w->l->funcs.files.v[i];
 		bool there = false;
 
-		if (f->gone || strcmp(f->asks.v[0]->spec.file, ask->spec.file))
+		if (f->gone || !f->asks.n || strcmp(f->asks.v[0]->spec.file, ask->spec.file))
 			continue;
 		for (size_t k = 0; k < m->v.n && !there; k++)
 			there = m->v.v[k].dev == f->dev && m->v.v[k].ino == f->ino;
@@ -410,11 +417,18 @@ static void tell_traced(struct live *l, const struct news *n)
 {
 	char late[FMT_LEN];
 	struct str text = {};
+	size_t traced = 0;
 
+	for (size_t i = n->from; i < n->upto; i++)
+		traced += func_links_has(l->funcs.v.v[i]);
+	if (n->upto == n->from)
+		tell_without(l, &n->task, "it has no such probe");
+	if (!traced) /* why not has been said */
+		return;
 	str_addf(&text, "%s: %s", n->task.ask->spec.text, n->task.file->name);
 	add_who(l, &n->task, &text);
-	if (n->upto - n->from != 1)
-		str_addf(&text, ": %zu functions are traced", n->upto - n->from);
+	if (traced != 1)
+		str_addf(&text, ": %zu functions are traced", traced);
 	else
 		str_add(&text, " is traced");
 	if (n->task.at) {

@@ -27,8 +27,6 @@ int func_maps_open(uint32_t nr_cpus, struct func_maps **out);
 void func_maps_close(struct func_maps *m);
 /* Hands on what has come; true: there was more, for which there was no room. */
 bool func_maps_drain(struct func_maps *m, func_map_fn fn, void *arg);
-/* Readable when a ring is filling up; -1: there is no i-th one. */
-int func_maps_fd(const struct func_maps *m, size_t i);
 
 /* ---- func_files.c ---- */
 

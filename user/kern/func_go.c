@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/err.h"
 #include "base/fmt.h"
 #include "base/log.h"
 #include "kern/func_sites.h"
@@ -60,18 +61,22 @@ void func_go_open(struct live *l)
 	l->funcs.go_runs = at == MAP_FAILED ? NULL : at;
 }
 
-int func_go_attach(struct live *l, struct func *f)
+void func_go_attach(struct live *l, struct func *f)
 {
 	struct func *runs = f->flags & HL_FUNC_GO ? f->file->runs : NULL;
 	int err = 0;
 
-	if (!runs || !l->funcs.go_runs)
-		return 0;
+	if (!runs || runs->is_off || !l->funcs.go_runs)
+		return;
 	if (!runs->links.n)
 		err = func_links_alone(l, runs);
-	if (!err)
+	if (!err) {
 		__atomic_store_n(&l->funcs.shared[f->id].runs, 1, __ATOMIC_RELEASE);
-	return err;
+		return;
+	}
+	pr_warn("%s: where the time of its calls went is not told: %s", f->file->name, err_str(err));
+	func_links_off(l, runs);
+	runs->is_off = true;
 }
 
 /* ---- and off ---------------------------------------------------------------------------------------- */

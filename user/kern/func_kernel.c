@@ -280,7 +280,7 @@ int func_kernel_find(struct live *l, const struct func_ask *ask)
 {
 	struct kernel_query q = { .name = ask->spec.q.name,
 				  .module = ask->spec.file,
-				  .max = HL_FUNC_KERNELS - slots_used(l) };
+				  .max = MIN(HL_FUNC_KERNELS - slots_used(l), FUNC_MOST - l->funcs.v.n) };
 	struct kernel_found r;
 	char why[200];
 	int err = func_kernel_can(why, sizeof(why));
@@ -295,9 +295,10 @@ int func_kernel_find(struct live *l, const struct func_ask *ask)
 		return err;
 	}
 	if (r.all > r.n) {
-		pr_err("%s: that are %zu functions; no more than %d of the kernel can be traced at once: say "
-		       "more of the name",
-		       ask->spec.text, r.all, HL_FUNC_KERNELS);
+		pr_err("%s: that are %zu functions; no more than %d of the kernel can be traced at once, "
+		       "here %zu: "
+		       "say more of the name",
+		       ask->spec.text, r.all, HL_FUNC_KERNELS, (size_t)q.max);
 		err = -E2BIG;
 	}
 	if (!err)

@@ -99,14 +99,24 @@ static pid_t target(const struct live *l, size_t i)
 	return l->target_pid || !l->cfg.nr_pids ? 0 : (pid_t)l->cfg.pids[i];
 }
 
+/* What came of the processes so far: one that has ended is nobody's loss while another one is there. */
+static int merge_target(int so_far, int err)
+{
+	return err == -ESRCH ? so_far : err;
+}
+
 int func_links_alone(struct live *l, struct func *f)
 {
-	int err = 0;
+	int all = -ESRCH;
 
-	for (size_t i = 0; !err && i < f->probes.n; i++)
-		for (size_t k = 0; !err && k < nr_targets(l); k++)
+	for (size_t k = 0; (!all || all == -ESRCH) && k < nr_targets(l); k++) {
+		int err = 0;
+
+		for (size_t i = 0; !err && i < f->probes.n; i++)
 			err = attach_probe(l, f, &f->probes.v[i], target(l, k));
-	return err;
+		all = merge_target(all, err);
+	}
+	return all;
 }
 
 /* ---- many together ---------------------------------------------------------------------------------------
@@ -192,18 +202,26 @@ static int link_session(struct live *l, struct func_group *g, pid_t pid)
 	return err;
 }
 
-/* What a group has had until now stays; what comes of a failure does not. */
+static int link_target(struct live *l, struct func_group *g, pid_t pid)
+{
+	int err = 0;
+
+	if (is_session(l, g))
+		return link_session(l, g, pid);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(kinds); i++)
+		err = link_kind(l, g, &kinds[i], pid);
+	return err;
+}
+
+/* What a group has had until now stays; what comes of a failure does not. -ESRCH: all processes have ended.
+ */
 static int link_group(struct live *l, struct func_group *g)
 {
 	size_t before = g->links.n;
-	int err = 0;
+	int err = -ESRCH;
 
-	for (size_t t = 0; !err && t < nr_targets(l); t++) {
-		if (is_session(l, g))
-			err = link_session(l, g, target(l, t));
-		for (size_t i = 0; !err && !is_session(l, g) && i < ARRAY_SIZE(kinds); i++)
-			err = link_kind(l, g, &kinds[i], target(l, t));
-	}
+	for (size_t t = 0; (!err || err == -ESRCH) && t < nr_targets(l); t++)
+		err = merge_target(err, g->v.n ? link_target(l, g, target(l, t)) : 0);
 	while (err && g->links.n > before)
 		close(g->links.v[--g->links.n]);
 	return err;
@@ -232,19 +250,29 @@ static struct func_group *group_of(struct live *l, struct func_file *file, size_
 	return group_add(l, file);
 }
 
+static int tell_failed(const struct func *f, int err)
+{
+	pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name, err_str(err));
+	return err;
+}
+
 /* One that cannot be put on keeps all of its group from it: each by itself, which tells which it is. */
 static int part_group(struct live *l, struct func_group *g)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < g->v.n; i++) {
+	for (size_t i = 0; i < g->v.n; i++) {
+		struct func *f = g->v.v[i];
 		struct func_group *own = group_add(l, g->file);
+		int failed;
 
-		join(own, g->v.v[i]);
-		err = link_group(l, own);
-		if (err)
-			pr_err("%s: a probe cannot be put on %s: %s", g->v.v[i]->ask->spec.text,
-			       g->v.v[i]->name, err_str(err));
+		join(own, f);
+		failed = link_group(l, own);
+		if (!failed)
+			continue;
+		own->v.n = 0;
+		f->group = NULL;
+		err = tell_failed(f, failed);
 	}
 	g->v.n = 0;
 	return err;
@@ -253,15 +281,16 @@ static int part_group(struct live *l, struct func_group *g)
 static int attach_groups(struct live *l, size_t first, size_t end)
 {
 	size_t before = l->funcs.groups.n, n;
-	int err = 0;
+	int err = 0, failed;
 
 	for (size_t i = first; i < end; i++)
 		if (!(l->funcs.v.v[i]->flags & HL_FUNC_KERNEL))
 			join(group_of(l, l->funcs.v.v[i]->file, before), l->funcs.v.v[i]);
 	n = l->funcs.groups.n;
-	for (size_t i = before; !err && i < n; i++)
-		if (link_group(l, l->funcs.groups.v[i]))
-			err = part_group(l, l->funcs.groups.v[i]);
+	for (size_t i = before; i < n; i++) {
+		failed = link_group(l, l->funcs.groups.v[i]) ? part_group(l, l->funcs.groups.v[i]) : 0;
+		err = err ? err : failed;
+	}
 	return err;
 }
 
@@ -286,17 +315,17 @@ int func_links_attach(struct live *l, size_t first, size_t n)
 	bool together = l->kcfg.flags & HL_CFG_MULTI;
 	int err = together ? attach_groups(l, first, first + n) : 0;
 
-	for (size_t i = first; !err && i < first + n; i++) {
+	for (size_t i = first; i < first + n; i++) {
 		struct func *f = l->funcs.v.v[i];
+		int failed = 0;
 
 		if (f->flags & HL_FUNC_KERNEL)
-			err = func_kernel_attach(l, f);
+			failed = func_kernel_attach(l, f);
 		else if (!together)
-			err = func_links_alone(l, f);
-		if (err)
-			pr_err("%s: a probe cannot be put on %s: %s", f->ask->spec.text, f->name,
-			       err_str(err));
-		set_ready(l, f, true);
+			failed = func_links_alone(l, f);
+		if (failed)
+			err = tell_failed(f, failed);
+		set_ready(l, f, !failed && func_links_has(f));
 	}
 	return err;
 }
@@ -389,9 +418,13 @@ static void renew(struct live *l, struct func_group *g)
 	g->is_dirty = false;
 	g->gen++;
 	err = link_group(l, g);
-	if (err) {
+	if (err && err != -ESRCH) { /* that is tried again */
 		g->gen--;
-		pr_warn("%s: probes that are too dear cannot be taken off: %s", g->file->name, err_str(err));
+		g->is_dirty = true;
+		if (!g->is_told)
+			pr_warn("%s: the probes of a function that is left alone stay on, and cost: %s",
+				g->file->name, err_str(err));
+		g->is_told = true;
 		return;
 	}
 	for (size_t i = 0; i < g->v.n; i++)

@@ -154,8 +154,3 @@ bool func_maps_drain(struct func_maps *m, func_map_fn fn, void *arg)
 		drain(m, &m->v[i], fn, arg, &lost);
 	return lost;
 }
-
-int func_maps_fd(const struct func_maps *m, size_t i)
-{
-	return i < m->n ? m->v[i].fd : -1;
-}

@@ -30,6 +30,7 @@ struct func_group {
 	VEC(int) links;
 	uint8_t gen;   /* how often they were put on again */
 	bool is_dirty; /* it has fewer functions than its links have */
+	bool is_told;  /* … and they could not be renewed */
 };
 
 struct func_probe {
@@ -57,7 +58,7 @@ struct func {
 	 * look before (0: it was not called much) and for how long that process had run */
 	uint64_t hits, caller_cpu;
 	uint32_t caller;
-	bool is_off;   /* it was called too often */
+	bool is_off;   /* it is left alone: called too often, or it cannot be put on */
 	int8_t result; /* as of struct site; of the kernel: of struct hl_func */
 	bool often;    /* of the kernel: it was when it was looked at last */
 	struct {

@@ -162,15 +162,14 @@ int funcs_attach_next(struct live *l, size_t most)
 {
 	struct funcs *k = &l->funcs;
 	size_t n = func_links_batch(l, most);
-	int err = 0;
 
-	for (size_t i = k->attached; !err && i < k->attached + n; i++) {
+	for (size_t i = k->attached; i < k->attached + n; i++) {
 		share(l, k->v.v[i]);
 		send_func(l, k->v.v[i]);
-		err = func_go_attach(l, k->v.v[i]);
+		func_go_attach(l, k->v.v[i]);
 	}
 	k->attached += n;
-	return err ? err : func_links_attach(l, k->attached - n, n);
+	return func_links_attach(l, k->attached - n, n);
 }
 
 int funcs_attach(struct live *l)

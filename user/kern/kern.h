@@ -602,7 +602,7 @@ void funcs_guard(struct live *l);
 
 void func_go_prepare(struct live *l, struct part *p); /* as funcs_prepare */
 void func_go_open(struct live *l);
-int func_go_attach(struct live *l, struct func *f); /* before its own probes are there; 0 or -errno */
+void func_go_attach(struct live *l, struct func *f); /* before its own probes are there */
 void func_go_detach(struct live *l);
 void func_go_guard(struct live *l, uint64_t ns); /* as funcs_guard, once in so long */
 void func_go_fini(struct live *l);

@@ -276,7 +276,8 @@ static void end_child(struct finding *a)
 	if (a->pid <= 0)
 		return;
 	kill(a->pid, SIGKILL);
-	while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+	/* one that hangs for good, in another's file, is not waited for */
+	while (waitpid(a->pid, NULL, a->done ? 0 : WNOHANG) < 0 && errno == EINTR)
 		;
 }
 

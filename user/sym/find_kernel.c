@@ -27,6 +27,7 @@
 #define SELF   "what traces runs in it"
 #define SWITCH "threads are switched in it, under the scheduler's locks"
 #define NEVER  "it never returns"
+#define MEMORY "memory is handed out in it, which what traces needs"
 
 /* By name, globs. */
 static const struct {
@@ -73,6 +74,24 @@ static const struct {
 	{ "load_balance", SWITCH },
 	{ "sched_balance_*", SWITCH },
 	{ "newidle_balance", SWITCH },
+	{ "*_entity", SWITCH },
+	{ "pick_eevdf*", SWITCH },
+	{ "rb_*", SWITCH },
+	{ "__rb_*", SWITCH },
+	{ "cgroup_rstat_*", SWITCH },
+	{ "update_rt_rq_load_avg", SWITCH },
+	{ "*slab*", MEMORY },
+	{ "*kmalloc*", MEMORY },
+	{ "*kmem_cache_*", MEMORY },
+	{ "kfree", MEMORY },
+	{ "kvfree*", MEMORY },
+	{ "kfree_bulk", MEMORY },
+	{ "*alloc_pages*", MEMORY },
+	{ "*free_pages*", MEMORY },
+	{ "rmqueue*", MEMORY },
+	{ "*zone_page_state*", MEMORY },
+	{ "__list_*_valid*", MEMORY },
+	{ "call_rcu*", MEMORY },
 	{ "cpuacct_charge*", SWITCH },
 	{ "psi_*", SWITCH },
 	{ "bpf_*", SELF },

@@ -96,13 +96,18 @@ static int take(struct mapped_ask *a, const char *in, size_t n, int fd)
 	struct wire_mapped w;
 	struct mapped_file *f;
 
-	if (n < sizeof(w))
+	if (n < sizeof(w)) {
+		cleanup_close(&fd);
 		return -EPROTO;
+	}
 	memcpy(&w, in, sizeof(w));
-	a->done = fd < 0;
-	a->found.gone = w.pid != 0;
-	if (a->done)
+	if (w.kind == WIRE_MAPPED && !w.name_len && fd < 0) { /* that was all */
+		a->done = true;
+		a->found.gone = w.pid != 0;
 		return 0;
+	}
+	if (fd < 0)
+		return -EMFILE;
 	if (w.kind != WIRE_MAPPED || !w.name_len || n != sizeof(w) + w.name_len || in[n - 1]) {
 		close(fd);
 		return -EPROTO;
@@ -146,8 +151,8 @@ int mapped_end(struct mapped_ask *a, struct mapped *out)
 		close(a->sock);
 	if (a->pid > 0) {
 		kill(a->pid, SIGKILL);
-		/* one that hangs for good stays */
-		waitpid(a->pid, NULL, err == -ETIMEDOUT ? WNOHANG : 0);
+		/* one that hangs for good, in another's file, is not waited for */
+		waitpid(a->pid, NULL, a->done ? 0 : WNOHANG);
 	}
 	*out = a->found;
 	free(a);
