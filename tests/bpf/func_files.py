@@ -171,6 +171,31 @@ def container():
     same(calls(r.doc, "usleep")[load.pid], 30, "calls of libc's")
 
 
+@test("files: two containers of one image: what both have from a layer is one file, each call counts once")
+def one_image():
+    folder = live.folder()
+    layer = f"{folder}/layer"
+    os.mkdir(layer)
+    shutil.copy2(FUNC, f"{layer}/here")
+    mounts = [f"{folder}/{i}" for i in range(3)]
+    try:
+        for m in mounts:
+            for d in (m, m + ".upper", m + ".work"):
+                os.mkdir(d)
+            subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={layer},upperdir={m}.upper,workdir={m}.work", m], check=True)
+        with Waiting(f"{mounts[0]}/here", "sleeps", 30, 1000) as a, Waiting(f"{mounts[1]}/here", "sleeps", 40, 1000) as b:
+            with recording("here:sleeps") as r:
+                probed(a, "here")
+                with Waiting(f"{mounts[2]}/here", "sleeps", 50, 1000) as c:
+                    time.sleep(1.5)
+                    a.run(), b.run(), c.run()
+                r.stop()
+        same(calls(r.doc, "sleeps"), {a.pid: 30, b.pid: 40, c.pid: 50}, "calls")
+    finally:
+        for m in mounts:
+            subprocess.run(["umount", m], check=False, stderr=subprocess.DEVNULL)
+
+
 @test("files: one process maps 10,000 new files of other names, and 300 of the name: hostlat stays quiet, the next one is found")
 def many_files():
     folder = live.folder()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * A file is known by device and inode as stat says them: /proc/PID/maps may say others (overlayfs, btrfs).
+ * Of overlays, of which each container has one, many show the same file of a layer, and probes are on that.
  * It is opened through the mapping, so that one which was deleted or replaced is still the right one.
  */
 #include <dirent.h>
@@ -8,10 +9,12 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "host/proc.h"
@@ -29,31 +32,45 @@ struct looking {
 	bool has_target;
 };
 
-static struct mapped_file *known(struct mapped *m, const struct stat *st)
+/* The device; in an overlay, whose number is its own, what two files of one number have in common if they are
+ * the same one. */
+static uint64_t device(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) || fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return st->st_dev;
+	return 1ull << 63 |
+	       ((uint64_t)st->st_ctim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_ctim.tv_nsec) >> 1;
+}
+
+static struct mapped_file *known(struct mapped *m, uint64_t dev, uint64_t ino)
 {
 	for (size_t i = 0; i < m->v.n; i++)
-		if (m->v.v[i].dev == st->st_dev && m->v.v[i].ino == st->st_ino)
+		if (m->v.v[i].dev == dev && m->v.v[i].ino == ino)
 			return &m->v.v[i];
 	return NULL;
 }
 
-/* fd is taken over. */
-static void add(struct mapped *m, int fd, const struct stat *st, const char *name, pid_t pid)
+/* fd is taken over. The file; NULL: there are too many. */
+static struct mapped_file *add(struct mapped *m, int fd, const struct stat *st, const char *name, pid_t pid)
 {
-	struct mapped_file *f = known(m, st);
+	uint64_t dev = device(fd, st);
+	struct mapped_file *f = known(m, dev, st->st_ino);
 
 	if (f || m->v.n >= MAPPED_FILES) {
 		close(fd);
-		return;
+		return f;
 	}
 	f = vec_add(&m->v);
-	*f = (struct mapped_file){ .dev = st->st_dev,
+	*f = (struct mapped_file){ .dev = dev,
 				   .ino = st->st_ino,
 				   .fd = fd,
 				   .name = xstrdup(name),
 				   .pid = pid,
 				   .set_id = (st->st_mode & (S_ISUID | S_ISGID)) != 0 };
 	snprintf(f->open_path, sizeof(f->open_path), "/proc/self/fd/%d", fd);
+	return f;
 }
 
 /* ---- processes --------------------------------------------------------------------------------- */
@@ -114,8 +131,7 @@ static void take_mapping(struct looking *l, pid_t pid, const struct mapping *m, 
 		close(fd);
 		return;
 	}
-	add(l->out, fd, &st, m->path, pid);
-	f = known(l->out, &st);
+	f = add(l->out, fd, &st, m->path, pid);
 	if (f && (before->st_dev != st.st_dev || before->st_ino != st.st_ino))
 		f->processes++;
 	*before = st;
