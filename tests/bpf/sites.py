@@ -102,7 +102,8 @@ def check_program(*flags, marked):
     nm = subprocess.run(["nm", path], capture_output=True, check=True).stdout.decode().splitlines()
     begins = {w[2]: int(w[0], 16) for w in map(str.split, nm) if len(w) == 3}
     moved = {s["name"] for s in sites if s["address"] != begins[s["name"]]}
-    check({"pushes", "many"} <= moved if marked else not moved, f"sites behind the beginning: {moved}")
+    # deep may begin with a comparison
+    check({"pushes", "many"} <= moved if marked else moved <= {"deep"}, f"sites behind the beginning: {moved}")
     cost = {s["name"]: s["cost"] for s in sites}
     same((cost["pushes"], cost["many"]), ("emulated", "emulated"), "cost of a push")
 
