@@ -87,10 +87,13 @@ def thread_exec_crowded():
 @test("threads: a worker of io_uring has a ledger, also where its place is taken")
 def io_worker():
     with crowd():
-        r = live.record([*LOADS, "io-worker", "300"], ["--slots", "1024"], may_lose=("waits",))
-        truth = told(r)
-        with Facts() as f:
+        for _ in range(3):  # whose place it has may come back meanwhile: then its wait is lost, and counted
+            r = live.record([*LOADS, "io-worker", "300"], ["--slots", "1024"], may_lose=("waits",))
+            truth = told(r)
             ns = r.doc.thread(truth["worker"])["time_ns"]
+            if "idle" in ns or not r.doc.acct("waits")["lost"]:
+                break
+        with Facts() as f:
             lasted(f, ns, "idle", truth)
             f.check(r.doc.count(truth["pid"], name="(kernel)") >= 1, "waits of the worker")
             f.same(r.doc.acct("threads")["lost"], 0, "threads without a ledger")
