@@ -97,9 +97,10 @@ def program_replaced():
         with recording(f"{path}:sleeps") as r:
             probed(old, "here")
             replace(path, FUNC)
-            with Waiting(path, "sleeps", 50, 1000) as new, Waiting(path, "sleeps", 60, 1000) as third:
+            with Waiting(path, "sleeps", 50, 1000) as new:
                 r.traced(new)
-                old.run(), new.run(), third.run()
+                with Waiting(path, "sleeps", 60, 1000) as third:
+                    old.run(), new.run(), third.run()
             r.stop()
     same(calls(r.doc, "sleeps"), {old.pid: 300, new.pid: 50, third.pid: 60}, "calls")
     same({x["file"] for x in r.doc["functions"]}, {path}, "files")
