@@ -328,6 +328,8 @@ enum hl_detail {
 
 #define HL_COMM_LEN 16
 
+#define HL_MAX_ERRNO 4095 /* a result from its negative on is an error */
+
 /*
  * Every record starts with this. size counts the whole record with its tail
  * and is a multiple of 8, so that an unknown kind can be skipped. ts is

@@ -16,8 +16,6 @@
 #define __global           __attribute__((noinline))
 #define barrier_compiler() asm volatile("" ::: "memory")
 
-#define HL_MAX_ERRNO 4095
-
 #define HL_TASK_DEAD_BIT  0x80u
 #define HL_PF_EXITING     0x00000004u
 #define HL_PF_FORKNOEXEC  0x00000040u

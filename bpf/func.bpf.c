@@ -248,7 +248,6 @@ __global int caller_nested(struct func_stack *t, __u32 at, __u64 ns)
 
 /* ---- records ------------------------------------------------------------------------------ */
 
-#define MAX_ERRNO  4095
 #define HL_S64_MAX (__s64)(~0ull >> 1)
 
 /* Is the result what was called an error? In 32 bits, where nothing more is known of it, it is a number with
@@ -258,7 +257,7 @@ __hot bool is_error(const struct hl_func *f, __u64 result)
 	__s64 r = f->result || result >> 32 ? (__s64)result : (__s64)(__s32)result, v = f->error_value;
 
 	if (f->result == HL_FUNC_ADDRESS &&
-	    r < -MAX_ERRNO) /* an address of the kernel's is no number below 0 */
+	    r < -HL_MAX_ERRNO) /* an address of the kernel's is no number below 0 */
 		r = HL_S64_MAX;
 	return f->error_test & (r < v ? HL_FUNC_BELOW : r == v ? HL_FUNC_IS : HL_FUNC_ABOVE);
 }
@@ -299,10 +298,10 @@ __hot void call_fill(struct hl_rec_func_call *r, const struct here *h, const str
 		r->args[i] = frame->args[i];
 }
 
-__hot void call_times(struct hl_rec_func_call *r, const struct spent *spent, const struct func_frame *frame)
+__hot void call_times(struct hl_rec_func_call *r, const struct spent *spent, const struct func_frame *frame,
+		      const struct func_end *e)
 {
-	r->h.ts -=
-		bpf_ktime_get_ns() - frame->begin - spent->duration; /* it was over before it was counted */
+	r->h.ts -= bpf_ktime_get_ns() - e->now; /* it was over before it was counted */
 	r->begin_ns = r->h.ts - spent->duration;
 	r->duration_ns = spent->duration;
 	r->nested_ns = frame->nested;
@@ -320,7 +319,7 @@ __hot void *call_reserve(__u64 size)
 	return r;
 }
 
-/* spent: NULL of a point. text: NULL: there is none. */
+/* spent: NULL of a point. */
 static __noinline int call_send(const struct here *h, const struct func_frame *frame,
 				const struct func_end *e, const struct spent *spent)
 {
@@ -330,7 +329,7 @@ static __noinline int call_send(const struct here *h, const struct func_frame *f
 		return 0;
 	call_fill(r, h, frame, e);
 	if (spent)
-		call_times(r, spent, frame);
+		call_times(r, spent, frame, e);
 	r->h.size = sizeof(*r);
 	bpf_ringbuf_submit(r, wake_flag(&calls, sizeof(*r)));
 	return 0;
@@ -350,7 +349,7 @@ static __noinline int call_send_text(const struct here *h, const struct func_fra
 		return 0;
 	call_fill(&raw->r, h, frame, e);
 	if (spent)
-		call_times(&raw->r, spent, frame);
+		call_times(&raw->r, spent, frame, e);
 	raw->r.h.size = sizeof(*raw);
 	bpf_probe_read_kernel(raw->text, sizeof(raw->text), t->v);
 	bpf_ringbuf_submit(raw, wake_flag(&calls, sizeof(*raw)));

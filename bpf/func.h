@@ -96,7 +96,6 @@ struct hl_func_counts {
 	__u64 unpaired; /* returns without an entry that was seen */
 	__u64 points;
 	__u64 clock;
-	__u64 interrupts; /* calls of the kernel's functions in interrupts, which are no thread's */
 	__u64 records, records_lost;
 };
 

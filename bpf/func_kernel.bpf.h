@@ -6,7 +6,7 @@
  * whichever CPU they go on.
  *
  * Only what a thread calls is its call. In an interrupt the thread is somebody who was there: the kernel's
- * functions there are counted, and no more. Part of func.bpf.c.
+ * functions there are left out. Part of func.bpf.c.
  */
 #ifndef HL_FUNC_KERNEL_BPF_H
 #define HL_FUNC_KERNEL_BPF_H
@@ -73,31 +73,24 @@ __hot __u64 kernel_may_create(const struct task_struct *p)
 	return always || !(preempt_count(p) & PREEMPT_HELD) ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0;
 }
 
-enum kernel_place { KERNEL_ELSEWHERE, KERNEL_THREAD, KERNEL_INTERRUPT };
-
-/* What runs here is the thread's own? */
+/* Is what runs here the thread's own, and looked at? */
 static __noinline int kernel_look(void *ctx, struct here *h, __u32 nr)
 {
 	h->p = bpf_get_current_task_btf();
 	h->cookie = kernel_ids[nr & (HL_FUNC_KERNELS - 1)];
 	h->sp = kernel_sp(ctx, h->p);
 	if (!here_common(h))
-		return KERNEL_ELSEWHERE;
-	if (h->sp >= HL_FUNC_KERNEL_STACK || !h->p->pid ||
-	    preempt_count(h->p) & (INTERRUPTS | SOFTIRQ_SERVED))
-		return KERNEL_INTERRUPT;
-	return KERNEL_THREAD;
+		return false;
+	return h->sp < HL_FUNC_KERNEL_STACK && h->p->pid &&
+	       !(preempt_count(h->p) & (INTERRUPTS | SOFTIRQ_SERVED));
 }
 
 __hot int kernel_begin(void *ctx, __u32 nr)
 {
 	struct func_stack *t;
 	struct here h = {};
-	int place = kernel_look(ctx, &h, nr);
 
-	if (place == KERNEL_INTERRUPT)
-		COUNT(interrupts);
-	if (place != KERNEL_THREAD)
+	if (!kernel_look(ctx, &h, nr))
 		return 0;
 	bpf_task_storage_get(&thread_clocks, h.p, NULL, kernel_may_create(h.p));
 	t = bpf_task_storage_get(&hl_frames, h.p, NULL, kernel_may_create(h.p));
@@ -113,7 +106,7 @@ __hot int kernel_end(void *ctx, __u32 nr)
 	struct func_stack *t;
 	struct here h = {};
 
-	if (kernel_look(ctx, &h, nr) != KERNEL_THREAD)
+	if (!kernel_look(ctx, &h, nr))
 		return 0;
 	h.result = reg_of(ctx, h.f->result_at);
 	t = bpf_task_storage_get(&hl_frames, h.p, NULL, 0);

@@ -10,8 +10,6 @@
 #include "host/syscalls.h"
 #include "rec/rec.h"
 
-#define MAX_ERRNO 4095
-
 static void add_file(const struct hl_rec_slow *r, struct str *out)
 {
 	size_t n;
@@ -69,7 +67,7 @@ bool trace_inside(const struct hl_rec *rec, struct hl_rec_func_call *c, struct s
 					.flags = HL_FUNC_CALL_STATES };
 	if (!(r->flags & HL_SLOW_NO_RESULT))
 		c->flags |= HL_FUNC_CALL_RESULT;
-	if (c->flags & HL_FUNC_CALL_RESULT && r->result < 0 && r->result >= -MAX_ERRNO)
+	if (c->flags & HL_FUNC_CALL_RESULT && r->result < 0 && r->result >= -HL_MAX_ERRNO)
 		c->flags |= HL_FUNC_CALL_ERROR;
 	memcpy(c->state_ns, r->state_ns, sizeof(c->state_ns));
 	memcpy(c->comm, r->comm, sizeof(c->comm));

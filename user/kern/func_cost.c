@@ -38,13 +38,13 @@ static const struct probe_costs usual = {
 	.ns = { [SITE_CALL] = 450, [SITE_EMULATED] = 670, [SITE_STEPPED] = 10000, [PROBE_RETURN] = 520 },
 };
 
-struct func_costs *func_costs_new(void)
+struct func_costs *func_costs_new(bool measure)
 {
 	struct func_costs *c = xcalloc(1, sizeof(*c));
 
 	c->is = usual;
 	c->hits = xcalloc(FUNC_MOST + 1, sizeof(*c->hits));
-	c->measuring = probe_cost_begin();
+	c->measuring = measure ? probe_cost_begin() : NULL;
 	return c;
 }
 

@@ -184,8 +184,10 @@ static void drop_looks(struct func_files *w)
 			w->tasks.v[left++] = t;
 			continue;
 		}
-		if (t->seen)
-			t->seen->asked = false; /* who maps it once more is looked at */
+		if (t->seen) { /* who maps it once more is looked at: this was no try */
+			t->seen->asked = false;
+			t->seen->tries--;
+		}
 		task_free(t);
 	}
 	w->tasks.n = left;

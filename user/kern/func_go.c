@@ -18,8 +18,6 @@
 #include "kern/func_sites.h"
 #include "kern/kern.h"
 
-#define MOST_A_SECOND 100000
-
 void func_go_add(struct func_file *file, const struct find_result *r)
 {
 	struct func *f;
@@ -111,7 +109,7 @@ void func_go_guard(struct live *l, uint64_t ns)
 		sum += __atomic_load_n(&k->go_runs[i], __ATOMIC_RELAXED);
 	more = (sum - k->go_taken_up) * NSEC_PER_SEC / ns;
 	k->go_taken_up = sum;
-	if (more <= MOST_A_SECOND)
+	if (more <= FUNC_MOST_A_SECOND)
 		return;
 	func_go_detach(l);
 	fmt_count(many, more);

@@ -12,10 +12,9 @@
 #include "kern/func_sites.h"
 #include "kern/kern.h"
 
-#define MOST_A_SECOND 100000
-#define MOST_SHARE    2 /* probes take no more of a process's CPU time than one part in so many */
-#define LOOK_NS       (250 * NSEC_PER_MSEC)
-#define SHARE_NS      (20 * NSEC_PER_MSEC) /* a second: less is not looked at */
+#define MOST_SHARE 2 /* probes take no more of a process's CPU time than one part in so many */
+#define LOOK_NS    (250 * NSEC_PER_MSEC)
+#define SHARE_NS   (20 * NSEC_PER_MSEC) /* a second: less is not looked at */
 
 struct caller {
 	uint32_t pid;
@@ -117,13 +116,13 @@ static bool takes_too_much(struct func *f, struct caller c, uint64_t ns)
 	f->caller = c.pid;
 	f->caller_cpu = cpu;
 	return same &&
-	       (c.calls * NSEC_PER_SEC / ns > MOST_A_SECOND || c.calls * f->cost_ns > ran / MOST_SHARE);
+	       (c.calls * NSEC_PER_SEC / ns > FUNC_MOST_A_SECOND || c.calls * f->cost_ns > ran / MOST_SHARE);
 }
 
 /* What the kernel calls so often everybody pays for: at two looks in a row. */
 static void look_kernel(struct live *l, struct func *f, uint64_t rate)
 {
-	bool often = rate > MOST_A_SECOND;
+	bool often = rate > FUNC_MOST_A_SECOND;
 
 	if (often && f->often)
 		leave_alone(l, f, busiest(l, f->id), rate);
@@ -152,7 +151,7 @@ static void look(struct live *l, struct func *f, uint64_t ns)
 	}
 	c = busiest(l, f->id);
 	/* strangers pay, too, whom this run is not about and who have no cells */
-	if (takes_too_much(f, c, ns) || more > (uint64_t)MOST_A_SECOND * l->sys.cpus_online)
+	if (takes_too_much(f, c, ns) || more > (uint64_t)FUNC_MOST_A_SECOND * l->sys.cpus_online)
 		leave_alone(l, f, c, more);
 }
 

@@ -163,19 +163,26 @@ static const char *no_trampolines(int err)
 	return err_str(err);
 }
 
-int func_kernel_can(char *why, size_t size)
+static int may_hang(const struct types *t, char *why, size_t size)
 {
-	struct types t = { .vmlinux = btf__load_vmlinux_btf() };
-	int id = t.vmlinux ? btf__find_by_name_kind(t.vmlinux, "vfs_read", BTF_KIND_FUNC) : -ENOENT;
-	int err = id > 0 ? try(&t, (__u32)id, BPF_TRACE_FEXIT, true) : 0;
+	int id = t->vmlinux ? btf__find_by_name_kind(t->vmlinux, "vfs_read", BTF_KIND_FUNC) : -ENOENT;
+	int err = id > 0 ? try(t, (__u32)id, BPF_TRACE_FEXIT, true) : 0;
 
 	if (id <= 0)
 		snprintf(why, size,
 			 "functions of this kernel cannot be traced: its BTF does not tell of them");
 	else if (err)
 		snprintf(why, size, "functions of this kernel cannot be traced: %s", no_trampolines(err));
-	btf__free(t.vmlinux);
 	return id > 0 && !err ? 0 : -EOPNOTSUPP;
+}
+
+int func_kernel_can(char *why, size_t size)
+{
+	struct types t = { .vmlinux = btf__load_vmlinux_btf() };
+	int err = may_hang(&t, why, size);
+
+	btf__free(t.vmlinux);
+	return err;
 }
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
@@ -252,21 +259,18 @@ static int tell_none(const struct func_ask *ask, const struct kernel_found *r)
 	return -ENOENT;
 }
 
-static int add_all(struct live *l, const struct func_ask *ask, const struct kernel_found *r)
+static int add_all(struct live *l, const struct func_ask *ask, struct types *t, const struct kernel_found *r)
 {
-	struct types t = { .vmlinux = btf__load_vmlinux_btf() };
 	size_t refused = r->refused, was = l->funcs.v.n;
 	char first[220];
 
 	snprintf(first, sizeof(first), "%s", r->why_refused);
-	for (size_t i = 0; i < r->n && t.vmlinux; i++) {
-		const char *why = add_one(l, ask, &t, &r->v[i]);
+	for (size_t i = 0; i < r->n; i++) {
+		const char *why = add_one(l, ask, t, &r->v[i]);
 
 		if (why && !refused++)
 			snprintf(first, sizeof(first), "%.100s: %s", r->v[i].name, why);
 	}
-	types_close_module(&t);
-	btf__free(t.vmlinux);
 	if (l->funcs.v.n == was && refused) {
 		pr_err("%s: it is not traced: %s", ask->spec.text, first);
 		return -ENOENT;
@@ -276,20 +280,18 @@ static int add_all(struct live *l, const struct func_ask *ask, const struct kern
 	return 0;
 }
 
-int func_kernel_find(struct live *l, const struct func_ask *ask)
+static int find(struct live *l, const struct func_ask *ask, struct types *t)
 {
 	struct kernel_query q = { .name = ask->spec.q.name,
 				  .module = ask->spec.file,
 				  .max = MIN(HL_FUNC_KERNELS - slots_used(l), FUNC_MOST - l->funcs.v.n) };
 	struct kernel_found r;
 	char why[200];
-	int err = func_kernel_can(why, sizeof(why));
+	/* what hangs on one may on another */
+	int err = slots_used(l) ? 0 : may_hang(t, why, sizeof(why));
 
-	if (err) {
-		pr_err("%s: %s", ask->spec.text, why);
-		return err;
-	}
-	err = kernel_find(&q, &r, why, sizeof(why));
+	if (!err)
+		err = kernel_find(&q, &r, why, sizeof(why));
 	if (err) {
 		pr_err("%s: %s", ask->spec.text, why);
 		return err;
@@ -302,8 +304,18 @@ int func_kernel_find(struct live *l, const struct func_ask *ask)
 		err = -E2BIG;
 	}
 	if (!err)
-		err = r.n ? add_all(l, ask, &r) : tell_none(ask, &r);
+		err = r.n ? add_all(l, ask, t, &r) : tell_none(ask, &r);
 	kernel_found_free(&r);
+	return err;
+}
+
+int func_kernel_find(struct live *l, const struct func_ask *ask)
+{
+	struct types t = { .vmlinux = btf__load_vmlinux_btf() };
+	int err = find(l, ask, &t);
+
+	types_close_module(&t);
+	btf__free(t.vmlinux);
 	return err;
 }
 
@@ -334,11 +346,8 @@ static uint32_t *ids_of(const struct object *o)
 static void only_kernel(const struct live *l, const struct object *o)
 {
 	static const char *const others[] = { "func_enter", "func_leave", "func_point", "func_call" };
-	bool more = false;
 
-	for (size_t i = 0; i < l->cfg.nr_funcs; i++)
-		more |= !l->cfg.funcs[i].spec.kernel;
-	for (size_t i = 0; i < ARRAY_SIZE(others) && !more; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(others) && !funcs_of_files(l); i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(o->bpf, others[i]), false);
 }
 

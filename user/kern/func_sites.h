@@ -67,7 +67,8 @@ struct func {
 	} kernel;                /* of HL_FUNC_KERNEL */
 };
 
-#define FUNC_MOST 4000 /* of a run */
+#define FUNC_MOST          4000   /* of a run */
+#define FUNC_MOST_A_SECOND 100000 /* calls: of more the probes cost more than they tell */
 
 /* NULL: it is not known. */
 struct func_file *func_file_known(struct live *l, const struct mapped_file *m);

@@ -372,11 +372,19 @@ void funcs_record(struct live *l, const struct hl_rec *rec, size_t n)
 
 /* ---- open, close ------------------------------------------------------------------------------------- */
 
+bool funcs_of_files(const struct live *l)
+{
+	for (size_t i = 0; i < l->cfg.nr_funcs; i++)
+		if (!l->cfg.funcs[i].spec.kernel)
+			return true;
+	return false;
+}
+
 int funcs_open(struct live *l)
 {
 	if (l->cfg.nr_funcs) {
-		l->funcs.costs = func_costs_new();
-		l->funcs.coming = func_files_new(l);
+		l->funcs.costs = func_costs_new(funcs_of_files(l));
+		l->funcs.coming = funcs_of_files(l) ? func_files_new(l) : NULL;
 	}
 	for (size_t i = 0; i < l->cfg.nr_funcs; i++) {
 		int err = func_sites_find(l, &l->cfg.funcs[i]);

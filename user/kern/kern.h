@@ -579,7 +579,8 @@ struct funcs {
 	uint64_t *cell_calls; /* by cell: its calls when it was last looked who calls; NULL: not yet */
 };
 
-int funcs_open(struct live *l); /* what is asked for; 0, or -errno after one printed line */
+bool funcs_of_files(const struct live *l); /* not only the kernel's are asked for */
+int funcs_open(struct live *l);            /* what is asked for; 0, or -errno after one printed line */
 void funcs_prepare(struct live *l, struct part *p);
 int funcs_attach(struct live *l);                   /* after the parts are; the same */
 int funcs_attach_next(struct live *l, size_t most); /* some that have none yet */
@@ -592,7 +593,7 @@ uint64_t funcs_send_syscall(struct live *l, const struct hl_cell *c, struct cell
 bool funcs_owner_gone(struct live *l, const struct hl_cell *c);
 /* What a call of it costs, by what its begin and its end stand on; each of struct probe_costs. */
 void func_cost_is(struct live *l, struct func *f, uint32_t begin, uint32_t end);
-struct func_costs *func_costs_new(void);
+struct func_costs *func_costs_new(bool measure);
 void func_costs_free(struct func_costs *c);
 void funcs_estimate(struct live *l); /* says what they cost, where that is much */
 /* Takes probes off that are too dear. */

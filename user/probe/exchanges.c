@@ -68,12 +68,7 @@ static void get_read_max(const struct field *f, const void *row, struct val *out
 	  METRIC_NONE, FIELD_TOTAL | (flag), 6, VAL_U64 },
 
 static const struct field exchange_fields[] = {
-	{ "comm", "COMMAND", "name of the process, or of the group", field_str, OP_AT(comm),
-	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
-	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | FIELD_WIDE, .width = 7,
-	  .type = VAL_U64 },
-	{ "start_ns", "START", "when the process started, ns since boot", field_u64, OP_AT(proc_start_ns),
-	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	OP_PROCESS(FIELD_WIDE)
 	{ "name", "WHAT", "request: it asked, until the answer came; answer: it was asked, until it answered", field_str,
 	  OP_AT(name), .flags = FIELD_NARROW | FIELD_ASC, .width = 7 },
 	{ "kind", "KIND", "exchange", get_op_kind, .flags = FIELD_ASC, .width = 8, .type = VAL_STR },
@@ -91,10 +86,7 @@ static const struct field exchange_fields[] = {
 	  .unit = UNIT_NS, .flags = FIELD_WIDE | FIELD_IVL, .width = 6 },
 	{ "total_ns", "TIME", "time in all of them since start", field_u64, OP_AT(total_ns), .unit = UNIT_NS,
 	  .metric = METRIC_COUNTER, .flags = FIELD_WIDE | FIELD_TOTAL, .width = 6 },
-	{ "interval.avg_ns", "AVG", "mean time to the first byte, in the interval", get_op_ivl_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
-	{ "avg_ns", "AVG", "mean time to the first byte", get_op_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
+	OP_AVG("mean time to the first byte", get_op_avg, get_op_ivl_avg, FIELD_WIDE)
 	OP_QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_NARROW)
 	OP_QUANTILE("p90_ns", "P90", "90 %", 900, FIELD_WIDE)
 	OP_QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)

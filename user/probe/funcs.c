@@ -64,12 +64,7 @@ static void get_syscalls(const struct field *f, const void *row, struct val *out
 	TWINS(ivl, all, name, title, help, get_of_call, UNIT_NS, METRIC_COUNTER, flags_, 6, VAL_U64)
 
 static const struct field function_fields[] = {
-	{ "comm", "COMMAND", "name of the process, or of the group", field_str, OP_AT(comm),
-	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
-	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | FIELD_WIDE, .width = 7,
-	  .type = VAL_U64 },
-	{ "start_ns", "START", "when the process started, ns since boot", field_u64, OP_AT(proc_start_ns),
-	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	OP_PROCESS(FIELD_WIDE)
 	{ "name", "FUNCTION", "name of the function, the line, or the USDT probe", field_str, OP_AT(name),
 	  .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 16 },
 	{ "what", "WHAT", "function; usdt pair: from one USDT probe to the one that ends it; point, usdt: an instruction that was "
@@ -94,10 +89,7 @@ static const struct field function_fields[] = {
 	      FIELD_NARROW)
 	TIMES("self_ns", AT(ivl_self_ns), AT(self_ns), "SELF",
 	      "the same without functions that they called and that are traced too", FIELD_NARROW)
-	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_call_avg, .unit = UNIT_NS,
-	  .flags = FIELD_NARROW | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
-	{ "avg_ns", "AVG", "mean duration", get_call_avg, .unit = UNIT_NS,
-	  .flags = FIELD_NARROW | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
+	OP_AVG("mean duration", get_call_avg, get_call_avg, FIELD_NARROW)
 	OP_QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)
 	OP_QUANTILE("p90_ns", "P90", "90 %", 900, 0)
 	OP_QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)
@@ -130,12 +122,7 @@ static const struct field function_fields[] = {
 #define IN(member) offsetof(struct function_syscall_row, member)
 
 static const struct field syscall_fields[] = {
-	{ "comm", "COMMAND", "name of the process, or of the group", field_str, OP_AT(comm),
-	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },
-	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | FIELD_WIDE, .width = 7,
-	  .type = VAL_U64 },
-	{ "start_ns", "START", "when the process started, ns since boot", field_u64, OP_AT(proc_start_ns),
-	  .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+	OP_PROCESS(FIELD_WIDE)
 	{ "function", "FUNCTION", "the traced function that they were made in, in no other one below it; (other): those that had no room",
 	  field_str, IN(function), .flags = FIELD_KEY | FIELD_NARROW | FIELD_FLEX | FIELD_ASC, .width = 16 },
 	{ "file", "FILE", "the program or library that it is in", field_str, IN(file),
@@ -147,10 +134,7 @@ static const struct field syscall_fields[] = {
 	OP_COUNTS(field_u64, get_op_rate, get_op_ivl_rate)
 	TWINS(OP_AT(ivl_ns), OP_AT(total_ns), "total_ns", "TIME", "time in all of them", field_u64, UNIT_NS, METRIC_COUNTER,
 	      FIELD_NARROW, 6, VAL_U64)
-	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_op_ivl_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
-	{ "avg_ns", "AVG", "mean duration", get_op_avg, .unit = UNIT_NS,
-	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
+	OP_AVG("mean duration", get_op_avg, get_op_ivl_avg, FIELD_WIDE)
 	OP_QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)
 	OP_QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)
 	{ "max_ns", "MAX", "the longest since start", field_u64, OP_AT(max_ns), .unit = UNIT_NS,

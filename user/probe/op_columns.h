@@ -27,6 +27,21 @@ bool op_hidden(const void *row); /* most of it is waiting for work */
 /* clang-format off */
 #define OP_AT(member) offsetof(struct op_row, member)
 
+#define OP_PROCESS(flag)                                                                                 \
+	{ "comm", "COMMAND", "name of the process, or of the group", field_str, OP_AT(comm),                 \
+	  .flags = FIELD_NARROW | FIELD_ASC, .width = 12 },                                              \
+	{ "pid", "PID", "process id", get_op_pid, .flags = FIELD_KEY | (flag), .width = 7,               \
+	  .type = VAL_U64 },                                                                             \
+	{ "start_ns", "START", "when the process started, ns since boot", field_u64,                     \
+	  OP_AT(proc_start_ns), .unit = UNIT_BOOT, .flags = FIELD_KEY, .width = 6 },
+
+/* The mean, of the interval and since start. */
+#define OP_AVG(help, get, get_ivl, flag)                                                                 \
+	{ "interval.avg_ns", "AVG", help ", in the interval", get_ivl, .unit = UNIT_NS,                  \
+	  .flags = (flag) | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },                     \
+	{ "avg_ns", "AVG", help, get, .unit = UNIT_NS,                                                   \
+	  .flags = (flag) | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },
+
 #define OP_QUANTILE(name, title, share, permille, flag)                                                  \
 	{ "interval." name, title, share " of them took at most this long, in the interval",             \
 	  get_op_ivl_quantile, permille, UNIT_NS, METRIC_NONE, FIELD_IVL | (flag), 6, VAL_U64 },         \
@@ -64,10 +79,7 @@ bool op_hidden(const void *row); /* most of it is waiting for work */
 	{ "total_ns", "TIME", "time in all of them, waits for work too, since start", field_u64,         \
 	  OP_AT(total_ns), .unit = UNIT_NS, .metric = METRIC_COUNTER,                                    \
 	  .flags = FIELD_WIDE | FIELD_TOTAL, .width = 6 },                                               \
-	{ "interval.avg_ns", "AVG", "mean duration, in the interval", get_op_ivl_avg, .unit = UNIT_NS,   \
-	  .flags = FIELD_WIDE | FIELD_IVL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },                 \
-	{ "avg_ns", "AVG", "mean duration", get_op_avg, .unit = UNIT_NS,                                 \
-	  .flags = FIELD_WIDE | FIELD_TOTAL | FIELD_SCREEN, .width = 6, .type = VAL_U64 },               \
+	OP_AVG("mean duration", get_op_avg, get_op_ivl_avg, FIELD_WIDE)                                  \
 	OP_QUANTILE("p50_ns", "P50", "50 %", 500, FIELD_WIDE)                                            \
 	OP_QUANTILE("p90_ns", "P90", "90 %", 900, 0)                                                     \
 	OP_QUANTILE("p99_ns", "P99", "99 %", 990, FIELD_NARROW)                                          \

@@ -39,6 +39,10 @@ struct field {
 #define COMM(body, member)         { FIELD_COMM, AT(body, member), SIZE(body, member), 0 }
 #define PAD(body, member)          { FIELD_PAD, AT(body, member), SIZE(body, member), 0 }
 #define END                        { FIELD_END, 0, 0, 0 }
+/* Of a record that begins as OP does. */
+#define OF_OP(body)                                                                                          \
+	BELOW(body, o.op, NR_HL_OPS), BELOW(body, o.state, NR_HL_STATES), BELOW(body, o.abi, NR_HL_ABIS),    \
+		PAD(body, o.pad)
 /* clang-format on */
 
 static const struct field process_fields[] = { COMM(process, comm), PAD(process, pad), END };
@@ -102,27 +106,18 @@ static const struct field disk_op_fields[] = {
 };
 static const struct field file_fields[] = { PAD(file, pad), END };
 static const struct field file_op_fields[] = {
-	BELOW(file_op, o.op, NR_HL_OPS),
-	BELOW(file_op, o.state, NR_HL_STATES),
-	BELOW(file_op, o.abi, NR_HL_ABIS),
-	PAD(file_op, o.pad),
+	OF_OP(file_op),
 	PAD(file_op, pad),
 	END,
 };
 static const struct field lock_op_fields[] = {
-	BELOW(lock_op, o.op, NR_HL_OPS),
-	BELOW(lock_op, o.state, NR_HL_STATES),
-	BELOW(lock_op, o.abi, NR_HL_ABIS),
-	PAD(lock_op, o.pad),
+	OF_OP(lock_op),
 	END,
 };
 static const struct field exchange_op_fields[] = {
-	BELOW(exchange_op, o.op, NR_HL_OPS),
-	BELOW(exchange_op, o.state, NR_HL_STATES),
-	BELOW(exchange_op, o.abi, NR_HL_ABIS),
+	OF_OP(exchange_op),
 	BELOW(exchange_op, role, NR_HL_ROLES),
 	BELOW(exchange_op, part, NR_HL_EXCHANGE_PARTS),
-	PAD(exchange_op, o.pad),
 	PAD(exchange_op, pad),
 	END,
 };
@@ -136,17 +131,11 @@ static const struct field conn_fields[] = {
 static const struct field conn_op_fields[] = { BELOW(conn_op, role, NR_HL_ROLES), PAD(conn_op, pad), END };
 static const struct field listen_fields[] = { PAD(listen, pad), END };
 static const struct field func_op_fields[] = {
-	BELOW(func_op, o.op, NR_HL_OPS),
-	BELOW(func_op, o.state, NR_HL_STATES),
-	BELOW(func_op, o.abi, NR_HL_ABIS),
-	PAD(func_op, o.pad),
+	OF_OP(func_op),
 	END,
 };
 static const struct field func_syscall_fields[] = {
-	BELOW(func_syscall, o.op, NR_HL_OPS),
-	BELOW(func_syscall, o.state, NR_HL_STATES),
-	BELOW(func_syscall, o.abi, NR_HL_ABIS),
-	PAD(func_syscall, o.pad),
+	OF_OP(func_syscall),
 	PAD(func_syscall, pad),
 	END,
 };

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Tells helpers from hostlat, and starts them. Called by main before anything else. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sym/child.h"
@@ -38,6 +41,24 @@ int helper_spawn(const char *what, const char *arg, char **env, const int *fds, 
 	posix_spawn_file_actions_destroy(&a);
 	posix_spawnattr_destroy(&attr);
 	return -err;
+}
+
+int helper_ask(const char *what, int *sock, pid_t *pid)
+{
+	char *env[] = { NULL };
+	int fds[2], theirs, err;
+
+	*sock = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	theirs = fcntl(fds[1], F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
+	close(fds[1]);
+	*sock = fds[0];
+	if (theirs < 0)
+		return -EMFILE;
+	err = helper_spawn(what, "", env, &theirs, 1, pid);
+	close(theirs);
+	return err;
 }
 
 void sym_helper(int argc, char **argv)

@@ -21,6 +21,9 @@
 /* Starts one. Descriptors (n of them, from HELPER_FIRST_FD on): the first becomes
  * standard input, the others 3 and on. 0 or -errno. */
 int helper_spawn(const char *what, const char *arg, char **env, const int *fds, size_t n, pid_t *pid);
+/* Starts one that has a socket for standard input, and nothing else; *sock is the other end, for messages,
+ * and to be closed by the caller; -1 where there is none. 0 or -errno. */
+int helper_ask(const char *what, int *sock, pid_t *pid);
 
 /* Returns when argv is not that of a helper; else the process ends as one. */
 void sym_helper(int argc, char **argv);

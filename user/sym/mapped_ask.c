@@ -48,23 +48,6 @@ struct mapped_ask {
 
 /* ---- asking -------------------------------------------------------------------------------------- */
 
-static int start(struct mapped_ask *a)
-{
-	int fds[2], theirs, err;
-	char *env[] = { NULL };
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
-		return -errno;
-	theirs = fcntl(fds[1], F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
-	close(fds[1]);
-	a->sock = fds[0];
-	if (theirs < 0)
-		return -EMFILE;
-	err = helper_spawn(SYM_MAPPED, "", env, &theirs, 1, &a->pid);
-	close(theirs);
-	return err;
-}
-
 static int send_question(struct mapped_ask *a, const struct spec *s, const struct mapping_seen *seen)
 {
 	const char *path = seen->path ? seen->path : "";
@@ -84,7 +67,7 @@ struct mapped_ask *mapped_begin(const struct spec *s, const struct mapping_seen 
 
 	a->sock = -1;
 	a->deadline = clock_mono_ns() + TIME_NS;
-	a->err = start(a);
+	a->err = helper_ask(SYM_MAPPED, &a->sock, &a->pid);
 	if (!a->err)
 		a->err = send_question(a, s, seen);
 	return a;

@@ -39,30 +39,13 @@ struct probe_cost {
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static int start(struct probe_cost *p)
-{
-	int fds[2], theirs, err;
-	char *env[] = { NULL };
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
-		return -errno;
-	theirs = fcntl(fds[1], F_DUPFD_CLOEXEC, HELPER_FIRST_FD);
-	close(fds[1]);
-	p->sock = fds[0];
-	if (theirs < 0)
-		return -EMFILE;
-	err = helper_spawn(SYM_PROBES, "", env, &theirs, 1, &p->pid);
-	close(theirs);
-	return err;
-}
-
 struct probe_cost *probe_cost_begin(void)
 {
 	struct probe_cost *p = xcalloc(1, sizeof(*p));
 
 	p->sock = -1;
 	p->deadline = clock_mono_ns() + TIME_NS;
-	p->err = start(p);
+	p->err = helper_ask(SYM_PROBES, &p->sock, &p->pid);
 	return p;
 }
 
