@@ -32,8 +32,9 @@ def stolen(t, host_ns):
     return max(0, t["wall_ns"] - sum(t["state_ns"].values()), host_ns)
 
 
-def schedstat(f, r):
-    """cpu and runqueue + throttled of every thread's whole life, as the kernel counted them."""
+def schedstat(f, r, maybe_stolen=None):
+    """cpu and runqueue + throttled of every thread's whole life, as the kernel counted them. maybe_stolen: gets, by
+    role, the threads with too much of cpu, for the caller to judge."""
     compared = 0
     for t in r.truth.threads:
         if t["role"] == "main" or not t["ended"]:
@@ -42,9 +43,13 @@ def schedstat(f, r):
         delay = ns.get("runqueue", 0) + ns.get("throttled", 0)
         for what, got, want, more in (("cpu", ns["cpu"], t["cpu_ns"], stolen(t, r.stolen_ns)), ("runqueue", delay, t["schedstat_delay_ns"], 0)):
             bound = max(want / 100, 200 * US)
-            f.check(want - bound <= got <= want + bound + tail + more,
-                    f"{what} of {t['role']} {t['tid']}: {got / MS:.3f} ms, schedstat {want / MS:.3f} ± {bound / MS:.3f}, "
-                    f"+ {tail / MS:.3f} of its end, + {more / MS:.3f} stolen")
+            off = (f"{what} of {t['role']} {t['tid']}: {got / MS:.3f} ms, schedstat {want / MS:.3f} ± {bound / MS:.3f}, "
+                   f"+ {tail / MS:.3f} of its end, + {more / MS:.3f} stolen")
+            over = got > want + bound + tail + more
+            if over and what == "cpu" and maybe_stolen is not None:
+                maybe_stolen.setdefault(t["role"], []).append(off)
+            else:
+                f.check(want - bound <= got and not over, off)
         # it lived while the generator timed it, and little longer
         f.check(t["wall_ns"] <= sum(ns.values()) + 200 * US, f"ledger of {t['role']} {t['tid']} does not close: "
                 f"{sum(ns.values()) / MS:.3f} of {t['wall_ns'] / MS:.3f} ms")
@@ -55,11 +60,21 @@ def schedstat(f, r):
 
 
 def compared(f, mode, runs=None):
-    """Threads of a mode whose schedstat agrees."""
-    r = live.work(mode)
+    """Threads of a mode whose schedstat agrees. What a hypervisor takes in less than a tick of /proc/stat is counted
+    nowhere, but it takes it from one run and not from the next: a role that has too much cpu in all of three is wrong."""
+    too_much = None
+    for _ in range(3):
+        r, found = live.work(mode), {}
+        n = schedstat(f, r, found)
+        too_much = found if too_much is None else {role: found[role] for role in too_much if role in found}
+        if not too_much or not live.steal_ns():
+            break
+    for offs in (too_much or {}).values():
+        for off in offs:
+            f.check(False, off)
     if runs is not None:
         runs.append(r)
-    return schedstat(f, r)
+    return n
 
 
 @test("schedstat: cpu and runqueue of every thread of a mixed load")

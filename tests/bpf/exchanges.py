@@ -700,7 +700,8 @@ def postgres():
     with Facts() as f:
         f.same((len(conns), len(backs)), (4, 4), "connections, and processes of the server")
         # the greeting of a connection is one or two more
-        f.check(all(500 < r["exchanges"] < 505 and not r["unanswered"] for r in conns), f"{[(r['exchanges'], r['unanswered']) for r in conns]}")
+        # … and of one whose server goes upon its last word before it does, that word seems to have had no answer
+        f.check(all(500 < r["exchanges"] < 505 and r["unanswered"] < 2 for r in conns), f"{[(r['exchanges'], r['unanswered']) for r in conns]}")
         total = sum(r["exchange_avg_ns"] * r["exchanges"] for r in conns)
         f.near(total, sum(took), "all of them", 10, 40 * MS)
         # one that goes upon the last word before the client has gone seems to have owed an answer
