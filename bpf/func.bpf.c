@@ -54,9 +54,37 @@ struct {
 	__uint(max_entries, 4 << 20);
 } calls SEC(".maps");
 
-struct hl_func_counts func_counts; /* all of .bss */
+/* By CPU and the function's number, and by CPU: who calls on one does not wait for who calls on another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hl_func_cpu);
+} func_cpus SEC(".maps");
 
-#define COUNT(what) __sync_fetch_and_add(&func_counts.what, 1)
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hl_func_counts);
+} func_counts SEC(".maps");
+
+__hot struct hl_func_counts *counts_get(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&func_counts, &cpu);
+}
+
+/* Where it is not often. */
+#define COUNT(what)                                                                                          \
+	do {                                                                                                 \
+		struct hl_func_counts *counts = counts_get();                                                \
+		if (counts)                                                                                  \
+			__sync_fetch_and_add(&counts->what, 1);                                              \
+	} while (0)
 
 /* ---- where it is ------------------------------------------------------------------------- */
 
@@ -71,6 +99,7 @@ struct here {
 	struct task_struct *p;
 	const struct hl_slot *s; /* NULL: the thread has no clocks */
 	struct hl_func *f;
+	struct hl_func_cpu *on; /* of the function on this CPU */
 	__u64 cookie, sp;
 	__u64 start;                /* of the process */
 	__u64 result;               /* at its end */
@@ -91,6 +120,22 @@ struct here {
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+/* Who else of the CPU's may come between? Nobody where preemption is held off; functions of the kernel hold
+ * off nothing. */
+__hot bool is_alone(const struct here *h)
+{
+	return cfg.flags & HL_CFG_HOLD && h->sp >= HL_FUNC_KERNEL_STACK;
+}
+
+/* To what is the CPU's. */
+#define ADD(h, to, n)                                                                                        \
+	do {                                                                                                 \
+		if (is_alone(h))                                                                             \
+			(to) += (n);                                                                         \
+		else                                                                                         \
+			__sync_fetch_and_add(&(to), n);                                                      \
+	} while (0)
+
 static __noinline struct hl_cell *func_cell(__u32 pid, __u64 start, __u32 id)
 {
 	__u64 key = HL_KEY(pid, id, 0, 0, HL_OP_FUNCTION);
@@ -98,6 +143,16 @@ static __noinline struct hl_cell *func_cell(__u32 pid, __u64 start, __u32 id)
 	bool other;
 
 	return cpu ? cell_get(key, start, cpu->id, &other) : NULL;
+}
+
+/* The same, where the one of the last call here may be it: a cell says whose it is. */
+static __noinline struct hl_cell *here_cell(const struct here *h)
+{
+	__u64 key = HL_KEY(h->p->tgid, HL_FUNC_ID(h->cookie), 0, 0, HL_OP_FUNCTION);
+	struct hl_cpu *cpu = this_cpu();
+	bool other;
+
+	return cpu ? cell_again(key, h->start, cpu->id, &h->on->cell, &other) : NULL;
 }
 
 /* It is in `sequential` that a call has begun, in `requeues` that it never ended, and in phase_ns how many
@@ -264,7 +319,7 @@ __hot bool is_error(const struct hl_func *f, __u64 result)
 
 /* What there is to say of one call that is over. */
 struct func_end {
-	__u64 now; /* CLOCK_MONOTONIC; not of a point */
+	__u64 now, duration; /* CLOCK_MONOTONIC; not of a point */
 	__u64 result;
 	__u32 depth, flags; /* HL_FUNC_CALL_* */
 	__u32 user_stack;
@@ -406,6 +461,9 @@ __hot void frame_clocks(struct func_frame *f, const struct here *h, __u32 at)
 	bool go = h->cookie & HL_FUNC_OF_GO;
 	__u64 *runs = go ? go_runs_of(h->p->pid) : NULL;
 
+	/* since a call before this one in the same place it has not left the CPU */
+	if (s && !go && f->tid == (__u32)h->p->pid && f->switches == s->switches)
+		return;
 	f->tid = 0;
 	if (!s || (go && (!runs || !h->f->runs)))
 		return;
@@ -430,6 +488,14 @@ static __noinline int too_deep(const struct here *h, struct func_stack *t)
 	return count_deep(h->p->tgid, h->start, id);
 }
 
+/* Is the last one further up than this one? Then none was left. */
+__hot bool is_within(struct func_stack *t, __u64 sp, __u32 func)
+{
+	struct func_frame *f = frame_at(t, t->depth - 1);
+
+	return !t->depth || f->sp > sp || (f->sp == sp && f->func != func);
+}
+
 /* Has it a frame now, whose end is to be seen? */
 static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 {
@@ -441,7 +507,7 @@ static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 		return 0;
 	if (by_id)
 		frames_again(t, h->p->tgid, h->start, id, h->sp);
-	else
+	else if (!is_within(t, h->sp, id))
 		frames_left(t, h->p->tgid, h->start, h->sp, id);
 	at = t->depth;
 	if (at >= HL_FUNC_DEPTH) {
@@ -477,51 +543,91 @@ __hot bool is_one_threads(const struct here *h, const struct func_frame *f)
 	return runs && f->runs == (__u32)*runs && h->f->runs;
 }
 
-/* Where it went. */
-__hot bool frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f, __u32 at)
+/* Has it left the CPU since? Else all of it is `cpu`. */
+__hot bool has_waited(const struct here *h, const struct func_frame *f)
 {
-	struct clock_set *c;
-
-	spent->most = HL_STATE_CPU;
-	if (h->s->switches == f->switches) {
-		spent->ns[HL_STATE_CPU] = spent->duration;
-		return true;
-	}
-	c = clocks_of(h, at, 0);
-	spent_since(spent, h->s, c);
-	return c;
+	return h->s && h->s->switches != f->switches;
 }
 
-/* flags: HL_FUNC_CALL_*. */
-static __noinline int count_call(const struct here *h, const struct spent *spent, __u64 nested, __u32 flags)
+/* Where it went; states of which nothing is known are 0. */
+static __noinline int frame_spent(struct spent *spent, const struct here *h, const struct func_frame *f,
+				  const struct func_end *e)
 {
-	struct hl_cell *c = func_cell(h->p->tgid, h->start, HL_FUNC_ID(h->cookie));
+	spent->duration = e->duration;
+	spent->most = HL_STATE_CPU;
+	if (!(e->flags & HL_FUNC_CALL_STATES))
+		return 0;
+	if (has_waited(h, f))
+		return spent_since(spent, h->s, clocks_of(h, e->depth, 0));
+	spent->ns[HL_STATE_CPU] = e->duration;
+	return 0;
+}
 
-	COUNT(returned);
+static __noinline int count_states(struct hl_cell *c, const struct here *h, const struct func_frame *f,
+				   const struct func_end *e)
+{
+	struct spent spent = {};
+
+	frame_spent(&spent, h, f, e);
+	for (int i = 0; i < NR_HL_STATES; i++)
+		if (spent.ns[i])
+			__sync_fetch_and_add(&c->state_ns[i], spent.ns[i]);
+	return 0;
+}
+
+/* As cell_add_shared. */
+__hot void count_time(const struct here *h, struct hl_cell *c, __u64 ns)
+{
+	__u32 at = hl_hist_cell(ns);
+	__u64 max = c->max;
+
+	ADD(h, c->total, ns);
+	for (int i = 0; i < 4 && ns > max; i++) /* seldom */
+		max = __sync_val_compare_and_swap(&c->max, max, ns);
+	if (at < HL_HIST_CELLS)
+		ADD(h, c->hist[at], 1);
+}
+
+static __noinline int count_call(const struct here *h, const struct func_frame *f, const struct func_end *e)
+{
+	struct hl_func_counts *counts = counts_get();
+	struct hl_cell *c = here_cell(h);
+
+	if (counts)
+		ADD(h, counts->returned, 1);
 	if (!c)
 		return 0;
-	for (int i = 0; i < NR_HL_STATES; i++)
-		if (spent->ns[i])
-			__sync_fetch_and_add(&c->state_ns[i], spent->ns[i]);
-	if (nested)
-		__sync_fetch_and_add(&c->bytes, nested);
-	if (flags & HL_FUNC_CALL_ERROR)
-		__sync_fetch_and_add(&c->errors, 1);
-	if (flags & HL_FUNC_CALL_WATCHED)
-		__sync_fetch_and_add(&c->addr[0], 1);
-	if (!(flags & HL_FUNC_CALL_STATES))
-		__sync_fetch_and_add(&c->phase_ns[1], 1);
-	__sync_fetch_and_add(&c->sequential, 1);
-	cell_add_shared(c, spent->duration);
-	__sync_fetch_and_add(&c->count, 1); /* it began, and it is over */
+	if (!(e->flags & HL_FUNC_CALL_STATES))
+		ADD(h, c->phase_ns[1], 1);
+	else if (has_waited(h, f))
+		count_states(c, h, f, e);
+	else
+		ADD(h, c->state_ns[HL_STATE_CPU], e->duration);
+	if (f->nested)
+		ADD(h, c->bytes, f->nested);
+	if (e->flags & HL_FUNC_CALL_ERROR)
+		ADD(h, c->errors, 1);
+	if (e->flags & HL_FUNC_CALL_WATCHED)
+		ADD(h, c->addr[0], 1);
+	ADD(h, c->sequential, 1);
+	count_time(h, c, e->duration);
+	ADD(h, c->count, 2); /* it began, and it is over */
 	return 0;
+}
+
+/* A call as a whole. */
+static __noinline int call_tell(struct here *h, struct func_frame *f, struct func_end *e)
+{
+	struct spent spent = {};
+
+	frame_spent(&spent, h, f, e);
+	return has_texts(h->f) ? call_send_text(h, f, e, &spent) : call_send(h, f, e, &spent);
 }
 
 static __noinline int call_over(struct here *h, struct func_frame *f, struct func_end *e)
 {
 	struct hl_cpu *cpu = this_cpu();
 	struct hl_ctl *ctl = ctl_get();
-	struct spent spent = {};
 	bool slow;
 
 	if (!cpu || !ctl)
@@ -530,20 +636,18 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 		COUNT(clock);
 		return 0;
 	}
-	spent.duration = e->now - f->begin;
-	if (is_one_threads(h, f) && frame_spent(&spent, h, f, e->depth))
+	e->duration = e->now - f->begin;
+	if (is_one_threads(h, f) && (!has_waited(h, f) || clocks_of(h, e->depth, 0)))
 		e->flags |= HL_FUNC_CALL_STATES;
 	if (!(h->cookie & HL_FUNC_OF_GO) && f->watch_gen && f->watch_gen == ctl->watch_gen)
 		e->flags |= HL_FUNC_CALL_WATCHED;
-	count_call(h, &spent, f->nested, e->flags);
-	slow = spent.duration >= cpu->slow_ns;
+	count_call(h, f, e);
+	slow = e->duration >= cpu->slow_ns;
 	if (!slow && !ctl->func_calls)
 		return 0;
 	if (slow && h->s && !(h->cookie & HL_FUNC_OF_GO) && !has_no_calls(h->p))
 		e->user_stack = ustack_take((struct hl_slot *)h->s, HL_USTACK_CALL);
-	if (has_texts(h->f))
-		return call_send_text(h, f, e, &spent);
-	return call_send(h, f, e, &spent);
+	return call_tell(h, f, e);
 }
 
 /* A return of which no entry was seen. Of a thread, or goroutine, of which nothing is kept yet the call is
@@ -567,12 +671,33 @@ __hot bool is_deep(const struct here *h, struct func_stack *t)
 	return t->depth >= HL_FUNC_DEPTH && h->sp < frame_at(t, HL_FUNC_DEPTH - 1)->sp;
 }
 
+/* As frame_find: most often it is the last one. */
+__hot int frame_ending(struct func_stack *t, __u32 id, __u64 sp)
+{
+	__u32 at = (t->depth - 1) & (HL_FUNC_DEPTH - 1);
+	struct func_frame *f = frame_at(t, at);
+
+	return t->depth && f->func == id && f->sp == sp ? (int)at : frame_find(t, id, sp);
+}
+
+/* The frame `at` is over. */
+__hot void frame_over(struct func_stack *t, struct func_frame *f, __u32 at, __u64 ns)
+{
+	f->func = 0;
+	if (at)
+		caller_nested(t, at, ns);
+	if (at + 1 == t->depth)
+		t->depth = at;
+	if (t->depth && !frame_at(t, t->depth - 1)->func)
+		frames_trim(t);
+}
+
 static __noinline int leaves(struct here *h, struct func_stack *t)
 {
 	bool by_id = h->cookie & HL_FUNC_BY_ID;
 	struct func_end e = {};
 	struct func_frame *f;
-	int at = frame_find(t, HL_FUNC_ID(h->cookie), by_id ? ANYWHERE : h->sp);
+	int at = frame_ending(t, HL_FUNC_ID(h->cookie), by_id ? ANYWHERE : h->sp);
 
 	if (at < 0)
 		return is_deep(h, t) ? 0 : unpaired(h, t);
@@ -582,13 +707,11 @@ static __noinline int leaves(struct here *h, struct func_stack *t)
 		e.result = arg_sized(h->result, h->f->result);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);
 	}
-	frames_within(t, h->p->tgid, h->start, h->sp,
-		      at + 1); /* what it called, and is still open, was left */
+	if ((__u32)at + 1 < t->depth) /* what it called, and is still open, was left */
+		frames_within(t, h->p->tgid, h->start, h->sp, at + 1);
 	e.depth = at;
 	call_over(h, f, &e);
-	f->func = 0;
-	caller_nested(t, at, e.now - f->begin);
-	frames_trim(t);
+	frame_over(t, f, at, e.now - f->begin);
 	return 0;
 }
 
@@ -609,14 +732,18 @@ __hot bool here_common(struct here *h)
 {
 	struct hl_ctl *ctl = ctl_get();
 	struct hl_cpu *cpu = this_cpu();
-	__u32 id = HL_FUNC_ID(h->cookie);
+	__u32 id = HL_FUNC_ID(h->cookie), on;
 	struct hl_slot *s;
 
 	h->f = bpf_map_lookup_elem(&funcs, &id);
 	h->p = bpf_get_current_task_btf();
 	if (!h->f || !ctl || !cpu || h->f->gen != HL_FUNC_GEN(h->cookie))
 		return false;
-	__sync_fetch_and_add(&h->f->hits, 1);
+	on = cpu->id * HL_FUNC_ROOM + id;
+	h->on = bpf_map_lookup_elem(&func_cpus, &on);
+	if (!h->on)
+		return false;
+	ADD(h, h->on->hits, 1);
 	if (!h->f->ready)
 		return false;
 	s = slot_find(h->p);
@@ -693,17 +820,20 @@ static __noinline int at_point(struct pt_regs *ctx)
 {
 	struct func_end e = { .flags = HL_FUNC_CALL_POINT };
 	struct hl_ctl *ctl = ctl_get();
+	struct hl_func_counts *counts;
 	struct func_stack *t = NULL;
 	struct hl_cell *c;
 	struct here h = {};
 
 	if (!ctl || !here_look(ctx, &h))
 		return 0;
-	COUNT(points);
-	c = func_cell(h.p->tgid, h.start, HL_FUNC_ID(h.cookie));
+	counts = counts_get();
+	if (counts)
+		ADD(&h, counts->points, 1);
+	c = here_cell(&h);
 	if (c) {
-		__sync_fetch_and_add(&c->sequential, 1);
-		__sync_fetch_and_add(&c->count, 1);
+		ADD(&h, c->sequential, 1);
+		ADD(&h, c->count, 1);
 	}
 	if (!ctl->func_calls)
 		return 0;

@@ -15,6 +15,9 @@
 #define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
 #define HL_FUNC_RUNS  16384 /* places of threads that take up goroutines */
 
+/* Numbers of functions, which begin with 1: a multiple of 4, so that no two CPUs share a line. */
+#define HL_FUNC_ROOM 4004
+
 /* Functions of the kernel at once: each has two programs of its own. */
 #define HL_FUNC_KERNELS 64
 /* Where they are is told by how far up the kernel's stack of the thread that is: nothing of a program lies
@@ -76,7 +79,6 @@ enum hl_func_ready {
 #define HL_FUNC_ADDRESS   9 /* an address of the kernel's, or an error's number in one */
 
 struct hl_func {
-	__u64 hits; /* of all its probes, whoever's: what it costs */
 	__s64 error_value;
 	__u32 ready;             /* enum hl_func_ready */
 	__u8 error_test, n_args; /* enum hl_func_test; 0: nothing is an error */
@@ -88,7 +90,14 @@ struct hl_func {
 	struct hl_func_arg args[HL_FUNC_ARGS];
 };
 
-/* Counters that only grow, of all CPUs. */
+/* Of one on one CPU. */
+struct hl_func_cpu {
+	__u64 hits; /* of all its probes, whoever's: what it costs */
+	__u16 cell; /* where that of its last call is */
+	__u16 pad[3];
+};
+
+/* Counters of a CPU that only grow. */
 struct hl_func_counts {
 	__u64 returned;
 	__u64 deep;     /* too deep to be seen to return */
@@ -105,6 +114,6 @@ struct hl_func_raw {
 	char text[HL_FUNC_ARGS][HL_FUNC_TEXT];
 };
 
-_Static_assert(sizeof(struct hl_func) == 96, "an array's elements are multiples of 8");
+_Static_assert(sizeof(struct hl_func) == 88, "an array's elements are multiples of 8");
 
 #endif

@@ -59,17 +59,30 @@ static void collector(struct live *l, const char *name, enum hl_collector_state 
 }
 
 /* Each CPU's counters, added up. */
+static void sum_words(void *to, const void *from, size_t size)
+{
+	uint64_t *sum = to;
+	const uint64_t *more = from;
+
+	for (size_t i = 0; i < size / sizeof(*sum); i++)
+		sum[i] += __atomic_load_n(&more[i], __ATOMIC_RELAXED);
+}
+
 static struct hl_cpu sum_cpus(const struct live *l)
 {
 	struct hl_cpu sum = {};
-	uint64_t *to = (uint64_t *)&sum;
 
-	for (uint32_t c = 0; c < l->kcfg.nr_cpus; c++) {
-		const uint64_t *from = (const uint64_t *)&l->sh.cpus[c];
+	for (uint32_t c = 0; c < l->kcfg.nr_cpus; c++)
+		sum_words(&sum, &l->sh.cpus[c], sizeof(sum));
+	return sum;
+}
 
-		for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
-			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-	}
+static struct hl_func_counts sum_funcs(const struct live *l)
+{
+	struct hl_func_counts sum = {};
+
+	for (uint32_t c = 0; l->funcs.counts && c < l->kcfg.nr_cpus; c++)
+		sum_words(&sum, &l->funcs.counts[c], sizeof(sum));
 	return sum;
 }
 
@@ -416,8 +429,7 @@ static void account_cgroups(struct live *l)
 void facts_before(struct live *l, struct hl_cpu *before)
 {
 	*before = sum_cpus(l);
-	if (l->funcs.counts)
-		l->funcs.before = *l->funcs.counts;
+	l->funcs.before = sum_funcs(l);
 }
 
 void facts_tick(struct live *l, const struct hl_cpu *before, bool final)

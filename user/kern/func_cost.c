@@ -94,8 +94,7 @@ static void measured(struct live *l, struct func_costs *c)
 /* How often it was called (a begin and an end, but of a point) since the sample began. */
 static uint64_t calls_of(const struct live *l, const struct func *f)
 {
-	uint64_t hits =
-		__atomic_load_n(&l->funcs.shared[f->id].hits, __ATOMIC_RELAXED) - l->funcs.costs->hits[f->id];
+	uint64_t hits = funcs_hits(l, f->id) - l->funcs.costs->hits[f->id];
 
 	return f->flags & HL_FUNC_POINT ? hits : hits / 2;
 }
@@ -131,7 +130,7 @@ static void begin_sample(struct live *l, uint64_t now)
 
 	c->begin = now;
 	for (size_t i = 0; i < l->funcs.attached; i++)
-		c->hits[i + 1] = __atomic_load_n(&l->funcs.shared[i + 1].hits, __ATOMIC_RELAXED);
+		c->hits[i + 1] = funcs_hits(l, (uint32_t)i + 1);
 }
 
 void funcs_estimate(struct live *l)

@@ -133,7 +133,7 @@ static void look_kernel(struct live *l, struct func *f, uint64_t rate)
 
 static void look(struct live *l, struct func *f, uint64_t ns)
 {
-	uint64_t hits = __atomic_load_n(&l->funcs.shared[f->id].hits, __ATOMIC_RELAXED);
+	uint64_t hits = funcs_hits(l, f->id);
 	uint64_t more = (hits - f->hits) * NSEC_PER_SEC / ns;
 	struct caller c;
 

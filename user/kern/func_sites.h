@@ -68,6 +68,7 @@ struct func {
 };
 
 #define FUNC_MOST          4000   /* of a run */
+_Static_assert(FUNC_MOST < HL_FUNC_ROOM, "each has a number, from 1 on");
 #define FUNC_MOST_A_SECOND 100000 /* calls: of more the probes cost more than they tell */
 
 /* NULL: it is not known. */

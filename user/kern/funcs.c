@@ -102,6 +102,8 @@ static bool wants_texts(const struct live *l)
 void funcs_prepare(struct live *l, struct part *p)
 {
 	bpf_map__set_max_entries(object_map(&p->obj, "funcs"), FUNC_MOST + 1);
+	bpf_map__set_max_entries(object_map(&p->obj, "func_cpus"), l->kcfg.nr_cpus * HL_FUNC_ROOM);
+	bpf_map__set_max_entries(object_map(&p->obj, "func_counts"), l->kcfg.nr_cpus);
 	if (wants_texts(l))
 		bpf_map__set_max_entries(object_map(&p->obj, "texts"), HL_FUNC_KEPT);
 	if (l->cfg.ring_bytes)
@@ -111,24 +113,63 @@ void funcs_prepare(struct live *l, struct part *p)
 	func_kernel_prepare(l, p);
 }
 
+/* NULL: it cannot be mapped, and errno says why. */
 static void *map_of(struct object *o, const char *name, size_t size)
 {
-	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(object_map(o, name)), 0);
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(object_map(o, name)), 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static size_t cpus_bytes(const struct live *l)
+{
+	return (size_t)l->kcfg.nr_cpus * HL_FUNC_ROOM * sizeof(struct hl_func_cpu);
+}
+
+static size_t counts_bytes(const struct live *l)
+{
+	return l->kcfg.nr_cpus * sizeof(struct hl_func_counts);
+}
+
+static void unmap_shared(struct live *l)
+{
+	struct funcs *k = &l->funcs;
+
+	if (k->shared)
+		munmap(k->shared, k->room * sizeof(struct hl_func));
+	if (k->cpus)
+		munmap(k->cpus, cpus_bytes(l));
+	if (k->counts)
+		munmap(k->counts, counts_bytes(l));
+	k->shared = NULL;
+	k->cpus = NULL;
+	k->counts = NULL;
 }
 
 static int map_shared(struct live *l)
 {
 	struct object *o = &l->parts[PART_FUNC].obj;
 	struct funcs *k = &l->funcs;
+	int err;
 
 	k->room = bpf_map__max_entries(object_map(o, "funcs"));
 	k->shared = map_of(o, "funcs", k->room * sizeof(struct hl_func));
-	k->counts = map_of(o, ".bss", sizeof(*k->counts));
-	if (k->shared != MAP_FAILED && k->counts != MAP_FAILED)
+	k->cpus = map_of(o, "func_cpus", cpus_bytes(l));
+	k->counts = map_of(o, "func_counts", counts_bytes(l));
+	if (k->shared && k->cpus && k->counts)
 		return 0;
-	k->shared = NULL;
-	k->counts = NULL;
-	return -errno;
+	err = -errno;
+	unmap_shared(l);
+	return err;
+}
+
+uint64_t funcs_hits(const struct live *l, uint32_t id)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t c = 0; c < l->kcfg.nr_cpus; c++)
+		sum += __atomic_load_n(&l->funcs.cpus[(size_t)c * HL_FUNC_ROOM + id].hits, __ATOMIC_RELAXED);
+	return sum;
 }
 
 /* ---- on and off -------------------------------------------------------------------------------- */
@@ -421,9 +462,6 @@ void kfuncs_fini(struct live *l)
 		free(k->files.v[i]);
 	}
 	vec_free(&k->files);
-	if (k->shared)
-		munmap(k->shared, k->room * sizeof(struct hl_func));
-	if (k->counts)
-		munmap(k->counts, sizeof(*k->counts));
+	unmap_shared(l);
 	free(k->cell_calls);
 }
