@@ -57,7 +57,7 @@ blockdev --rereadpt /dev/nullb3
 mount -t cgroup2 none /sys/fs/cgroup
 echo +io >/sys/fs/cgroup/cgroup.subtree_control"""
 DISK_CASES = ["dm-delay", "null-blk", "io-max", "lock-chain"]
-MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues", "flusher"]
+MORE_DISK_CASES = ["one-tag", "io-max-whole", "requeues", "flusher", "kernel-module"]
 DISK_BOOT = {"setup": DISKS, "modules": ["null_blk nr_devices=0", "dm_delay"]}
 # A network of two, in namespaces, 50 ms from each other; a server in the other one. (busybox has commands of
 # these names that know less, and takes those where no path is given.)
@@ -84,7 +84,7 @@ GUESTS = [
     Guest("6.1-more", "6.1", ["exchanges"]),
     Guest("6.12", "6.12", [*BASIC, "kernel-functions", *REFUSED]),
     Guest("7.2", "7.2", BASIC, **SLOW),
-    Guest("7.3", "7.3", BASIC, **SLOW),
+    Guest("7.3", "7.3", [*BASIC, "kernel-functions"], **SLOW),
     Guest("5.10", "5.10", ["too-old"]),
     Guest("6.12-rt", "6.12-rt", BASIC),
     Guest("6.1-disks", "6.1", DISK_CASES, in_test=True, **DISK_BOOT),
