@@ -805,15 +805,14 @@ static long goroutine_ends(struct bpf_map *map, struct goroutine *key, struct go
 	return 0;
 }
 
-/* None of the process's threads runs any more. */
+/* None of the process's threads runs any more. Two that end at once, on two CPUs, both come here as the last:
+ * one of them takes it. */
 static __noinline int goroutines_end(struct task_struct *p)
 {
 	struct go_process of = { .start = start_of(p), .pid = p->tgid };
 
-	if (!bpf_map_lookup_elem(&go_procs, &of.start))
-		return 0;
-	bpf_for_each_map_elem(&goroutines, goroutine_ends, &of, 0);
-	bpf_map_delete_elem(&go_procs, &of.start);
+	if (!bpf_map_delete_elem(&go_procs, &of.start))
+		bpf_for_each_map_elem(&goroutines, goroutine_ends, &of, 0);
 	return 0;
 }
 
