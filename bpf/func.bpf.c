@@ -207,6 +207,7 @@ struct func_end {
 	__u64 result;
 	__u32 depth, flags; /* HL_FUNC_CALL_* */
 	__u32 user_stack;
+	__u32 switches; /* of the thread by then */
 };
 
 __hot void call_fill(struct hl_rec_func_call *r, const struct here *h, const struct func_frame *frame,
@@ -427,10 +428,10 @@ __hot bool is_one_threads(const struct here *h, const struct func_frame *f)
 	return runs && f->runs == (__u32)*runs && h->f->runs;
 }
 
-/* Has it left the CPU since? Else all of it is `cpu`. */
-__hot bool has_waited(const struct here *h, const struct func_frame *f)
+/* Did it leave the CPU? Else all of it is `cpu`. */
+__hot bool has_waited(const struct func_frame *f, const struct func_end *e)
 {
-	return h->s && h->s->switches != f->switches;
+	return e->switches != f->switches;
 }
 
 /* Where it went; states of which nothing is known are 0. */
@@ -441,7 +442,7 @@ static __noinline int frame_spent(struct spent *spent, const struct here *h, con
 	spent->most = HL_STATE_CPU;
 	if (!(e->flags & HL_FUNC_CALL_STATES))
 		return 0;
-	if (has_waited(h, f))
+	if (has_waited(f, e))
 		return spent_since(spent, h->s, clocks_of(h, e->depth, 0));
 	spent->ns[HL_STATE_CPU] = e->duration;
 	return 0;
@@ -483,7 +484,7 @@ static __noinline int count_call(const struct here *h, const struct func_frame *
 		return 0;
 	if (!(e->flags & HL_FUNC_CALL_STATES))
 		ADD(h, c->phase_ns[1], 1);
-	else if (has_waited(h, f))
+	else if (has_waited(f, e))
 		count_states(c, h, f, e);
 	else
 		ADD(h, c->state_ns[HL_STATE_CPU], e->duration);
@@ -521,7 +522,7 @@ static __noinline int call_over(struct here *h, struct func_frame *f, struct fun
 		return 0;
 	}
 	e->duration = e->now - f->begin;
-	if (is_one_threads(h, f) && (!has_waited(h, f) || clocks_of(h, e->depth, 0)))
+	if (is_one_threads(h, f) && (!has_waited(f, e) || clocks_of(h, e->depth, 0)))
 		e->flags |= HL_FUNC_CALL_STATES;
 	if (!(h->cookie & HL_FUNC_OF_GO) && f->watch_gen && f->watch_gen == ctl->watch_gen)
 		e->flags |= HL_FUNC_CALL_WATCHED;
@@ -587,6 +588,7 @@ static __noinline int leaves(struct here *h, struct func_stack *t)
 		return is_deep(h, t) ? 0 : unpaired(h, t);
 	f = frame_at(t, at);
 	e.now = bpf_ktime_get_ns();
+	e.switches = h->s ? h->s->switches : 0;
 	if (!by_id && h->f->result != HL_FUNC_NO_RESULT) {
 		e.result = arg_sized(h->result, h->f->result);
 		e.flags = HL_FUNC_CALL_RESULT | (is_error(h->f, e.result) ? HL_FUNC_CALL_ERROR : 0);

@@ -78,9 +78,10 @@ static __noinline int kernel_look(void *ctx, struct here *h, __u32 nr)
 {
 	h->p = bpf_get_current_task_btf();
 	h->cookie = kernel_ids[nr & (HL_FUNC_KERNELS - 1)];
-	h->sp = kernel_sp(ctx, h->p);
+	h->sp = 0; /* until it is known whether this is an interrupt, which nothing holds off */
 	if (!here_common(h))
 		return false;
+	h->sp = kernel_sp(ctx, h->p);
 	return h->sp < HL_FUNC_KERNEL_STACK && h->p->pid &&
 	       !(preempt_count(h->p) & (INTERRUPTS | SOFTIRQ_SERVED));
 }
