@@ -373,14 +373,6 @@ static __noinline int too_deep(const struct here *h, struct func_stack *t)
 	return count_deep(h->p->tgid, h->start, id);
 }
 
-/* Is the last one further up than this one? Then none was left. */
-__hot bool is_within(struct func_stack *t, __u64 sp, __u32 func)
-{
-	struct func_frame *f = frame_at(t, t->depth - 1);
-
-	return !t->depth || f->sp > sp || (f->sp == sp && f->func != func);
-}
-
 /* Has it a frame now, whose end is to be seen? */
 static __noinline int enters(void *ctx, struct here *h, struct func_stack *t)
 {
@@ -460,19 +452,6 @@ static __noinline int count_states(struct hl_cell *c, const struct here *h, cons
 	return 0;
 }
 
-/* As cell_add_shared. */
-__hot void count_time(const struct here *h, struct hl_cell *c, __u64 ns)
-{
-	__u32 at = hl_hist_cell(ns);
-	__u64 max = c->max;
-
-	ADD(h, c->total, ns);
-	for (int i = 0; i < 4 && ns > max; i++) /* seldom */
-		max = __sync_val_compare_and_swap(&c->max, max, ns);
-	if (at < HL_HIST_CELLS)
-		ADD(h, c->hist[at], 1);
-}
-
 static __noinline int count_call(const struct here *h, const struct func_frame *f, const struct func_end *e)
 {
 	struct hl_func_counts *counts = counts_get();
@@ -495,8 +474,11 @@ static __noinline int count_call(const struct here *h, const struct func_frame *
 	if (e->flags & HL_FUNC_CALL_WATCHED)
 		ADD(h, c->addr[0], 1);
 	ADD(h, c->sequential, 1);
-	count_time(h, c, e->duration);
-	ADD(h, c->count, 2); /* it began, and it is over */
+	if (is_alone(h))
+		cell_add(c, e->duration);
+	else
+		cell_add_shared(c, e->duration);
+	ADD(h, c->count, 1); /* it began, and it is over */
 	return 0;
 }
 

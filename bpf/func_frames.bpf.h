@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The frames of a thread, or a goroutine: which of them are over, and whose return one is. Part of func.bpf.c,
- * which counts those that were left.
+ * The frames of a thread, or a goroutine: which of them are over, and whose return one is. Part of
+ * func.bpf.c, which counts those that were left.
  *
  * Functions over all frames are verified once, each by itself: what they say of a thread's frames to who
  * calls them is no more than that a place is below HL_FUNC_DEPTH.
@@ -22,6 +22,14 @@ __global int frames_trim(struct func_stack *t)
 	return 0;
 }
 
+/* Is the last one further up than `sp`? Then none was left; func: at `sp`, too, if it is not of that. */
+__hot bool is_within(struct func_stack *t, __u64 sp, __u32 func)
+{
+	struct func_frame *f = frame_at(t, t->depth - 1);
+
+	return !t->depth || f->sp > sp || (f->sp == sp && f->func != func);
+}
+
 /* Those that begin further down than `sp` were left without a return; func: at `sp`, too, if they are of it.
  */
 __global int frames_left(struct func_stack *t, __u32 pid, __u64 start, __u64 sp, __u32 func)
@@ -31,7 +39,7 @@ __global int frames_left(struct func_stack *t, __u32 pid, __u64 start, __u64 sp,
 	for (int i = 0; i < HL_FUNC_DEPTH; i++) {
 		struct func_frame *f = frame_at(t, t->depth - 1);
 
-		if (!t->depth || f->sp > sp || (f->sp == sp && f->func != func))
+		if (is_within(t, sp, func))
 			break;
 		if (f->func)
 			count_abandoned(pid, start, f->func);

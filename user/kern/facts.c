@@ -58,7 +58,6 @@ static void collector(struct live *l, const char *name, enum hl_collector_state 
 	live_emit(l);
 }
 
-/* Each CPU's counters, added up. */
 static void sum_words(void *to, const void *from, size_t size)
 {
 	uint64_t *sum = to;
@@ -68,6 +67,7 @@ static void sum_words(void *to, const void *from, size_t size)
 		sum[i] += __atomic_load_n(&more[i], __ATOMIC_RELAXED);
 }
 
+/* Each CPU's counters, added up. */
 static struct hl_cpu sum_cpus(const struct live *l)
 {
 	struct hl_cpu sum = {};
@@ -77,6 +77,7 @@ static struct hl_cpu sum_cpus(const struct live *l)
 	return sum;
 }
 
+/* Those of functions. */
 static struct hl_func_counts sum_funcs(const struct live *l)
 {
 	struct hl_func_counts sum = {};

@@ -67,7 +67,7 @@ struct func {
 	} kernel;                /* of HL_FUNC_KERNEL */
 };
 
-#define FUNC_MOST          4000   /* of a run */
+#define FUNC_MOST 4000 /* of a run */
 _Static_assert(FUNC_MOST < HL_FUNC_ROOM, "each has a number, from 1 on");
 #define FUNC_MOST_A_SECOND 100000 /* calls: of more the probes cost more than they tell */
 

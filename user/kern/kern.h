@@ -565,25 +565,25 @@ struct funcs {
 	VEC(struct func *) v; /* by number, from 1 on */
 	VEC(struct func_file *) files;
 	VEC(struct func_group *) groups;
-	struct hl_func *shared;    /* by number; NULL: there are none */
-	struct hl_func_cpu *cpus;  /* HL_FUNC_ROOM of each CPU, by number */
-	size_t room;               /* how many there may be */
-	size_t attached;           /* those before this have had their probes put on */
-	struct func_costs *costs;  /* what probes cost; NULL: no functions are asked for */
-	struct func_files *coming; /* files that are mapped later; NULL: no functions are asked for */
+	struct hl_func *shared;        /* by number; NULL: there are none */
+	struct hl_func_cpu *cpus;      /* HL_FUNC_ROOM of each CPU, by number */
+	size_t room;                   /* how many there may be */
+	size_t attached;               /* those before this have had their probes put on */
+	struct func_costs *costs;      /* what probes cost; NULL: no functions are asked for */
+	struct func_files *coming;     /* files that are mapped later; NULL: no functions are asked for */
 	struct hl_func_counts *counts; /* by CPU … */
 	struct hl_func_counts before;  /* … and their sum before the drain */
-	uint64_t *go_runs;                     /* HL_FUNC_RUNS of them; NULL: no Go program is traced */
-	uint64_t go_taken_up;                  /* their sum when it was last looked */
-	uint64_t delivered;                    /* calls that returned, and times that a point was reached */
-	uint64_t told, slow;                   /* records of calls; … of them, slow ones */
-	uint64_t guard_at;    /* CLOCK_MONOTONIC, when it was looked how often they are called */
+	uint64_t *go_runs;             /* HL_FUNC_RUNS of them; NULL: no Go program is traced */
+	uint64_t go_taken_up;          /* their sum when it was last looked */
+	uint64_t delivered;            /* calls that returned, and times that a point was reached */
+	uint64_t told, slow;           /* records of calls; … of them, slow ones */
+	uint64_t guard_at;             /* CLOCK_MONOTONIC, when it was looked how often they are called */
 	uint64_t *cell_calls; /* by cell: its calls when it was last looked who calls; NULL: not yet */
 };
 
 uint64_t funcs_hits(const struct live *l, uint32_t id); /* of all its probes so far */
-bool funcs_of_files(const struct live *l); /* not only the kernel's are asked for */
-int funcs_open(struct live *l);            /* what is asked for; 0, or -errno after one printed line */
+bool funcs_of_files(const struct live *l);              /* not only the kernel's are asked for */
+int funcs_open(struct live *l); /* what is asked for; 0, or -errno after one printed line */
 void funcs_prepare(struct live *l, struct part *p);
 int funcs_attach(struct live *l);                   /* after the parts are; the same */
 int funcs_attach_next(struct live *l, size_t most); /* some that have none yet */
