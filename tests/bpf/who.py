@@ -180,7 +180,7 @@ def ia32():
 @test("who: a process whose birth nobody was told of has its name all the same")
 def birth_lost():
     # cells for all that happens while nobody gives back those of the dead
-    with live.Record("-i", "0.3", "--cells", "56000", may_lose=("lifecycle",)) as h:
+    with live.Record("-i", "0.3", "--cells", "100000", may_lose=("lifecycle",)) as h:
         h.p.send_signal(live.signal.SIGSTOP)  # nobody empties the ring
         try:
             p = subprocess.run([live.WORK, "tiny", "--exec", "--each", "7000"], capture_output=True, timeout=100)

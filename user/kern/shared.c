@@ -90,7 +90,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	while (!cfg->slots && z->slots > 1024 && (uint64_t)z->slots * sizeof(struct hl_slot) > budget * 3 / 4)
 		z->slots /= 2;
 	z->cells = 0;
-	cells = MAX(MAX_CELLS, CELLS_CPU * z->cpus);
+	cells = cfg->cells ? cfg->cells : MAX(MAX_CELLS, CELLS_CPU * z->cpus);
 	z->keys_per_cpu = MAX(MIN_KEYS, pow2_at_least(2 * cells / z->cpus));
 	while (z->keys_per_cpu > 64 &&
 	       (uint64_t)z->keys_per_cpu * z->cpus * sizeof(struct hl_key) > budget / 8)
@@ -98,9 +98,7 @@ static int decide(struct sizes *z, const struct live_cfg *cfg)
 	rest = sizes_bytes(z);
 	rest = budget > rest ? budget - rest : 0;
 	/* a cell, and its place in the ring of free ones */
-	z->cells = MIN(cells, rest / (sizeof(struct hl_cell) + 8));
-	if (cfg->cells)
-		z->cells = cfg->cells;
+	z->cells = cfg->cells ? cells : MIN(cells, rest / (sizeof(struct hl_cell) + 8));
 	if (z->cells >= MIN_CELLS + z->cpus * NR_HL_CELL_KINDS || cfg->cells)
 		return 0;
 	pr_err("--memory: %llu MiB is too little for %u CPUs; give at least 16M and 1M per CPU",
