@@ -3,7 +3,9 @@
  * The core: owns the shared maps, the ledger and the hot hooks. One program per hook.
  *
  * Always attached (the waits tier): sched_switch, sched_waking, and the rare fork, exec,
- * rename, cgroup_attach_task. On request (the calls tier): sys_exit and sys_enter, attached in that order.
+ * rename, cgroup_attach_task. While a cgroup has a CPU quota, on older kernels (HL_CFG_QUEUE_OUT):
+ * sched_wakeup, sched_wakeup_new.
+ * On request (the calls tier): sys_exit and sys_enter, attached in that order.
  * What a call that never sleeps pays for the waits tier is nothing; a switch pays some
  * 100 ns, see the README's section on cost.
  */
@@ -206,6 +208,32 @@ int sched_waking(__u64 *ctx)
 			waker_take(ctx, p, s, cpu);
 	}
 	return s->for_disk ? woken_from_disk(s, by, cpu) : 0;
+}
+
+/* It is on a run queue now, of whichever CPU: from here on it counts how long that is out of quota. One that
+ * never slept is on it for longer. */
+__hot int queued_on(struct task_struct *p)
+{
+	struct cfs_rq *rq = cfs_rq_first(p);
+	struct hl_slot *s = slot_woken(p);
+
+	if (!s || (s->begin && !(s->flags & HL_SLOT_WAS_ASLEEP)))
+		return 0;
+	s->throttled = s->woken_throttled = throttled_total(rq);
+	s->cfs_rq = cfs_rq_id(p, rq);
+	return 0;
+}
+
+SEC("?tp_btf/sched_wakeup")
+int sched_wakeup(__u64 *ctx)
+{
+	return queued_on((struct task_struct *)ctx[0]);
+}
+
+SEC("?tp_btf/sched_wakeup_new")
+int sched_wakeup_new(__u64 *ctx)
+{
+	return queued_on((struct task_struct *)ctx[0]);
 }
 
 /* Of every new thread: sched_process_fork tells nothing of those that io_uring and vhost make. */

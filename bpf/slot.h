@@ -343,6 +343,7 @@ struct hl_file_entry {
 	 HL_CFG_SESSION)             /* what came after v6.1, and has another way */
 #define HL_CFG_CONG_STATE (1u << 13) /* tcp_cong_state_set tells when a loss is found (v5.19) */
 #define HL_CFG_HOLD       (1u << 12) /* a program may hold preemption off, whatever it calls (v6.15) */
+#define HL_CFG_QUEUE_OUT  (1u << 16) /* what is out of quota is a run queue, with all on it (until v6.18) */
 #define HL_CFG_NEVER      (1u << 31) /* no kernel has it */
 
 struct hl_cfg {

@@ -602,8 +602,7 @@ def interrupts_off(f, out):
         f.same(sum(o["ns"] for o in s["occupants"]), s["occupants_known_ns"], "all of them")
 
 
-@case("quota", "a quota of cgroup v2, of a cgroup above, is shown as cpu.stat says, and named",
-      f"""mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
+UP = """mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
 cd /sys/fs/cgroup
 echo +cpu >cgroup.subtree_control
 mkdir up
@@ -611,11 +610,21 @@ echo 20000 100000 >up/cpu.max
 echo +cpu >up/cgroup.subtree_control
 mkdir up/in
 cd - >/dev/null
-{RECORD} 'echo 0 >/sys/fs/cgroup/up/in/cgroup.procs; timeout 4 sh -c "while :; do :; done"; true'
-status=$?
-cat /sys/fs/cgroup/up/cpu.stat >stat
+"""
+DOWN = """cat /sys/fs/cgroup/up/cpu.stat >stat
 rmdir /sys/fs/cgroup/up/in /sys/fs/cgroup/up
-exit $status""")
+exit $status"""
+ENTER = "echo 0 >/sys/fs/cgroup/up/in/cgroup.procs"
+
+
+# programs that come and go one after the other, then one that stays: there is one to wait for the quota at a time
+@case("quota", "a quota of cgroup v2, of a cgroup above, is shown as cpu.stat says, and named",
+      f"""{UP}
+{RECORD} '{ENTER}
+i=0; while [ $i -lt 30 ]; do i=$((i+1)); busybox true; done
+timeout 3 sh -c "while :; do :; done"; true'
+status=$?
+{DOWN}""")
 def quota(f, out):
     doc = document(out, "quota")
     stat = {k: int(n) for k, n in (line.split() for line in out.read("quota", "stat").splitlines())}
@@ -631,6 +640,30 @@ def quota(f, out):
         f.near(r["threads"]["throttled_ns"], r["throttled_ns"], "throttled of its thread", 5)
     by = {json.dumps(s.get("throttled_by", {}).get("cgroup")) for s in doc["slow"] if s["comm"] == "sh" and s["time_ns"].get("throttled", 0) > MS}
     f.same(by, {'"/up"'}, "whose quota it was")
+
+
+# one that spins uses the quota up; another one, out of it, now takes one CPU and then the other, so that who sleeps
+# wakes on the one that is left
+@case("quota-wake", "who is woken onto another CPU while its group is out of quota is throttled there",
+      f"""{UP}
+sh -c 'while :; do :; done' &
+spinner=$!
+(while :; do for i in 1 2; do taskset -p $i $spinner; usleep 40000; done; done) >/dev/null 2>&1 &
+mover=$!
+{RECORD} '{ENTER}
+timeout 5 sh -c "while :; do :; done" &
+work sleep --threads 1 --each 100 --hold 10 --json truth.json
+wait; true'
+status=$?
+kill $mover $spinner
+{DOWN}""")
+def quota_wake(f, out):
+    doc = document(out, "quota-wake")
+    sleeper = next(t for t in json.loads(out.read("quota-wake", "truth.json"))["threads"] if t["role"] == "sleeper")
+    t = next(t for t in doc["threads"] if t["tid"] == sleeper["tid"])["time_ns"]
+    queued, throttled = sleeper["schedstat_delay_ns"], t.get("throttled", 0)
+    f.near(t.get("runqueue", 0) + throttled, queued, "queued, by the scheduler's own count", 5)
+    f.check(throttled > 0.8 * queued, f"{throttled / MS:.0f} ms throttled, and {queued / MS:.0f} ms queued by the scheduler's own count")
 
 
 @case("one-tag", "the wait for a free request is in the queue",

@@ -12,7 +12,7 @@ class Guest:
             assert w in cases.ALL, w
 
 
-BASIC = ["doctor", "interrupts-off", "blocked", "files", "dns", "exchanges", "functions", "waits", "occupants", "quota", "calls", "pairing"]
+BASIC = ["doctor", "interrupts-off", "blocked", "files", "dns", "exchanges", "functions", "waits", "occupants", "quota", "quota-wake", "calls", "pairing"]
 REFUSED = ["no-btf", "hidden-btf", "not-root", "not-capable"]
 # A tracefs that is not there, and one that cannot be had: nothing of /sys/kernel but BTF.
 NO_TRACEFS = "umount /sys/kernel/tracing"

@@ -45,6 +45,32 @@ void kcgroups_init(struct kcgroups *g)
 	g->tree = cpu_tree_open();
 }
 
+/* Where a thread is queued when it wakes is asked while there are quotas, and where that matters: others do
+ * not pay for it. */
+static const char *const queued[] = { "sched_wakeup", "sched_wakeup_new" };
+
+void kcgroups_pick(struct live *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(queued) && l->kcfg.flags & HL_CFG_QUEUE_OUT; i++)
+		object_autoload(&l->core, queued[i]);
+}
+
+void kcgroups_unhook(struct live *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(queued); i++) {
+		bpf_link__destroy(l->cgroups.queued[i]);
+		l->cgroups.queued[i] = NULL;
+	}
+}
+
+static void hook(struct live *l)
+{
+	l->cgroups.unhooked = false;
+	for (size_t i = 0; i < ARRAY_SIZE(queued) && l->kcfg.flags & HL_CFG_QUEUE_OUT; i++)
+		if (object_attach(&l->core, queued[i], &l->cgroups.queued[i]))
+			l->cgroups.unhooked = true;
+}
+
 static void note(void *arg, const char *path)
 {
 	struct kcgroups *g = arg;
@@ -171,7 +197,8 @@ static void limit(struct live *l, struct kcgroup *k)
 	if (k->crowded)
 		return;
 	k->limited = true;
-	l->cgroups.limited++;
+	if (!l->cgroups.limited++)
+		hook(l);
 	if (k->sent)
 		return;
 	if (k->had_none && !read_stat(l, k))
@@ -378,6 +405,8 @@ void kcgroups_send(struct live *l)
 	for (size_t i = 0; (k = hash_next(l->cgroups.by_path, &i, NULL));)
 		refresh(l, k);
 	forget(l);
+	if (!l->cgroups.limited)
+		kcgroups_unhook(l);
 }
 
 /* What is removed takes its figures along: they are read now and then, however long the interval is. */

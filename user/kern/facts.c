@@ -147,8 +147,14 @@ static void collectors(struct live *l)
 		  l->cfg.ustack_bytes && !l->kcfg.ustack_bytes
 			  ? "the children that unwind them cannot be started"
 			  : "");
-	collector(l, "cgroups", l->cgroups.tree ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE,
-		  l->cgroups.tree ? "" : "no hierarchy of cgroups with the CPU controller is mounted");
+	collector(l, "cgroups",
+		  !l->cgroups.tree      ? HL_COLLECTOR_UNAVAILABLE
+		  : l->cgroups.unhooked ? HL_COLLECTOR_LESS
+					: HL_COLLECTOR_ON,
+		  !l->cgroups.tree ? "no hierarchy of cgroups with the CPU controller is mounted"
+		  : l->cgroups.unhooked
+			  ? "no sched_wakeup: what a woken thread is throttled on another CPU is runqueue"
+			  : "");
 	debuginfod(l);
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }

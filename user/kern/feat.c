@@ -147,6 +147,8 @@ int feat_flags(uint32_t *flags)
 	*flags |= probe_flags(btf);
 	if (tp_params(btf, "cgroup_attach_task") > 0)
 		*flags |= HL_CFG_CGROUPS;
+	if (!has_member(btf, "task_struct", "throttled"))
+		*flags |= HL_CFG_QUEUE_OUT;
 	*flags |= uring_flags(btf);
 	if (tp_params(btf, "tcp_retransmit_skb") >= 3)
 		*flags |= HL_CFG_RESENT_ERR;

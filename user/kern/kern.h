@@ -476,13 +476,17 @@ struct kcgroups {
 	struct hash
 		*existed; /* … the same, of those that were there before hostlat; all_existed: who knows */
 	bool all_existed;
-	uint32_t limited; /* of them, how many have a quota */
-	uint64_t sent;    /* when they were read last */
+	uint32_t limited;           /* of them, how many have a quota */
+	struct bpf_link *queued[2]; /* while any has one: where a thread is queued */
+	bool unhooked;              /* … that could not be attached */
+	uint64_t sent;              /* when they were read last */
 	/* readings: that were due of those; … for which there was no room */
 	uint64_t due, delivered, unreadable, over;
 };
 
 void kcgroups_init(struct kcgroups *g);
+void kcgroups_pick(struct live *l);     /* the programs that it may attach, before they are loaded */
+void kcgroups_unhook(struct live *l);   /* the same are attached no more */
 void kcgroups_find(struct live *l);     /* those that are there, before the hooks are */
 void kcgroups_fini(struct kcgroups *g); /* after who holds them */
 /* Has the CPU controller a hierarchy of its own? Then a process's path in that has to be asked for. */

@@ -225,6 +225,7 @@ static int open_core(struct live *l, int *status)
 	tier_pick(l);
 	if (l->kcfg.flags & HL_CFG_CGROUPS)
 		object_autoload(&l->core, "cgroup_attach_task");
+	kcgroups_pick(l);
 	err = object_load(&l->core);
 	if (err) { /* whatever its word for it: under lockdown helpers are unknown to it */
 		*status = ran_out(err) ? EXIT_FAILED : EXIT_UNSUPPORTED;
@@ -322,6 +323,7 @@ struct live *live_open(const struct live_cfg *cfg, live_sink sink, void *arg, in
 static void detach(struct live *l)
 {
 	tier_fini(l);
+	kcgroups_unhook(l);
 	while (l->nr_links) {
 		/* what the others go on to send has to have room: taking one off takes a while */
 		if (l->ring && l->started)
