@@ -387,13 +387,14 @@ struct hl_rec {
 	X(35, FUNC_OP, func_op, 256)                                                                         \
 	X(36, FUNC_CALL, func_call, 272)                                                                     \
 	X(37, RESENT_OP, exchange_op, 232)                                                                   \
-	X(38, FUNC_SYSCALL, func_syscall, 216)
+	X(38, FUNC_SYSCALL, func_syscall, 216)                                                               \
+	X(39, WATCHED, watched, 40)
 
 enum hl_kind {
 #define X(id, NAME, body, bytes) HL_KIND_##NAME = id,
 	HL_KINDS(X)
 #undef X
-		HL_KIND_MAX = 39,
+		HL_KIND_MAX = 40,
 };
 
 /* A fact about the capture. Tail: key, value (two strings). Keys: hostname,
@@ -720,6 +721,17 @@ struct hl_rec_collector {
 	struct hl_rec h;
 	__u32 state;
 	__u32 pad;
+};
+
+/* What is not counted all the time. */
+enum hl_watch { HL_WATCH_CALLS, HL_WATCH_FILES, HL_WATCH_EXCHANGES, HL_WATCH_FUNCTIONS, NR_HL_WATCHES };
+
+/* For how long it has been, since start. Without such a record it was from start to end. */
+struct hl_rec_watched {
+	struct hl_rec h;
+	__u32 what; /* enum hl_watch */
+	__u32 pad;
+	__u64 ns;
 };
 
 /* Pressure, as /proc/pressure says; missing values are ~0. */

@@ -250,3 +250,27 @@ void test_model_op_heat_long(void)
 	ASSERT(f->m->heat_cells <= 2 * HEAT_SLICES); /* what is older was dropped */
 	feed_free(f);
 }
+
+/* A rate is of the time in which such operations were counted, which may be less than the interval. */
+void test_model_op_rates(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct feed_op o = { .pid = 10, .nr = NR_READ, .op = HL_OP_SYSCALL, .count = 30, .ns_each = MS };
+	const struct op_row *r;
+
+	feed_op(f, o);
+	feed_watched(f, HL_WATCH_CALLS, SEC);
+	feed_tick(f, 0);
+	feed_op(f, o);
+	feed_watched(f, HL_WATCH_CALLS, 2 * SEC);
+	r = find_op(feed_tick(f, 4 * SEC), 10, NR_READ);
+	ASSERT_EQ(r->ivl_wall_ns, SEC);
+	ASSERT_EQ(r->wall_ns, 2 * SEC);
+	/* all the time: what the two clocks differ by is none of it */
+	feed_op(f, o);
+	feed_watched(f, HL_WATCH_CALLS, 6 * SEC + 1000);
+	r = find_op(feed_tick(f, 4 * SEC), 10, NR_READ);
+	ASSERT_EQ(r->ivl_wall_ns, 4 * SEC);
+	ASSERT_EQ(r->wall_ns, 6 * SEC + 1000);
+	feed_free(f);
+}

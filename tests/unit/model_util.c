@@ -83,6 +83,15 @@ int feed_collector(struct feed *f, const char *name, enum hl_collector_state sta
 	return finish(f);
 }
 
+int feed_watched(struct feed *f, enum hl_watch what, uint64_t ns)
+{
+	struct hl_rec_watched *r = begin(f, HL_KIND_WATCHED, 0, 0);
+
+	r->what = what;
+	r->ns = ns;
+	return finish(f);
+}
+
 static void process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags)
 {
 	struct hl_rec_process *r = begin(f, HL_KIND_PROCESS, pid, pid);

@@ -71,6 +71,7 @@ int feed_rec(struct feed *f, const struct hl_rec *rec);
 /* Each gives what model_apply did. Processes started at 100, threads at 200. */
 int feed_meta(struct feed *f, const char *key, const char *value);
 int feed_collector(struct feed *f, const char *name, enum hl_collector_state state);
+int feed_watched(struct feed *f, enum hl_watch what, uint64_t ns);
 int feed_process(struct feed *f, uint32_t pid, const char *comm, uint32_t flags);
 int feed_process_in(struct feed *f, uint32_t pid, const char *comm, const char *cgroup,
 		    const char *container);

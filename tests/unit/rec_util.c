@@ -310,6 +310,8 @@ void sample_round(struct recbuf *b, unsigned int i)
 	rec_add_str(b, "waits");
 	rec_add_str(b, "no tracepoint");
 	rec_end(b);
+	((struct hl_rec_watched *)fill(b, HL_KIND_WATCHED, i))->what = i % NR_HL_WATCHES;
+	rec_end(b);
 	sample_op(b, i);
 	sample_op_io(b, i);
 	sample_slow(b, HL_KIND_SLOW, i);

@@ -159,6 +159,31 @@ static void collectors(struct live *l)
 	collector(l, "blocked", l->iter_works ? HL_COLLECTOR_ON : HL_COLLECTOR_UNAVAILABLE, l->iter_reason);
 }
 
+void watch_set(struct live *l, enum hl_watch what, bool on)
+{
+	struct watch *w = &l->watches[what];
+	uint64_t now = clock_boot_ns();
+
+	if (w->since)
+		w->ns += now - w->since;
+	w->since = on ? now : 0;
+}
+
+static void watches(struct live *l)
+{
+	struct hl_rec_watched *r;
+
+	for (unsigned int i = 0; i < NR_HL_WATCHES; i++) {
+		const struct watch *w = &l->watches[i];
+
+		r = LIVE_BEGIN(l, WATCHED, watched);
+		r->h.ts = clock_boot_ns();
+		r->what = i;
+		r->ns = w->ns + (w->since ? r->h.ts - w->since : 0);
+		live_emit(l);
+	}
+}
+
 static void pressure(struct live *l)
 {
 	struct hl_rec_psi *r;
@@ -445,6 +470,7 @@ void facts_tick(struct live *l, const struct hl_cpu *before, bool final)
 	uint64_t boot = clock_boot_ns();
 
 	collectors(l);
+	watches(l);
 	pressure(l);
 	self(l);
 	accounting(l, before);

@@ -232,11 +232,13 @@ int funcs_attach(struct live *l)
 		err = ring_add(l, &l->parts[PART_FUNC].obj, "calls");
 	while (!err && k->attached < k->v.n)
 		err = funcs_attach_next(l, k->v.n);
+	watch_set(l, HL_WATCH_FUNCTIONS, !err);
 	return err;
 }
 
 void funcs_detach(struct live *l)
 {
+	watch_set(l, HL_WATCH_FUNCTIONS, false);
 	func_links_detach(l);
 	func_go_detach(l);
 }

@@ -427,6 +427,11 @@ void tier_tick(struct live *l); /* the governor */
 
 void facts_meta(struct live *l);
 uint64_t facts_life_lost(struct live *l);
+/* What is not counted all the time: since when it is, and how long it was before that. */
+struct watch {
+	uint64_t since, ns; /* CLOCK_BOOTTIME; 0: it is not counted now */
+};
+void watch_set(struct live *l, enum hl_watch what, bool on);
 /* before: the counters, read before the drain. */
 void facts_before(struct live *l, struct hl_cpu *before);
 void facts_tick(struct live *l, const struct hl_cpu *before, bool final);
@@ -664,6 +669,7 @@ struct live {
 	struct recbuf buf;
 	struct ring_buffer *ring, *early_ring; /* all of them; what belongs to other records */
 	uint64_t early_at;                     /* when that was drained last, CLOCK_BOOTTIME */
+	struct watch watches[NR_HL_WATCHES];
 	struct bpf_link *links[8];
 	size_t nr_links;
 	struct system_info sys;

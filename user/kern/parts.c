@@ -233,6 +233,12 @@ static void attach_one(struct part *p, const struct part_desc *d)
 
 void parts_switch(struct live *l, enum part_switch what, bool on)
 {
+	static const unsigned int watches[] = {
+		[FOR_FILES] = 1 + HL_WATCH_FILES, [FOR_EXCHANGES] = 1 + HL_WATCH_EXCHANGES
+	};
+
+	if ((size_t)what < ARRAY_SIZE(watches) && watches[what])
+		watch_set(l, watches[what] - 1, on);
 	for (unsigned int i = 0; i < NR_PARTS; i++) {
 		struct part *p = &l->parts[i];
 

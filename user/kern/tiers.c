@@ -143,6 +143,7 @@ static int switch_on(struct live *l)
 	l->tier.on = !err;
 	if (err)
 		return err;
+	watch_set(l, HL_WATCH_CALLS, true);
 	__atomic_store_n(&l->sh.ctl->watch_gen, l->sh.ctl->calls_gen, __ATOMIC_RELEASE);
 	count_calls(l);
 	return err;
@@ -152,6 +153,7 @@ static void switch_off(struct live *l)
 {
 	__atomic_store_n(&l->sh.ctl->watch_gen, 0, __ATOMIC_RELEASE);
 	detach(&l->tier);
+	watch_set(l, HL_WATCH_CALLS, false);
 	l->tier.on = l->tier.probing = false;
 	l->tier.good = 0;
 	l->tier.next_look = clock_mono_ns() + LOOK_EVERY_NS;

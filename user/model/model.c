@@ -108,6 +108,16 @@ static int collector_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+static int watched_apply(struct model *m, const struct hl_rec *rec)
+{
+	const struct hl_rec_watched *r = (const void *)rec;
+	struct watched *w = &m->watched[r->what];
+
+	w->known = true;
+	w->ns = r->ns;
+	return 0;
+}
+
 static int acct_apply(struct model *m, const struct hl_rec *rec)
 {
 	const struct hl_rec_acct *r = (const void *)rec;
@@ -183,6 +193,8 @@ static void roll(struct model *m)
 		if (m->cols[i]->own)
 			m->cols[i]->own->roll(m->own[i]);
 	m->self_cpu_before = m->self.cpu_ns;
+	for (unsigned int i = 0; i < NR_HL_WATCHES; i++)
+		m->watched[i].ns_before = m->watched[i].ns;
 	for (unsigned int i = 0; i < NR_HL_CLASSES; i++) {
 		struct acct *a = &m->acct[i];
 
@@ -256,6 +268,7 @@ static int (*const handlers[HL_KIND_MAX])(struct model *m, const struct hl_rec *
 	[HL_KIND_SLOW] = slow_apply,
 	[HL_KIND_NOW] = now_apply,
 	[HL_KIND_ACCT] = acct_apply,
+	[HL_KIND_WATCHED] = watched_apply,
 	[HL_KIND_COLLECTOR] = collector_apply,
 	[HL_KIND_PSI] = psi_apply,
 	[HL_KIND_SELF] = self_apply,

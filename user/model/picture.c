@@ -186,6 +186,34 @@ static void file_fill(struct picture *p, struct op_file *to, const struct op *o)
 	to->cut = f->cut;
 }
 
+/* What counts such operations, where that is not always on. */
+static const struct watched *watched_by(const struct model *m, const struct op *o)
+{
+	static const enum hl_watch by[NR_HL_OPS] = {
+		[HL_OP_SYSCALL] = 1 + HL_WATCH_CALLS,
+		[HL_OP_EXCHANGE] = 1 + HL_WATCH_EXCHANGES,
+		[HL_OP_FUNCTION] = 1 + HL_WATCH_FUNCTIONS,
+	};
+	unsigned int w = o->key.file   ? 1 + HL_WATCH_FILES
+			 : o->key.func ? 1 + HL_WATCH_FUNCTIONS
+				       : by[o->key.op];
+
+	return w && m->watched[w - 1].known ? &m->watched[w - 1] : NULL;
+}
+
+/* For how long they were counted: that is what there are so many in a second of. */
+static void wall_fill(const struct picture *p, struct op_row *r, const struct op *o)
+{
+	const struct watched *w = watched_by(p->m, o);
+
+	r->wall_ns = p->s->duration_ns;
+	r->ivl_wall_ns = p->s->interval_ns;
+	if (!w)
+		return;
+	r->wall_ns = MIN(r->wall_ns, w->ns);
+	r->ivl_wall_ns = MIN(r->ivl_wall_ns, w->ns - MIN(w->ns_before, w->ns));
+}
+
 static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 {
 	const struct proc *proc = o->proc;
@@ -213,9 +241,8 @@ static void op_fill(struct picture *p, struct op_row *r, const struct op *o)
 		.ivl_io = o->ivl_io,
 		.object = o->key.lock,
 		.members = o->members,
-		.wall_ns = p->s->duration_ns,
-		.ivl_wall_ns = p->s->interval_ns,
 	};
+	wall_fill(p, r, o);
 	copy_states(r->total, o->clocks.total);
 	copy_states(r->ivl, o->clocks.ivl);
 	r->busy_ns = op_busy(&o->key, r->total_ns, r->total);

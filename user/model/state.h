@@ -202,6 +202,12 @@ struct coll {
 	enum hl_collector_state state;
 };
 
+/* For how long something was counted. */
+struct watched {
+	bool known; /* else all the time */
+	uint64_t ns, ns_before;
+};
+
 struct acct {
 	bool known;
 	uint64_t seen, delivered, lost_by[NR_HL_LOSSES];
@@ -221,6 +227,7 @@ struct model {
 	struct facts facts;
 	VEC(struct coll) colls;
 	struct acct acct[NR_HL_CLASSES];
+	struct watched watched[NR_HL_WATCHES];
 	struct snap_psi psi[3];
 	struct snap_self self;
 	uint64_t self_cpu_before;

@@ -86,6 +86,7 @@ static const struct field collector_fields[] = {
 	PAD(collector, pad),
 	END,
 };
+static const struct field watched_fields[] = { BELOW(watched, what, NR_HL_WATCHES), PAD(watched, pad), END };
 static const struct field psi_fields[] = { BELOW(psi, resource, 3), PAD(psi, pad), PAD(psi, pad2), END };
 static const struct field self_fields[] = { PAD(self, pad), END };
 static const struct field op_io_fields[] = {
@@ -297,6 +298,7 @@ static const struct rule {
 	[HL_KIND_NOW] = { slow_fields, slow_tail, false },
 	[HL_KIND_ACCT] = { acct_fields, NULL, false },
 	[HL_KIND_COLLECTOR] = { collector_fields, two_strings, true },
+	[HL_KIND_WATCHED] = { watched_fields, NULL, false },
 	[HL_KIND_PSI] = { psi_fields, NULL, false },
 	[HL_KIND_SELF] = { self_fields, NULL, false },
 	[HL_KIND_DISK] = { disk_fields, four_strings, true },
