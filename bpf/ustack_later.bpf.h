@@ -45,8 +45,10 @@ extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_ta
 static int later_run(struct bpf_map *map, void *key, void *value)
 {
 	struct later *l = value;
+	struct hl_ctl *ctl = ctl_get();
 
-	ustack_send(l->token, l->pid, l->proc_start);
+	if (ctl && ctl->ustack_ns[HL_USTACK_WAIT]) /* the capture may be over by now */
+		ustack_send(l->token, l->pid, l->proc_start);
 	l->at = 0;
 	return 0;
 }

@@ -369,6 +369,7 @@ struct user_stacks {
 	uint64_t paced, cost; /* when that was looked at last, and what they had used by then */
 	uint64_t held;        /* slow records that wait for their stacks */
 	struct hash *wakes;   /* by thread: who ended its last slow wait, and where that one was */
+	uint64_t arrived;     /* out of the ring */
 	uint64_t delivered, over, unreadable; /* over: there were too many at once, or distinct ones */
 };
 
@@ -382,6 +383,7 @@ void ustack_hold(struct live *l, const struct hl_slow_raw *raw, size_t n, struct
 /* Looks at the stack of a thread that is blocked, from outside; the number of the question, 0: it was
  * not asked. */
 uint32_t ustack_look(struct live *l, const struct hl_now_raw *raw);
+void ustacks_stop(struct live *l); /* the hooks are off: no more are taken, and what was is read */
 void ustacks_pace(struct live *l); /* how often one may be taken, by what they have cost so far */
 void ustacks_drain(struct live *l);
 void ustack_execed(struct live *l, uint32_t pid, uint64_t start);

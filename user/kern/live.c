@@ -467,6 +467,7 @@ int live_tick(struct live *l, bool final)
 	if (final) {
 		detach(l);
 		l->stopped = true;
+		ustacks_stop(l);
 	}
 	facts_before(l, &before);
 	read_clocks(l);

@@ -12,6 +12,7 @@ static int on_ustack(void *arg, void *data, size_t n)
 {
 	struct live *l = arg;
 
+	l->ustacks.arrived++;
 	if (n < sizeof(struct hl_ustack_raw))
 		l->damaged++;
 	else

@@ -7,12 +7,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "kern/kern.h"
 
 #define MAX_USTACKS 4096                  /* distinct ones in a capture */
+#define STOP_NS     (100 * NSEC_PER_MSEC) /* for a stack that is being copied then */
 #define LAST_NS     (3 * NSEC_PER_SEC)    /* for answers, when the capture is over */
 #define NAME_BYTES  512                   /* bytes of one function, module or file */
 #define TEXT_MAX    (48 << 10)            /* … of all of a stack: with the frames it fits into a record */
@@ -518,13 +520,20 @@ uint64_t ustacks_waiting(const struct live *l)
 #define COST_SHARE 50 /* one in so many ns: 2 % */
 #define COST_AHEAD (2 * (int64_t)NSEC_PER_SEC)
 
-void ustacks_pace(struct live *l)
+static void set_gaps(struct live *l, uint64_t gap)
 {
 	static const unsigned int gaps[HL_USTACK_KINDS] = {
 #define X(NAME, gap) gap,
 		HL_USTACK_LIST(X)
 #undef X
 	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++)
+		__atomic_store_n(&l->sh.ctl->ustack_ns[i], gap * gaps[i], __ATOMIC_RELAXED);
+}
+
+void ustacks_pace(struct live *l)
+{
 	struct user_stacks *s = &l->ustacks;
 	uint64_t now = clock_mono_ns(), gap = 64 * NSEC_PER_MSEC;
 	struct ustacks_stats stats = {};
@@ -542,8 +551,33 @@ void ustacks_pace(struct live *l)
 		gap = 4 * NSEC_PER_MSEC;
 	else if (s->credit > 0)
 		gap = 16 * NSEC_PER_MSEC;
-	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++)
-		__atomic_store_n(&l->sh.ctl->ustack_ns[i], gap * gaps[i], __ATOMIC_RELAXED);
+	set_gaps(l, l->stopped ? 0 : gap);
+}
+
+/* How many there are in the ring. One that is being copied holds up all behind it. */
+static uint64_t in_ring(const struct live *l)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < l->kcfg.nr_cpus; i++) {
+		const struct hl_cpu *c = &l->sh.cpus[i];
+
+		n += __atomic_load_n(&c->ustacks_seen, __ATOMIC_RELAXED) -
+		     __atomic_load_n(&c->ustacks_full, __ATOMIC_RELAXED);
+	}
+	return n - MIN(n, l->ustacks.arrived);
+}
+
+void ustacks_stop(struct live *l)
+{
+	uint64_t end = clock_mono_ns() + STOP_NS;
+
+	set_gaps(l, 0);
+	while (in_ring(l) && clock_mono_ns() < end) {
+		ring_drain(l);
+		if (in_ring(l))
+			usleep(1000);
+	}
 }
 
 void ustacks_refresh(struct live *l, bool final)
