@@ -284,6 +284,7 @@ static __noinline int call_send_text(const struct here *h, const struct func_fra
 
 	if (!t) /* where they are is all that is known */
 		return call_send(h, frame, e, spent);
+	texts_late(h->f, frame->args, t);
 	raw = call_reserve(sizeof(*raw));
 	if (!raw)
 		return 0;

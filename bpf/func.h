@@ -11,9 +11,12 @@
 #define HL_FUNC_DEPTH 64 /* calls within calls: as many as the kernel sees the return of */
 #define HL_FUNC_TEXT  64 /* bytes of a text, with its NUL */
 #define HL_FUNC_TEXTS (HL_FUNC_ARGS * HL_FUNC_TEXT)
-#define HL_FUNC_KEPT  8192  /* calls that have texts, at once */
-#define HL_FUNC_GOS   1024  /* goroutines that are in traced functions at once */
-#define HL_FUNC_RUNS  16384 /* places of threads that take up goroutines */
+/* Its last byte says how it was read: 0 when the call began, or: */
+#define HL_FUNC_TEXT_LATE   1     /* when it was over: before, its page was not in memory */
+#define HL_FUNC_TEXT_UNREAD 2     /* not at all */
+#define HL_FUNC_KEPT        8192  /* calls that have texts, at once */
+#define HL_FUNC_GOS         1024  /* goroutines that are in traced functions at once */
+#define HL_FUNC_RUNS        16384 /* places of threads that take up goroutines */
 
 /* Numbers of functions, which begin with 1: a multiple of 4, so that no two CPUs share a line. */
 #define HL_FUNC_ROOM 4004

@@ -39,6 +39,19 @@ static __noinline __u64 arg_read(void *ctx, const struct hl_func_arg *a)
 	return arg_sized(v, a->size);
 }
 
+/* when: 0 or HL_FUNC_TEXT_LATE. */
+__hot void text_read(char *to, const struct hl_func_arg *a, __u64 at, char when)
+{
+	__u32 room = HL_FUNC_TEXT - 1;
+	long n;
+
+	if (a->text == HL_FUNC_TEXT_ANY && (__s64)at < 0)
+		n = bpf_probe_read_kernel_str(to, room, (void *)at);
+	else
+		n = bpf_probe_read_user_str(to, room, (void *)at);
+	to[room] = n < 0 ? HL_FUNC_TEXT_UNREAD : when;
+}
+
 /* Into args, and the texts among them into text; NULL: there are none. */
 __hot void args_read(void *ctx, const struct hl_func *f, __u64 *args, char (*text)[HL_FUNC_TEXT])
 {
@@ -48,12 +61,18 @@ __hot void args_read(void *ctx, const struct hl_func *f, __u64 *args, char (*tex
 		args[i] = arg_read(ctx, &f->args[i]);
 		if (!f->args[i].text || !text)
 			continue;
-		text[i][0] = 0;
-		if (f->args[i].text == HL_FUNC_TEXT_ANY && (__s64)args[i] < 0)
-			bpf_probe_read_kernel_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
-		else
-			bpf_probe_read_user_str(text[i], HL_FUNC_TEXT, (void *)args[i]);
+		text_read(text[i], &f->args[i], args[i], 0);
 	}
+}
+
+/* A probe cannot wait for a page of the program's file that nobody has touched yet, as a constant's mostly:
+ * the call itself has by its end. */
+static __noinline int texts_late(const struct hl_func *f, const __u64 *args, struct func_texts *t)
+{
+	for (int i = 0; i < HL_FUNC_ARGS; i++)
+		if (i < f->n_args && f->args[i].text && t->v[i][HL_FUNC_TEXT - 1] == HL_FUNC_TEXT_UNREAD)
+			text_read(t->v[i], &f->args[i], args[i], HL_FUNC_TEXT_LATE);
+	return 0;
 }
 
 __hot bool has_texts(const struct hl_func *f)

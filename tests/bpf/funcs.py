@@ -168,6 +168,32 @@ def errors():
     same(doc["schema"], "hostlat/1", "the last line")
 
 
+# Texts on pages of a file that were not touched yet: of the first one the function reads some.
+TEXTS = """
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/mman.h>
+__attribute__((noinline)) int takes(const char *text, int reads) { __asm__ volatile(""); return reads ? *(volatile char *)text : 0; }
+int main(int argc, char **argv) {
+	char *text = mmap(NULL, 2 << 20, PROT_READ, MAP_PRIVATE, open(argv[1], O_RDONLY), 0);
+	return !(takes(text, 1) + takes(text, 0) + takes(text + (1 << 20), 0) + takes(NULL, 0));
+}
+"""
+
+
+@test("functions: a text that was not in memory is read when the call is over; one that cannot be read is not said to be empty")
+def texts():
+    folder = live.folder()
+    prog, file = f"{folder}/texts", f"{folder}/file"
+    with open(file, "w", encoding="ascii") as f:
+        f.write("later".ljust(1 << 20, "\0") + "never")
+    subprocess.run(["gcc", "-O1", "-x", "c", "-", "-o", prog], check=True, text=True, input=TEXTS)
+    p = live.start(live.HOSTLAT, "trace", "--json", "--arg", "1:str", f"{prog}:takes", "--", "env", "LD_BIND_NOW=1", prog, file)
+    out, err = live._finish(p, 60)
+    args = [re.sub("0x[0-9a-f]+", "AT", json.loads(l)["args"]) for l in out.splitlines() if l.startswith('{"time"')]
+    same(args, ['1="later" (at its end)', '1="later"', "1=AT (unreadable)", "1=NULL"], "arguments")
+
+
 @test("trace: a line for each call, and calls under their callers")
 def lines():
     p = live.start(live.HOSTLAT, "trace", "--tree", f"{FUNC}:inner", f"{FUNC}:outer", "--", FUNC, "nested", 2, 1000)

@@ -323,6 +323,26 @@ static void add_value(struct str *to, uint8_t kind, uint64_t v)
 		str_addf(to, "%" PRId64, (int64_t)v);
 }
 
+/* A text as the call was given it, or why it is none. */
+static void add_text(struct str *to, const char *text, uint64_t at)
+{
+	size_t n = strnlen(text, HL_FUNC_TEXT - 1);
+	char how = text[HL_FUNC_TEXT - 1];
+
+	if (how == HL_FUNC_TEXT_UNREAD && !at) {
+		str_add(to, "NULL");
+		return;
+	}
+	if (how == HL_FUNC_TEXT_UNREAD) {
+		str_addf(to, "0x%" PRIx64 " (unreadable)", at);
+		return;
+	}
+	str_addc(to, '"');
+	str_addn(to, text, n);
+	str_add(to, n >= HL_FUNC_TEXT - 2 ? "\"…" : "\"");
+	str_add(to, how == HL_FUNC_TEXT_LATE ? " (at its end)" : "");
+}
+
 /* The arguments in words. */
 static void add_args(struct str *to, const struct func *f, const struct hl_func_raw *raw, bool has_text)
 {
@@ -330,13 +350,10 @@ static void add_args(struct str *to, const struct func *f, const struct hl_func_
 		const struct func_arg *a = &f->args[i];
 
 		str_addf(to, "%s%u=", i ? ", " : "", a->nr);
-		if (a->kind == FUNC_ARG_STR && has_text) {
-			str_addc(to, '"');
-			str_addn(to, raw->text[i], strnlen(raw->text[i], HL_FUNC_TEXT));
-			str_add(to, strnlen(raw->text[i], HL_FUNC_TEXT) >= HL_FUNC_TEXT - 1 ? "\"…" : "\"");
-		} else {
+		if (a->kind == FUNC_ARG_STR && has_text)
+			add_text(to, raw->text[i], raw->r.args[i]);
+		else
 			add_value(to, a->kind, raw->r.args[i]);
-		}
 	}
 }
 
