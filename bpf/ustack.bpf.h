@@ -10,6 +10,7 @@
 
 #include "bpf/maps.bpf.h"
 #include "bpf/slot.bpf.h"
+#include "bpf/target.bpf.h"
 #include "bpf/stack.h"
 
 #define HL_USER_PAGE 4096
@@ -58,12 +59,16 @@ __hot __u32 ustack_copy(struct hl_ustack_raw *raw, __u64 sp)
 	return n;
 }
 
-/* This run is about others. */
-__hot bool is_shut_out(const struct hl_slot *s)
+/* This run is about others than p. Who makes no calls that are looked at has not been asked. */
+__hot bool is_shut_out(struct task_struct *p, const struct hl_slot *s)
 {
 	struct hl_ctl *ctl = ctl_get();
 
-	return ctl && (ctl->filter & HL_FILTER_ON) && s->gate == (ctl->gate | HL_GATE_SHUT);
+	if (!ctl || !(ctl->filter & HL_FILTER_ON))
+		return false;
+	if ((s->gate | HL_GATE_SHUT) == (ctl->gate | HL_GATE_SHUT))
+		return s->gate & HL_GATE_SHUT;
+	return !target_matches(p, ctl);
 }
 
 /* A child of ours that has not become another program yet: it waits for our word. */

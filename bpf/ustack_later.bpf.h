@@ -60,7 +60,7 @@ static __noinline int ustack_later(struct task_struct *next, struct hl_slot *s)
 	struct later *l;
 	__u32 token, at;
 
-	token = is_shut_out(s) ? 0 : ustack_token(next, HL_USTACK_WAIT);
+	token = is_shut_out(next, s) ? 0 : ustack_token(next, HL_USTACK_WAIT);
 	at = token % HL_LATERS;
 	l = bpf_map_lookup_elem(&laters, &at);
 	if (!token || !l)

@@ -60,7 +60,7 @@ static __noinline int waker_take(void *ctx, struct task_struct *p, struct hl_slo
 	__u32 token;
 	long n;
 
-	if (!cpu->clock || !slept_long(s, clock_now(cpu), cpu) || is_shut_out(s) ||
+	if (!cpu->clock || !slept_long(s, clock_now(cpu), cpu) || is_shut_out(p, s) ||
 	    cur->tgid == (int)cfg.self)
 		return 0;
 	token = ustack_token(cur, HL_USTACK_WAKER);
