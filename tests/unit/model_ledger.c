@@ -306,3 +306,25 @@ void test_model_self_is_an_ordinary_row(void)
 	ASSERT_EQ(s->total[HL_STATE_CPU], 5);
 	feed_free(f);
 }
+
+/* Who waits for others all of an interval, and nothing comes, is not what time went on in it. */
+void test_model_ledger_rest(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	const struct snap *s;
+
+	feed_process(f, 10, "sh", 0);
+	feed_tick(f, 0);
+	feed_ledger_in(f, 10, 10, BEGIN, CLOCKS([HL_STATE_IPC] = SEC), HL_STATE_IPC);
+	feed_ledger_in(f, 10, 11, BEGIN, CLOCKS([HL_STATE_CPU] = MS, [HL_STATE_IPC] = SEC), HL_STATE_CPU);
+	feed_ledger_in(f, 10, 12, BEGIN, CLOCKS([HL_STATE_NETWORK] = SEC), HL_STATE_NETWORK);
+	s = feed_tick(f, SEC);
+	ASSERT_EQ(find_thread(s, 10)->ivl_busy, 0);
+	ASSERT_EQ(find_thread(s, 10)->ivl[HL_STATE_IPC], SEC);
+	ASSERT_EQ(find_thread(s, 10)->total_busy, SEC);
+	ASSERT_EQ(find_thread(s, 11)->ivl_busy, SEC + MS);
+	ASSERT_EQ(find_thread(s, 12)->ivl_busy, SEC);
+	ASSERT_EQ(find_proc(s, 10)->ivl_busy, 2 * SEC + MS);
+	ASSERT_EQ(s->rest_ns, SEC);
+	feed_free(f);
+}

@@ -220,6 +220,7 @@ static int tick_apply(struct model *m, const struct hl_rec *rec)
 		return -EINVAL;
 	tick_times(m, (const void *)rec);
 	slow_tick(m);
+	threads_tick(m);
 	m->slice_ns[m->seq % HEAT_SLICES] = m->interval_ns;
 	m->calls_off[m->seq % HEAT_SLICES] = calls_are_off(m);
 	for (size_t i = 0; i < m->ops.n; i++)

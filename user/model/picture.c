@@ -66,7 +66,7 @@ static void proc_fill(struct picture *p, struct proc_row *r, struct proc *from)
 	copy_states(r->total, from->clocks.total);
 	copy_states(r->ivl, from->clocks.ivl);
 	r->total_busy = busy_ns(r->total);
-	r->ivl_busy = busy_ns(r->ivl);
+	r->ivl_busy = not_negative(busy_ns(r->ivl) - from->rest);
 }
 
 static void *proc_rows(struct picture *p, struct snap_table *made, size_t *n)
@@ -123,7 +123,7 @@ static void thread_fill(struct picture *p, struct thread_row *r, const struct th
 	copy_states(r->total, t->clocks.total);
 	copy_states(r->ivl, t->clocks.ivl);
 	r->total_busy = busy_ns(r->total);
-	r->ivl_busy = busy_ns(r->ivl);
+	r->ivl_busy = not_negative(busy_ns(r->ivl) - t->rest);
 	thread_now(p, r, t);
 }
 
@@ -672,6 +672,7 @@ static void take_times(struct picture *p)
 	s->final = m->final;
 	copy_states(s->total, m->host.total);
 	copy_states(s->ivl, m->host.ivl);
+	s->rest_ns = m->rest;
 	copy_states(s->kthread_total, m->kthreads.total);
 	copy_states(s->kthread_ivl, m->kthreads.ivl);
 	memcpy(s->psi, m->psi, sizeof(s->psi));

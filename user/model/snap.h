@@ -123,6 +123,7 @@ struct snap {
 	/* the whole host: threads' time by state, kernel threads apart */
 	uint64_t total[NR_HL_STATES], ivl[NR_HL_STATES];
 	uint64_t kthread_total[NR_HL_STATES], kthread_ivl[NR_HL_STATES];
+	uint64_t rest_ns; /* of ivl, in `ipc`: in waits that neither began nor ended in it */
 	uint32_t nr_processes, nr_threads;
 	struct snap_psi psi[3]; /* cpu, io, memory */
 	struct snap_self self;

@@ -56,6 +56,7 @@ struct proc {
 	struct cgroup *quota;    /* the nearest with one; may be gone unless quota_gen is the model's */
 	uint64_t quota_gen;
 	struct clocks clocks;
+	uint64_t rest; /* of the interval: in a wait for others that neither began nor ended in it */
 };
 
 struct thread {
@@ -67,6 +68,7 @@ struct thread {
 	struct proc *proc;
 	struct istr *comm, *now_detail;
 	uint32_t now_stack;          /* 0: not taken */
+	uint64_t rest;               /* as struct proc's */
 	uint64_t last[NR_HL_STATES]; /* of the ledger that began at `begin` */
 	struct clocks clocks;
 };
@@ -239,6 +241,7 @@ struct model {
 	uint32_t looked; /* HL_LOOKED_*, in that interval */
 
 	struct clocks host, kthreads;
+	uint64_t rest; /* of host, as struct proc has it */
 
 	struct hash *proc_by_key, *thread_by_key, *op_by_key;
 	struct hash *folded; /* by process, in the interval that is open: the "(other)" that it went to */
@@ -312,6 +315,7 @@ int thread_end_apply(struct model *m, const struct hl_rec *rec);
 int ledger_apply(struct model *m, const struct hl_rec *rec);
 void threads_init(struct model *m);
 void threads_fini(struct model *m);
+void threads_tick(struct model *m); /* who was at rest in the interval that ends */
 void threads_roll(struct model *m);
 
 /* ops.c */

@@ -187,6 +187,25 @@ int thread_end_apply(struct model *m, const struct hl_rec *rec)
 	return 0;
 }
 
+/* Who waits on a pipe or a socket for input, and gets none for all of an interval, may wait for work or be
+ * stuck: that is not what time went on in it. The slow operations in progress have it. */
+void threads_tick(struct model *m)
+{
+	uint64_t begin = m->ts - MIN(m->interval_ns, m->ts);
+
+	m->rest = 0;
+	for (size_t i = 0; i < m->procs.n; i++)
+		m->procs.v[i]->rest = 0;
+	for (size_t i = 0; i < m->threads.n; i++) {
+		struct thread *t = m->threads.v[i];
+		bool rests = !t->ended && t->now_state == HL_STATE_IPC && t->now_since <= begin;
+
+		t->rest = rests ? not_negative(t->clocks.ivl[HL_STATE_IPC]) : 0;
+		t->proc->rest += t->rest;
+		m->rest += t->proc->flags & HL_PROC_KTHREAD ? 0 : t->rest;
+	}
+}
+
 void threads_roll(struct model *m)
 {
 	size_t kept = 0;

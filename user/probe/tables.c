@@ -92,7 +92,7 @@ static const struct field process_fields[] = {
 	PCT(key, id, title, work, help, get_proc_pct, AT(total), FIELD_TOTAL, NARROW_STATES)
 	HL_STATES(X)
 #undef X
-	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work", field_u64, AT(ivl_busy),
+	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work and idle ipc", field_u64, AT(ivl_busy),
 	  .unit = UNIT_NS, .flags = NARROW_BOTH | FIELD_IVL, .width = 6 },
 	{ "busy_ns", "TOTAL", "time since start, without waits for work", field_u64, AT(total_busy),
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = NARROW_BOTH | FIELD_TOTAL, .width = 6 },
@@ -211,7 +211,7 @@ static const struct field thread_fields[] = {
 	  .unit = UNIT_NS, .flags = FIELD_NARROW | FIELD_IVL, .width = 7 },
 	{ "time_ns", "STATES", "time by state: it adds up to the ledger's age", field_states, AT(total),
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = FIELD_NARROW | FIELD_TOTAL, .width = 7 },
-	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work", field_u64, AT(ivl_busy),
+	{ "interval.busy_ns", "BUSY", "time in the interval, without waits for work and idle ipc", field_u64, AT(ivl_busy),
 	  .unit = UNIT_NS, .flags = NARROW_BOTH | FIELD_IVL, .width = 6 },
 	{ "busy_ns", "TOTAL", "time since start, without waits for work", field_u64, AT(total_busy),
 	  .unit = UNIT_NS, .metric = METRIC_COUNTER, .flags = NARROW_BOTH | FIELD_TOTAL, .width = 6 },

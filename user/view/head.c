@@ -181,6 +181,8 @@ static void head_time(const struct app *a, struct canvas *c, int y)
 		return;
 	for (int i = 0; i < NR_HL_STATES; i++)
 		states[i] = a->snap->ivl[i] + (a->show_kthreads ? a->snap->kthread_ivl[i] : 0);
+	if (!a->show_work_waits)
+		states[HL_STATE_IPC] -= MIN(a->snap->rest_ns, states[HL_STATE_IPC]);
 	sum = states_sum(states, a->show_work_waits);
 	head_busy(a, &p, sum);
 	w = MIN((a->w - p.x) * (a->w < 120 ? 3 : 4) / 10, 72);
