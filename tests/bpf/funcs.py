@@ -482,6 +482,7 @@ def refusals():
             (("trace", "nosuchlibrary:main"), 1, "nosuchlibrary"),
             (("trace",), 2, "FILE:FUNCTION"),
             (("trace", f"{FUNC}:sleeps", "--arg", "x:str"), 2, "--arg"),
+            (("trace", f"{FUNC}:sleeps", "--arg", "7:int"), 2, "argument 7"),
             (("trace", f"{FUNC}:sleeps", "--error", "ret=0"), 2, "ret<0"),
             (("record", "--arg", "1:int", "-o", "/tmp/none.json", "--", "true"), 2, "-u")):
         got, err = refused(*words)

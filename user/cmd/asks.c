@@ -107,6 +107,22 @@ static int take_spec(struct asks *a, const char *text, const struct func_ask *ho
 	return 0;
 }
 
+/* Is there anything among what is traced that may have so many arguments? */
+static int check_args(const struct asks *a, const struct func_ask *how)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < how->n_args; i++)
+		most = MAX(most, how->args[i].nr);
+	if (most <= FUNC_ARG_REGS || !a->v.n)
+		return 0;
+	for (size_t i = 0; i < a->v.n; i++)
+		if (a->v.v[i].spec.q.what == FIND_USDT)
+			return 0;
+	pr_err("--arg: argument %u cannot be read: of a function only the first %d can", most, FUNC_ARG_REGS);
+	return -EINVAL;
+}
+
 int asks_init(struct asks *a, const struct ask_opts *o, const struct opt_list *words)
 {
 	struct func_ask how = {};
@@ -118,6 +134,8 @@ int asks_init(struct asks *a, const struct ask_opts *o, const struct opt_list *w
 		err = take_spec(a, o->specs.v[i], &how);
 	for (size_t i = 0; !err && words && i < words->n; i++)
 		err = take_spec(a, words->v[i], &how);
+	if (!err)
+		err = check_args(a, &how);
 	if (!err && !a->v.n && (how.n_args || how.error_test)) {
 		pr_err("--arg and --error are of functions; name some with -u");
 		err = -EINVAL;

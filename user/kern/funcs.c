@@ -35,8 +35,8 @@ static struct hl_func *shared_of(struct live *l, uint32_t id)
 	return &l->funcs.shared[id];
 }
 
-/* Where a function gets its arguments, the first six of them. */
-static const int16_t arg_regs[] = {
+/* Where a function gets its first arguments. */
+static const int16_t arg_regs[FUNC_ARG_REGS] = {
 #if defined(__x86_64__)
 	14 * 8, 13 * 8, 12 * 8, 11 * 8, 9 * 8, 8 * 8 /* rdi, rsi, rdx, rcx, r8, r9 in struct pt_regs */
 #else
@@ -69,7 +69,7 @@ static bool set_arg(struct hl_func_arg *to, const struct func *f, const struct f
 	to->size = kinds[a->kind].size;
 	if (f->flags & HL_FUNC_KERNEL)
 		return func_kernel_arg(f, a->nr, to);
-	if (a->nr > ARRAY_SIZE(arg_regs))
+	if (a->nr > FUNC_ARG_REGS)
 		return false;
 	to->where = HL_FUNC_REGISTER;
 	to->reg = arg_regs[a->nr - 1];

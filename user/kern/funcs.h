@@ -26,6 +26,8 @@ enum func_arg_kind {
 
 extern const char *const func_arg_names[]; /* of enum func_arg_kind, NULL-ended */
 
+#define FUNC_ARG_REGS 6 /* arguments of a function that can be read; of a USDT probe any */
+
 struct func_arg {
 	uint8_t nr; /* from 1 on */
 	uint8_t kind;
