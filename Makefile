@@ -8,6 +8,8 @@
 #   sudo make bench      what it costs, beside other tracers (most of an hour)
 #   make fuzz            the recording's reader under a fuzzer
 #   make install         honours PREFIX and DESTDIR
+#   make STATIC=1 CROSS=aarch64-linux-gnu- SYSROOT="$(tools/get-sysroot.sh arm64 FOLDER)"
+#                        a static one for arm64 (build-arm64-static/hostlat)
 # V=1 shows commands; O=dir builds elsewhere; CC=clang works too.
 
 .DELETE_ON_ERROR:
@@ -15,24 +17,24 @@ MAKEFLAGS += --no-builtin-rules
 
 VERSION := 0.1.0
 SHELL   := /bin/bash
-CC      := gcc
+CC      := $(CROSS)gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
 PREFIX  ?= /usr/local
-O       ?= build$(if $(STATIC),-static)$(if $(SAN),-san)
-ARCH    := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+ARCH    := $(shell $(CC) -dumpmachine | sed 's/-.*//; s/x86_64/x86/; s/aarch64/arm64/')
+O       ?= build$(if $(CROSS),-$(ARCH))$(if $(STATIC),-static)$(if $(SAN),-san)
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 CFLAGS  ?= -O2 -g
 HLFLAGS := -std=gnu11 $(WARN) -Iuser -I. -I$(O) -D_GNU_SOURCE -DHL_VERSION='"$(VERSION)"' \
-           -fstack-protector-strong -MMD -MP
+           -fstack-protector-strong -MMD -MP $(if $(SYSROOT),-isystem $(SYSROOT)/usr/include)
 BPFFLAGS := -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3 -target bpf \
             -D__TARGET_ARCH_$(ARCH) -D__BPF__ -Ivmlinux/$(ARCH) -I. -MMD -MP
 # Capstone from its archive: the shared one costs each start of the program and its helpers 6 ms.
 LIBS    := -lbpf -ldw -lelf -lz -llzma -lseccomp -liberty -l:libcapstone.a -lncursesw -ltinfo -lcjson -lm
-LDFLAGS ?=
+LDFLAGS ?= $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(CROSS:-=))
 
 ifneq ($(SAN),)
 HLFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -125,7 +127,7 @@ $(O)/func: tests/func/func.c
 $(O)/func-static: tests/func/func.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -O2 -g -Wall -Wextra -Wno-unused-parameter -std=gnu11 -DNO_LIBRARY -static -pthread $< -o $@
-	@objcopy -N _Unwind_Resume -N _Unwind_RaiseException -N _Unwind_Resume_or_Rethrow $@ # it throws nothing
+	@$(CROSS)objcopy -N _Unwind_Resume -N _Unwind_RaiseException -N _Unwind_Resume_or_Rethrow $@ # it throws nothing
 
 # The programs of known call chains: the same sources, built in each of the ways that unwinders meet.
 CHAIN_DEP := $(wildcard tests/chain/*.[ch] tests/chain/*.cc) tests/chain/gen.py tests/chain/build.sh

@@ -32,9 +32,19 @@ __hot int preempt_count(const struct task_struct *p)
 	return 0;
 }
 #else
+struct thread_info___arm64 {
+	struct {
+		__u32 count;
+	} preempt;
+} __attribute__((preserve_access_index));
+
+struct task_struct___arm64 {
+	struct thread_info___arm64 thread_info;
+} __attribute__((preserve_access_index));
+
 __hot int preempt_count(const struct task_struct *p)
 {
-	return p->thread_info.preempt.count;
+	return ((const struct task_struct___arm64 *)p)->thread_info.preempt.count;
 }
 #endif
 
