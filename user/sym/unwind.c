@@ -5,8 +5,11 @@
  * that language unwind tables use is computed here. DWARF 5, sections 2.5 and 6.4. Used by child.c.
  */
 #include <dwarf.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "sym/unwind.h"
 
@@ -62,13 +65,16 @@ void cpu_to_narrow(struct cpu *c)
 	*c = to;
 }
 
-/* Its third argument lies right above the address that it returns to. */
+/* On x86 its third argument lies right above the address that it returns to, on arm64 the frame that it is
+ * linked to above all that the kernel saved. */
 bool cpu_begins_handler(const struct cpu *c)
 {
 #if defined(__x86_64__)
 	const uint64_t *r = c->r; /* rax rdx rcx rbx rsi rdi … */
 
 	return !c->narrow && !r[0] && r[1] == r[REG_SP] + 8 && r[4] > r[1] && r[5] - 1 < 64;
+#elif defined(__aarch64__)
+	return c->r[0] - 1 < 64 && c->r[REG_FP] > c->r[REG_SP] + sizeof(siginfo_t) + sizeof(ucontext_t);
 #else
 	return false;
 #endif
@@ -83,6 +89,56 @@ static bool read_word(const struct slice *s, size_t bytes, uint64_t addr, uint64
 	memcpy(v, s->bytes + (addr - s->addr), bytes);
 	return true;
 }
+
+/* ---- signals ------------------------------------------------------------------------------- */
+
+#if defined(__aarch64__)
+/*
+ * Where handlers return to, a call that ends the signal, is known by its instructions. Tables for it tell
+ * where the code that was interrupted would have returned to, and not where it was: the kernel left that
+ * on the stack, with all registers.
+ */
+#define SAVED_REGS (sizeof(siginfo_t) + offsetof(ucontext_t, uc_mcontext.regs))
+
+static bool ends_signal(const struct elf_file *f, uint64_t vaddr)
+{
+	static const uint32_t code[] = { 0xd2801168, 0xd4000001 }; /* mov x8, #139; svc #0 */
+	uint64_t at = (vaddr + 3) & ~3ull; /* where a call returns to is looked up one before */
+
+	for (size_t i = 0; f->map && i < f->n_loads; i++) {
+		const struct load *l = &f->loads[i];
+		uint64_t offset = at - l->vaddr + l->offset;
+
+		if (l->exec && at >= l->vaddr && at - l->vaddr < l->size && offset < f->size)
+			return f->size - offset >= sizeof(code) &&
+			       !memcmp(f->map + offset, code, sizeof(code));
+	}
+	return false;
+}
+
+static enum unwound unwind_signal(struct cpu *c, const struct slice *s)
+{
+	struct cpu to = {};
+
+	for (int i = 0; i < USTACK_REGS; i++) {
+		if (!read_word(s, 8, c->r[REG_SP] + SAVED_REGS + 8 * i, &to.r[i]))
+			return UNWIND_CUT;
+		to.known[i] = true;
+	}
+	*c = to;
+	return UNWOUND;
+}
+#else
+static bool ends_signal(const struct elf_file *f, uint64_t vaddr)
+{
+	return false;
+}
+
+static enum unwound unwind_signal(struct cpu *c, const struct slice *s)
+{
+	return UNWIND_NOT;
+}
+#endif
 
 /* ---- expressions ----------------------------------------------------------------------- */
 
@@ -368,7 +424,13 @@ enum unwound unwind_tables(struct elf_file *f, uint64_t vaddr, struct cpu *c, co
 	Dwarf_Op *ops;
 	size_t n;
 
-	if (!f->usable || !(c->narrow ? f->narrow : f->native) || !(frame = find_frame(f, vaddr)))
+	if (!f->usable || !(c->narrow ? f->narrow : f->native))
+		return UNWIND_NOT;
+	if (c->known[sp] && ends_signal(f, vaddr)) {
+		*signal = true;
+		return unwind_signal(c, s);
+	}
+	if (!(frame = find_frame(f, vaddr)))
 		return UNWIND_NOT;
 	ra = dwarf_frame_info(frame, NULL, NULL, signal);
 	if (ra < 0 || ra >= regs_of(c) || dwarf_frame_cfa(frame, &ops, &n))
