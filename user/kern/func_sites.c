@@ -91,13 +91,13 @@ static void probe_add(struct func *f, const char *prog, uint64_t offset, uint64_
 }
 
 /* Where the kernel's own way to see a return may kill a program that has a filter for system calls, v6.11 to
- * v6.13 (fixed by cf6cb56ef244), and of Go's programs, which look at their return addresses. */
+ * v6.13 on x86-64 (fixed by cf6cb56ef244), and of Go's programs, which look at their return addresses. */
 static bool returns_by_trap(void)
 {
 	struct utsname u;
 	unsigned int major, minor;
 
-	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+	if (uname(&u) || strcmp(u.machine, "x86_64") || sscanf(u.release, "%u.%u", &major, &minor) != 2)
 		return true;
 	return major != 6 || minor < 11 || minor > 13;
 }
