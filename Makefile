@@ -184,7 +184,7 @@ install: all
 	install -D -m 755 $(O)/hostlat $(DESTDIR)$(PREFIX)/bin/hostlat
 
 clean:
-	rm -rf build build-static build-san build-clang build-fuzz
+	rm -rf build build-static build-san build-clang build-fuzz build-arm64-static
 
 -include $(USER_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(O)/user/main.d $(BPF_OBJ:=.d)
 

@@ -25,6 +25,29 @@ BUSYBOX = "/bin/busybox"
 DMSETUP = "/sbin/dmsetup"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
+
+class Machine:
+    """What a guest is: Debian's name for it, qemu's words, its console and where it leaves its results, its programs."""
+
+    def __init__(self, arch, qemu, console, port, programs):
+        self.arch, self.qemu, self.console, self.port, self.programs = arch, qemu, console, port, programs
+
+
+AMD64 = Machine("amd64", ("qemu-system-x86_64", "-cpu", "max", "-serial", "chardev:console", "-serial", "chardev:out"),
+                "ttyS0", "ttyS1", (BUSYBOX, HOSTLAT, WORK, HELD, FUNC, DMSETUP))
+# Those of arm64 are built here, with its libraries out of Debian's packages.
+CROSS = "aarch64-linux-gnu-"
+SYSROOT = os.path.join(CACHE, "sysroot-arm64")
+BUILT_ARM64 = [os.path.join("build-arm64-static", n) for n in ("hostlat", "work", "held", "func-static")]
+ARM64 = Machine("arm64", ("qemu-system-aarch64", "-machine", "virt", "-cpu", "max,pauth-impdef=on", "-serial", "chardev:console",
+                          "-device", "pci-serial,chardev=out"), "ttyAMA0", "ttyS0",
+                (os.path.join(SYSROOT, "bin", "busybox"), *(os.path.join(ROOT, p) for p in BUILT_ARM64)))
+
+
+def machine(image):
+    return ARM64 if image.endswith("-arm64") else AMD64
+
+
 # Where Debian has a kernel of that version: suite, the package that leads to it.
 KERNELS = {
     "5.10": ("bullseye", "linux-image-cloud-amd64"),
@@ -33,6 +56,8 @@ KERNELS = {
     "6.12-rt": ("trixie", "linux-image-rt-amd64"),
     "7.2": ("forky", "linux-image-cloud-amd64"),
     "7.3": ("trixie-backports", "linux-image-cloud-amd64"),
+    "6.1-arm64": ("bookworm", "linux-image-cloud-arm64"),
+    "6.12-arm64": ("trixie", "linux-image-cloud-arm64"),
 }
 # Those that are built here, for Debian has none that are built like that.
 BUILT = {"6.1-irqtime": "kernel.sh"}
@@ -52,6 +77,23 @@ def _run(*words, limit=240, **more):
     return p.stdout
 
 
+# ---- the programs -------------------------------------------------------------------------------
+
+
+def lacking(image):
+    """What of this host a guest needs and is not there."""
+    needed = (ARM64.qemu[0], CROSS + "gcc") if machine(image) is ARM64 else ()
+    return [p for p in needed if not shutil.which(p)]
+
+
+def build(image):
+    """The programs of a guest that is of another machine."""
+    if machine(image) is ARM64:
+        _run(os.path.join(ROOT, "tools", "get-sysroot.sh"), ARM64.arch, SYSROOT)
+        _run("make", "-C", ROOT, "-j2", "STATIC=1", f"CROSS={CROSS}", f"SYSROOT={SYSROOT}", "O=build-arm64-static", *BUILT_ARM64,
+             limit=1200, env={k: v for k, v in os.environ.items() if "MAKE" not in k})
+
+
 # ---- the kernel ---------------------------------------------------------------------------------
 
 
@@ -67,7 +109,7 @@ def _mirror():
 class Apt:
     """Another suite's packages, with lists of its own: the host's are left alone."""
 
-    def __init__(self, suite, folder):
+    def __init__(self, suite, folder, arch):
         for d in ("lists/partial", "cache/archives/partial"):
             os.makedirs(os.path.join(folder, d), exist_ok=True)
         with open(os.path.join(folder, "sources.list"), "w", encoding="ascii") as f:
@@ -75,6 +117,7 @@ class Apt:
         self.folder = folder
         self.options = [w for o in (f"Dir::Etc::sourcelist={folder}/sources.list", "Dir::Etc::sourceparts=/dev/null",
                                     f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}/cache",
+                                    f"APT::Architecture={arch}", f"APT::Architectures={arch}",
                                     "Acquire::Languages=none", "APT::Sandbox::User=root",
                                     "Acquire::Retries=3") for w in ("-o", o)]
 
@@ -155,7 +198,7 @@ def kernel(name):
         return _build(BUILT[name], image)
     suite, package = KERNELS[name]
     folder = os.path.join(CACHE, f"apt-{suite}")
-    apt = Apt(suite, folder)
+    apt = Apt(suite, folder, machine(image).arch)
     try:
         apt.get("update")
         apt.get("download", *apt.image_packages(package))
@@ -218,11 +261,11 @@ class Archive:
 MARK = "hostlat test: WARNING: made up"
 
 
-def _initramfs(cases, setup, limit, image, wanted, tools):
+def _initramfs(cases, setup, limit, image, wanted, programs):
     a = Archive()
     for d in ("bin", "dev", "proc", "sys", "tmp", "etc", "cases", "modules"):
         a.folder(d)
-    for path in (BUSYBOX, HOSTLAT, WORK, HELD, FUNC, DMSETUP, *tools):
+    for path in programs:
         a.program(path)
     given = dict(w.partition(" ")[::2] for w in wanted)
     loads = ""
@@ -232,7 +275,7 @@ def _initramfs(cases, setup, limit, image, wanted, tools):
     with open(os.path.join(os.path.dirname(__file__), "init.sh"), encoding="utf-8") as f:
         a.file("init", f.read())
     a.file("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
-    a.file("guest", f"LIMIT={limit}\nMARK='{MARK}'\n{loads}{setup}\n", 0o644)
+    a.file("guest", f"LIMIT={limit}\nMARK='{MARK}'\nPORT=/dev/{machine(image).port}\n{loads}{setup}\n", 0o644)
     for i, (name, script) in enumerate(cases.items()):
         a.file(f"cases/{i:02}-{name}", script + "\n", 0o644)
     return a.done()
@@ -274,17 +317,20 @@ def boot(image, cases, name="guest", cmdline="", cpus="2", memory=1024, setup=""
     folder = os.path.join(CACHE, "run", name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    for f in (image, BUSYBOX, DMSETUP, HOSTLAT, WORK, HELD, FUNC, *tools):
+    of = machine(image)
+    programs = (*of.programs, *tools)
+    for f in (image, *programs):
         if not os.path.exists(f):
             raise Trouble(f"{f} is missing: make STATIC=1 all; make work")
     initramfs, out, log = (os.path.join(folder, f) for f in ("initramfs", "out", "console"))
     with open(initramfs, "wb") as f:
-        f.write(_initramfs(cases, setup, case_limit, image, modules, tools))
+        f.write(_initramfs(cases, setup, case_limit, image, modules, programs))
     # One thread for all CPUs: with one for each, a CPU may still run a breakpoint by which the kernel
     # patched its code after the kernel is done with it ("int3" in __schedule), when hooks come and go.
-    words = ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", cpus, "-m", str(memory), "-nodefaults",
+    words = [*of.qemu, "-accel", "tcg,thread=single", "-smp", cpus, "-m", str(memory), "-nodefaults",
              "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initramfs, "-append",
-             f"console=ttyS0 panic=1 quiet {cmdline}", "-serial", f"file:{log}", "-serial", f"file:{out}", *qemu]
+             f"console={of.console} panic=1 quiet {cmdline}", "-chardev", f"file,id=console,path={log}",
+             "-chardev", f"file,id=out,path={out}", *qemu]
     try:
         _run(*words, limit=limit)
     except subprocess.TimeoutExpired:

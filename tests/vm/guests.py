@@ -104,4 +104,7 @@ GUESTS = [
     Guest("6.1-irqtime", "6.1-irqtime", ["waits", "occupants", "interrupts", "calls"], cmdline="tsc=reliable"),
     Guest("6.1-no-irqtime", "6.1-irqtime", ["interrupts-off"], cmdline="tsc=reliable tsc=noirqtime"),
     Guest("6.1-integrity", "6.1", ["doctor", "calls"], cmdline="lockdown=integrity"),
+    # left out where there is no cross compiler; functions of the kernel can be traced since 6.4
+    Guest("6.1-arm64", "6.1-arm64", [*BASIC, *REFUSED], **SLOW),
+    Guest("6.12-arm64", "6.12-arm64", [*BASIC, "kernel-functions"], **SLOW),
 ]

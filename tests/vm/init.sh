@@ -37,7 +37,7 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 ifconfig lo up
-. /guest # LIMIT, MARK, and what this guest does before its cases
+. /guest # LIMIT, MARK, PORT, and what this guest does before its cases
 mkdir /out
 for c in /cases/*; do
 	name=${c##*/}
@@ -51,6 +51,6 @@ done
 cd /
 echo "$MARK" >/dev/kmsg # the log's reader must find this one
 dmesg >/out/kernel.log
-stty -F /dev/ttyS1 raw
-tar -C /out -c . | gzip -1 >/dev/ttyS1
+stty -F $PORT raw
+tar -C /out -c . | gzip -1 >$PORT
 poweroff -f

@@ -77,13 +77,23 @@ def main(words):
     chosen = [g for g in GUESTS if g.name in wanted or "--all" in wanted or (not words and g.in_test)]
     if os.geteuid() or not chosen:
         return say(False, "guests", "run as root" if chosen else f"no such guest: {' '.join(words)}")
-    for g in chosen:  # each kernel is fetched once
+    for g in [g for g in chosen if guest.lacking(g.kernel)]:
+        print(f"# {g.name} is left out: there is no {' and no '.join(guest.lacking(g.kernel))}", flush=True)
+        chosen.remove(g)
+    good = True
+    for g in list(chosen):  # each kernel is fetched once
+        try:
+            guest.build(g.kernel)
+        except guest.Trouble as e:
+            good = say(False, f"{g.name}: its programs are built", str(e))
+            chosen.remove(g)
+            continue
         try:
             guest.kernel(g.kernel)
         except guest.Trouble:
             pass  # its guest says so
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # each of them takes one CPU
-        return all(list(pool.map(lambda g: run(g, wanted.get(g.name)), chosen)))
+        return all(list(pool.map(lambda g: run(g, wanted.get(g.name)), chosen))) and good
 
 
 if __name__ == "__main__":
