@@ -251,13 +251,14 @@ enum hl_class {
 	X(5, UNPAIRED, "unpaired", "an end without its begin")                                               \
 	X(6, DISK_FULL, "disk_full", "the recording could not be written")                                   \
 	X(7, DAMAGED, "damaged", "the record failed its check")                                              \
-	X(8, TOO_DEEP, "too_deep", "of calls in calls so deep the kernel does not see the end")
+	X(8, TOO_DEEP, "too_deep", "of calls in calls so deep the kernel does not see the end")              \
+	X(9, TOO_MANY, "too_many", "there were more at once than are told one by one")
 
 enum hl_loss {
 #define X(id, NAME, key, help) HL_LOSS_##NAME = id,
 	HL_LOSSES(X)
 #undef X
-		NR_HL_LOSSES = 9,
+		NR_HL_LOSSES = 10,
 };
 
 /* ---- collectors ---------------------------------------------------------- */
@@ -359,7 +360,7 @@ struct hl_rec {
 	X(7, OP, op, 208)                                                                                    \
 	X(8, SLOW, slow, 424)                                                                                \
 	X(9, NOW, slow, 424)                                                                                 \
-	X(10, ACCT, acct, 120)                                                                               \
+	X(10, ACCT, acct, 128)                                                                               \
 	X(11, COLLECTOR, collector, 32)                                                                      \
 	X(12, PSI, psi, 64)                                                                                  \
 	X(13, SELF, self, 80)                                                                                \

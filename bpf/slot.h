@@ -268,14 +268,15 @@ struct hl_cpu {
 	__u64 boot; /* CLOCK_BOOTTIME */
 	__u64 conn_seen, conn_clock, accepts_seen;
 	__u64 conn_records, conn_records_lost;
-	__u64 tcp_event_at;             /* when an event of a connection was told of last */
+	__u64 tcp_event_at; /* from when on an event of a connection is told of without a queue, and … */
+	__u64 tcp_untold;   /* resets that were too many at once */
 	__u16 conn_hint[HL_CONN_HINTS]; /* where the cells of the last ones are, by role */
 	__u16 connect_hint, accept_hint;
 	__u64 dns_seen, dns_lost, dns_unreadable, dns_full;
 	__u64 exchanges_seen, exchanges_full, exchanges_clock;
 	__u64 reads_seen;
 	__u64 inside_seen, inside_lost; /* system calls in traced functions */
-	__u64 pad[7];
+	__u64 pad[6];
 };
 
 /* ---- who ran ----------------------------------------------------------------- */

@@ -30,6 +30,7 @@
 #define HL_EVENT_AGAIN (1000ull * 1000 * 1000)
 /* Between two on one CPU. */
 #define HL_EVENT_EVERY (2 * 1000 * 1000)
+#define HL_EVENT_BURST 256
 /* An accepted connection is handed on, if at all, before that. */
 #define HL_SETTLED_NS (100 * 1000 * 1000)
 
@@ -408,12 +409,14 @@ int BPF_PROG(tcp_packet_step, const struct sock *sk, int from, int to)
 
 /* ---- events ----------------------------------------------------------------------------- */
 
-/* Whether it is time to tell of one more on this CPU. */
+/* Whether one more on this CPU is told of: HL_EVENT_BURST at once, after that one each HL_EVENT_EVERY. */
 __hot bool may_tell(struct hl_cpu *cpu, __u64 now)
 {
-	if (now - cpu->tcp_event_at < HL_EVENT_EVERY)
+	__u64 at = cpu->tcp_event_at > now ? cpu->tcp_event_at : now;
+
+	if (at - now > HL_EVENT_BURST * HL_EVENT_EVERY)
 		return false;
-	cpu->tcp_event_at = now;
+	cpu->tcp_event_at = at + HL_EVENT_EVERY;
 	return true;
 }
 
@@ -493,7 +496,10 @@ static __noinline int reset(void *ctx, const struct sock *sk, __u8 nr, __u32 rea
 		s->end = HL_END_RESET_SENT;
 		conn_send(sk, s, HL_CONN_ADDED);
 	}
-	return may_tell(cpu, bpf_ktime_get_boot_ns()) ? event_send_stack(ctx, sk, s, &v) : 0;
+	if (may_tell(cpu, bpf_ktime_get_boot_ns()))
+		return event_send_stack(ctx, sk, s, &v);
+	__sync_fetch_and_add(&cpu->tcp_untold, 1);
+	return 0;
 }
 
 /* Newer kernels tell of resets without a socket too, and of those that are not whole (19822a980e19). */

@@ -187,25 +187,56 @@ static int rank_states(struct share shares[NR_HL_STATES], const uint64_t *ns, do
 	return n;
 }
 
+static const char *share_pct(char *buf, const struct share *s, double sum)
+{
+	return fmt_pct(buf, 100.0 * (double)s->ns / sum);
+}
+
+static int by_size(const void *pa, const void *pb)
+{
+	const struct share *a = pa, *b = pb;
+
+	return a->ns != b->ns ? (a->ns < b->ns ? 1 : -1) : a->state - b->state;
+}
+
+/* Into `fits`, a bit each: the largest for which there is room. A lesser one in the place of one that has
+ * none would mislead. */
+static uint32_t shares_fit(const struct share *shares, int n, double sum, int cols)
+{
+	struct share sorted[NR_HL_STATES];
+	uint32_t fits = 0;
+	char pct[FMT_LEN];
+	int used = 0;
+
+	memcpy(sorted, shares, (size_t)n * sizeof(*shares));
+	qsort(sorted, (size_t)n, sizeof(sorted[0]), by_size);
+	for (int i = 0; i < n; i++) {
+		used += (used ? 1 : 0) + (int)strlen(hl_state_names[sorted[i].state]) + 1 +
+			(int)strlen(share_pct(pct, &sorted[i], sum));
+		if (cols && used > cols)
+			break;
+		fits |= 1u << sorted[i].state;
+	}
+	return fits;
+}
+
 void text_states(struct str *out, const uint64_t *ns, int cols)
 {
 	struct share shares[NR_HL_STATES];
+	const char *sep = "";
 	char pct[FMT_LEN];
 	double sum;
-	int n = rank_states(shares, ns, &sum), used = 0;
+	int n = rank_states(shares, ns, &sum);
+	uint32_t fits = shares_fit(shares, n, sum, cols);
 
+	if (n && !fits)
+		str_add(out, hl_state_names[shares[0].state]);
 	for (int i = 0; i < n; i++) {
-		const char *name = hl_state_names[shares[i].state];
-		int need = (used ? 1 : 0) + (int)strlen(name) + 1;
-
-		need += (int)strlen(fmt_pct(pct, 100.0 * (double)shares[i].ns / sum));
-		/* what comes first matters most: a lesser one in its place would mislead */
-		if (cols && used + need > cols) {
-			str_add(out, used ? "" : name);
-			return;
-		}
-		str_addf(out, "%s%s %s", used ? " " : "", name, pct);
-		used += need;
+		if (!(fits >> shares[i].state & 1))
+			continue;
+		str_addf(out, "%s%s %s", sep, hl_state_names[shares[i].state],
+			 share_pct(pct, &shares[i], sum));
+		sep = " ";
 	}
 }
 

@@ -339,8 +339,11 @@ static void accounting(struct live *l, const struct hl_cpu *before)
 	memset(lost, 0, sizeof(lost));
 	lost[HL_LOSS_RING_FULL] = c.slow_lost + c.slow_requests_lost;
 	lost[HL_LOSS_DAMAGED] = l->damaged;
-	send_acct(l, HL_CLASS_SLOW, c.slow_seen + c.slow_requests + l->funcs.slow - l->ustacks.held,
+	lost[HL_LOSS_TOO_MANY] = c.tcp_untold;
+	send_acct(l, HL_CLASS_SLOW,
+		  c.slow_seen + c.slow_requests + c.tcp_untold + l->funcs.slow - l->ustacks.held,
 		  l->slow_delivered, lost);
+	lost[HL_LOSS_TOO_MANY] = 0;
 	lost[HL_LOSS_RING_FULL] = c.conn_records_lost;
 	lost[HL_LOSS_DAMAGED] = 0;
 	send_acct(l, HL_CLASS_ENDED, c.conn_records, l->conns.delivered, lost);
