@@ -56,17 +56,18 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
 
 /* ---- sockets --------------------------------------------------------------------- */
 
-#define HL_AF_INET      2
-#define HL_AF_INET6     10
-#define HL_IPPROTO_TCP  6
-#define HL_IPPROTO_UDP  17
-#define HL_MSG_PEEK     0x2
-#define HL_MSG_ERRQUEUE 0x2000
-#define HL_ENETUNREACH  101
-#define HL_ETIMEDOUT    110
-#define HL_ECONNREFUSED 111
-#define HL_EHOSTUNREACH 113
-#define HL_SOCK_DEAD    1 /* of skc_flags: no descriptor leads to it any more */
+#define HL_AF_INET       2
+#define HL_AF_INET6      10
+#define HL_IPPROTO_TCP   6
+#define HL_IPPROTO_UDP   17
+#define HL_MSG_PEEK      0x2
+#define HL_MSG_ERRQUEUE  0x2000
+#define HL_ENETUNREACH   101
+#define HL_ETIMEDOUT     110
+#define HL_ECONNREFUSED  111
+#define HL_EHOSTUNREACH  113
+#define HL_SOCK_DEAD     1 /* of skc_flags: no descriptor leads to it any more */
+#define HL_SOCK_FIN_CAME 2 /* the same: the peer has closed its side (SOCK_DONE) */
 
 /* An address of a socket of the internet, into 16 bytes that are zero: its own, or its peer's. A kernel
  * without IPv6 has no member for those. */

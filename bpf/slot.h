@@ -372,6 +372,7 @@ struct hl_cfg {
 	X(WAIT, 1)                                                                                           \
 	X(CALL, 1)                                                                                           \
 	X(EVENT, 25) /* calls that wait for the next event */                                                \
+	X(REST, 2)   /* … that wait for work otherwise: sleeps, conditions, children */                    \
 	X(WAKER, 4)  /* of who ended a slow wait */
 
 enum hl_ustack_kind {

@@ -141,7 +141,9 @@ __hot void sock_figures(struct hl_rec_conn *r, const struct tcp_sock *tp)
 {
 	r->bytes_sent = tp->bytes_sent;
 	r->bytes_acked = tp->bytes_acked;
-	r->bytes_received = tp->bytes_received;
+	/* the kernel counts the peer's FIN, too */
+	r->bytes_received =
+		tp->bytes_received - !!(tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & HL_SOCK_FIN_CAME);
 	r->bytes_resent = tp->bytes_retrans;
 	r->segments_sent = tp->segs_out;
 	r->segments_received = tp->segs_in;

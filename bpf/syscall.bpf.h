@@ -193,10 +193,13 @@ __hot bool has_user_stack(const struct slow_what *w)
 	return HL_STACK_ABI(w->abi) && !w->ago && (w->result || keeps_stack(w->abi, w->nr));
 }
 
-/* It waited for whatever comes next, or for an answer that it waits for in the same way. */
-__hot bool is_for_event(const struct slow_what *w)
+/* Out of which budget its stack is. What waits for whatever comes next, or for an answer in the same way, and
+ * what waits for work otherwise, takes nothing from what was in somebody's way. */
+__hot __u32 stack_kind(const struct slow_what *w)
 {
-	return w->state == HL_STATE_POLL || w->state == HL_STATE_IDLE;
+	if (w->state == HL_STATE_POLL || w->state == HL_STATE_IDLE)
+		return HL_USTACK_EVENT;
+	return work_waits & state_bit(w->state) ? HL_USTACK_REST : HL_USTACK_CALL;
 }
 
 /* The room has its breakdown. What it was on is found, and it is sent, by call_whole(): with that below
@@ -228,7 +231,7 @@ static __noinline int call_slow(struct hl_slot *s, struct call_end *e, struct sl
 static __noinline int call_send(struct hl_slot *s, struct slow_what *w, struct hl_cpu *cpu, __u64 end)
 {
 	if (has_user_stack(w))
-		w->user_stack = ustack_take(s, is_for_event(w) ? HL_USTACK_EVENT : HL_USTACK_CALL);
+		w->user_stack = ustack_take(s, stack_kind(w));
 	w->ago = bpf_ktime_get_ns() - end; /* finding all that took a while, too */
 	slow_emit(s, w, cpu);
 	return 0;

@@ -22,7 +22,7 @@
 #define SLICE_BITS 12u        /* of each CPU: who ran there in its last 4096 switches */
 #define MIN_SLICES 8u         /* fewer tell nothing of a wait that is slow: then there are none */
 #define RING_BYTES (4u << 20)
-#define USTK_BYTES (1u << 20) /* user stacks: some sixty that nobody has taken yet */
+#define USTK_BYTES (4u << 20) /* user stacks: some 250 that nobody has taken yet */
 #define LIFE_BYTES (4u << 20) /* some 3500 execs that nobody has read yet */
 
 static uint32_t pow2_at_least(uint64_t n)

@@ -9,7 +9,8 @@
 
 #include "model/state.h"
 
-#define LOOK_BACK 1024 /* slow operations in which a holder's waits are looked for */
+#define LOOK_BACK 1024               /* slow operations in which a holder's waits are looked for */
+#define LATE_NS   (3 * NSEC_PER_SEC) /* their records may come so much later: they wait for their stacks */
 
 /* ---- of waits that are over --------------------------------------------------------------- */
 
@@ -54,12 +55,25 @@ static uint64_t overlap(const struct slow_row *r, uint64_t begin, uint64_t end)
 	return to > from ? to - from : 0;
 }
 
-/* Of a thread's slow waits the one that takes most of another operation; *ns: how much. NULL: there is
- * none. until: only those that had begun by then. */
-static struct slow *longest(struct model *m, uint32_t tid, const struct slow *of, uint64_t until,
-			    uint64_t *ns)
+static uint64_t end_of(const struct slow *s)
 {
-	uint64_t begin = of->row.begin_ns, end = begin + of->row.duration_ns;
+	return s->row.begin_ns + s->row.duration_ns;
+}
+
+/* When it was woken: what it waited for a CPU after that is nothing that the holder did with the lock. */
+static uint64_t woken_at(const struct slow *s)
+{
+	uint64_t queued = s->row.time[HL_STATE_RUNQUEUE] + s->row.time[HL_STATE_THROTTLED];
+
+	return end_of(s) - MIN(queued, s->row.duration_ns);
+}
+
+/* Of a thread's slow waits the one that takes most of another operation, until `end`; *ns: how much. NULL:
+ * there is none. until: only those that had begun by then. */
+static struct slow *longest(struct model *m, uint32_t tid, const struct slow *of, uint64_t end,
+			    uint64_t until, uint64_t *ns)
+{
+	uint64_t begin = of->row.begin_ns;
 	struct slow *best = NULL;
 
 	*ns = 0;
@@ -90,6 +104,8 @@ static uint64_t held_until(const struct slow *s)
 	return s->row.begin_ns + (let_go_last ? s->row.duration_ns : 0);
 }
 
+static void chain_of_slow(struct model *m, struct slow *s);
+
 /* The holder, with what it waited for meanwhile, and behind whom. */
 static struct chain *behind(struct model *m, const struct slow *s, struct istr *comm)
 {
@@ -103,7 +119,7 @@ static struct chain *behind(struct model *m, const struct slow *s, struct istr *
 			   .holder = s->row.holder,
 			   .state = HOP_NO_STATE };
 	h->comm = intern_hold(comm);
-	held = longest(m, h->tid, s, held_until(s), &ns);
+	held = longest(m, h->tid, s, woken_at(s), held_until(s), &ns);
 	if (!held)
 		return c;
 	chain_of_slow(m, held);
@@ -123,7 +139,7 @@ static struct chain *behind(struct model *m, const struct slow *s, struct istr *
 static struct chain *of_wait_within(struct model *m, struct slow *s)
 {
 	uint64_t ns;
-	struct slow *w = longest(m, s->row.tid, s, UINT64_MAX, &ns);
+	struct slow *w = longest(m, s->row.tid, s, end_of(s), UINT64_MAX, &ns);
 	struct chain *c;
 
 	if (w)
@@ -139,8 +155,8 @@ static struct chain *of_wait_within(struct model *m, struct slow *s)
 	return c;
 }
 
-/* Looked for once: what stands in a circle ends where it is come by again. */
-void chain_of_slow(struct model *m, struct slow *s)
+/* Looked for once at a tick: what stands in a circle ends where it is come by again. */
+static void chain_of_slow(struct model *m, struct slow *s)
 {
 	if (s->chained)
 		return;
@@ -149,6 +165,33 @@ void chain_of_slow(struct model *m, struct slow *s)
 		s->chain = of_wait_within(m, s);
 	else if (s->row.holder)
 		s->chain = behind(m, s, s->holder_comm);
+}
+
+static void unchain(struct model *m, struct slow *s)
+{
+	chain_drop(m, s->chain);
+	s->chain = NULL;
+	s->chained = false;
+	if (s->row.op != HL_OP_SYSCALL && s->row.op != HL_OP_EXCHANGE)
+		return;
+	intern_put(m->interns, s->holder_comm); /* that of its wait */
+	s->holder_comm = NULL;
+	s->row.holder = s->row.holder_pid = s->row.holder_tid = 0;
+}
+
+/* What came not long ago is looked at again: what it was behind may be told of later. */
+void chains_tick(struct model *m)
+{
+	size_t n = MIN(m->slow.n, MAX(m->slow_fresh, (size_t)LOOK_BACK));
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 1; i <= n; i++) {
+			struct slow *s = &m->slow.v[(m->slow_next + m->slow.n - i) % m->slow.n];
+
+			if (i > m->slow_fresh && end_of(s) + LATE_NS < m->ts)
+				continue;
+			(pass ? chain_of_slow : unchain)(m, s);
+		}
 }
 
 /* ---- in the snapshot ------------------------------------------------------------------------ */

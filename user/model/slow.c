@@ -123,9 +123,9 @@ void slow_tick(struct model *m)
 
 		set_real(m, s);
 		cgroup_of_slow(m, s);
-		chain_of_slow(m, s);
 		waited_add(m, s);
 	}
+	chains_tick(m);
 	for (size_t i = 0; i < m->now.n; i++) {
 		set_real(m, &m->now.v[i]);
 		cgroup_of_slow(m, &m->now.v[i]);

@@ -354,8 +354,9 @@ void slow_fini(struct model *m);
 void slow_roll(struct model *m);
 
 /* chain.c */
-/* Finds who it waited behind, when its interval ends: the holder's record may come after it. */
-void chain_of_slow(struct model *m, struct slow *s);
+/* Finds who slow operations waited behind, when their interval ends: the holder's record may come after them.
+ */
+void chains_tick(struct model *m);
 void chain_drop(struct model *m, struct chain *c);
 void chains_roll(struct model *m); /* after a picture */
 /* NULL: it waited behind nobody that is known. */
