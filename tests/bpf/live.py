@@ -241,7 +241,8 @@ def valid(doc, may_lose=(), clocks=True):
             if name not in may_lose:
                 # some kernels tell no tracepoint of some switches (of other processes), or ends of requests:
                 # that is told, not hidden
-                untold = (("waits", "unpaired"), ("block", "unpaired"),
+                # of resets, which may be thousands at once, the first ones are told of
+                untold = (("waits", "unpaired"), ("block", "unpaired"), ("slow", "too_many"),
                           # of other processes too: they may end before anybody has looked at their mappings
                           ("user_stacks", "unreadable"), ("user_stacks", "map_full"), ("user_stacks", "ring_full"))
                 lost = {k: v for k, v in row["lost_by"].items() if (name, k) not in untold}
