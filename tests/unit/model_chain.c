@@ -101,6 +101,52 @@ void test_chain_comes_late(void)
 	feed_free(f);
 }
 
+/* … also at a later tick; and a call has the holder of its wait, which is told of later. */
+void test_chain_comes_later(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct feed_slow call = lock_of(13, B, 210 * MS, 37 * MS, 0, NULL);
+	const struct slow_row *r;
+
+	call.op = HL_OP_SYSCALL;
+	feed_process(f, 10, "server", 0);
+	f->ts = SEC;
+	feed_slow(f, call);
+	r = slow_of(feed_tick(f, SEC), "slow", 13);
+	ASSERT(r && !r->chain && !r->holder);
+	call.op = HL_OP_WAIT;
+	feed_slow(f, lock_of(13, B, 210 * MS, 36 * MS, 12, "middle"));
+	r = slow_of(feed_tick(f, 100 * MS), "slow", 13);
+	if (ASSERT(r && r->chain && r->chain->n == 1))
+		ASSERT_EQ(r->chain->hops[0].state, HOP_NO_STATE);
+	ASSERT_EQ(r->holder_tid, 12);
+	feed_slow(f, wait_of(12, HL_STATE_DISK, 205 * MS, 40 * MS));
+	r = slow_of(feed_tick(f, 100 * MS), "slow", 13);
+	if (ASSERT(r && r->chain && r->chain->n == 1))
+		ASSERT_EQ(r->chain->hops[0].state, HL_STATE_DISK);
+	feed_free(f);
+}
+
+/* What the holder did after it had let go, while who it woke waited for a CPU, is not what it held the lock
+ * for. */
+void test_chain_ends_with_the_lock(void)
+{
+	struct feed *f = feed_new(NULL, NULL);
+	struct feed_slow w = lock_of(13, B, 210 * MS, 30 * MS, 12, "middle");
+	const struct slow_row *r;
+
+	w.waker = HL_WAKER_THREAD;
+	w.waker_tid = 12;
+	w.queued = 5 * MS;
+	feed_process(f, 10, "server", 0);
+	feed_slow(f, wait_of(12, HL_STATE_SLEEP, 236 * MS, 20 * MS));
+	feed_slow(f, w);
+	r = slow_of(feed_tick(f, SEC), "slow", 13);
+	if (ASSERT(r && r->chain && r->chain->n == 1))
+		ASSERT_EQ(r->chain->hops[0].state, HOP_NO_STATE);
+	feed_free(f);
+}
+
 /*
  * A lock that went from hand to hand: 11 held it when 13 began to wait, let go and slept; 12 had it
  * after that, and let 13 have it. What 11 did without the lock is nothing to 13.
