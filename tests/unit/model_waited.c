@@ -108,6 +108,13 @@ void test_waited_folded(void)
 	s = feed_tick(f, SEC);
 	ASSERT_EQ(folded_exporter.write(&out, s, &(struct export_opts){}), 0);
 	ASSERT_STR(str_get(&out), "a_b:c;lock;flock;do_syscall_64;flock_lock;schedule 20000\n");
+	/* rows are apart by the address, lines by their names */
+	feed_stack(f, 9, "", lock, ARRAY_SIZE(lock));
+	feed_wait(f, 10, 9, 5 * MS);
+	s = feed_tick(f, SEC);
+	str_reset(&out);
+	ASSERT_EQ(folded_exporter.write(&out, s, &(struct export_opts){}), 0);
+	ASSERT_STR(str_get(&out), "a_b:c;lock;flock;do_syscall_64;flock_lock;schedule 25000\n");
 	feed_wait(f, 10, 8, 30 * MS);
 	s = feed_tick(f, SEC);
 	str_reset(&out);
