@@ -43,6 +43,7 @@ struct exchange {
 	__u16 port;           /* of the service */
 	__u16 hint[NR_HL_EXCHANGE_PARTS];   /* where the cells of the last ones are */
 	__u8 role, is_v6, flags, is_target; /* flags: EXCHANGE_* */
+	__u32 last;                         /* bytes of the request's last piece */
 	__u64 peer_ns[HL_PEERS];            /* what the thread had waited for its peers … */
 	__u32 peer_gen[HL_PEERS];
 	__u64 clocks[NR_HL_STATES]; /* … and in all */

@@ -133,13 +133,14 @@ static __noinline int exchange_lost(struct exchange *e)
 /* ---- a request and its answer ------------------------------------------------------------- */
 
 __hot void asks(const struct sock *sk, struct exchange *e, struct task_struct *p, const struct hl_slot *s,
-		__u64 now)
+		__u32 bytes, __u64 now)
 {
 	/* what is said to a peer that has closed is answered by nobody */
 	if (e->role == HL_ROLE_OPENED && LOAD(struct sock, sk, sk_shutdown) & HL_RCV_SHUTDOWN)
 		return;
 	exchange_mark(e, p, s);
 	e->flags &= ~EXCHANGE_TRIED;
+	e->last = bytes;
 	barrier_compiler();
 	e->asked = now;
 }
@@ -207,8 +208,8 @@ static __noinline int reads(const struct sock *sk, struct exchange *e, struct ta
 	return 0;
 }
 
-/* A call has sent or read something. */
-static __noinline int moved(const struct sock *sk, bool sent)
+/* A call has sent or read so many bytes. */
+static __noinline int moved(const struct sock *sk, bool sent, __u32 bytes)
 {
 	struct task_struct *p = bpf_get_current_task_btf();
 	struct hl_ctl *ctl = ctl_get();
@@ -238,7 +239,7 @@ static __noinline int moved(const struct sock *sk, bool sent)
 		reads(sk, e, p, now);
 	if (sent == (e->role == HL_ROLE_ACCEPTED))
 		return answers(sk, e, s, now);
-	asks(sk, e, p, s, now);
+	asks(sk, e, p, s, bytes, now);
 	return 0;
 }
 
@@ -261,7 +262,7 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 {
 	if (!is_tcp(sk))
 		return moved_other(sk);
-	return ret > 0 ? moved(sk, true) : 0;
+	return ret > 0 ? moved(sk, true, ret) : 0;
 }
 
 /* There was nothing to read, and not only not yet. */
@@ -281,7 +282,7 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 		return 0;
 	if (!is_tcp(sk))
 		return moved_other(sk);
-	return ret > 0 ? moved(sk, false) : tried(sk, ret);
+	return ret > 0 ? moved(sk, false, ret) : tried(sk, ret);
 }
 
 /* Where the kernel does not tell of that: the call is over. */
@@ -301,7 +302,7 @@ int BPF_PROG(socket_call, struct pt_regs *regs, long ret)
 	if (!is_tcp(sk))
 		return moved_other(sk);
 	if (ret > 0)
-		return moved(sk, c.way == HL_SOCK_SEND);
+		return moved(sk, c.way == HL_SOCK_SEND, ret);
 	return c.way == HL_SOCK_SEND ? 0 : tried(sk, ret);
 }
 
@@ -349,15 +350,24 @@ __hot bool seems_opened(const struct sock *sk, int from, int to)
 	       to == HL_TCP_STATE_ESTABLISHED && !sk->sk_max_ack_backlog;
 }
 
-/* The connection is over, and an answer was due: did anybody wait for it? */
+/*
+ * The connection is over, and an answer was due: did anybody wait for it? Who asked and did not even try to
+ * read said a last word, whoever of the two closed upon that first; so did who is not read any more. Who is
+ * asked and closes first cannot know: but after an answered request, what was as short as TLS's close_notify
+ * and other goodbyes was one.
+ */
+#define LAST_WORD 31
+
 __hot bool was_waited_for(const struct exchange *e, const struct hl_cpu *cpu)
 {
 	__u64 closed = e->closed ?: bpf_ktime_get_ns();
-	bool long_since = closed - e->asked >= cpu->slow_ns && closed > e->asked;
+	bool in_order = e->flags & (EXCHANGE_HERE | EXCHANGE_THERE);
 
-	if (e->role == HL_ROLE_ACCEPTED)
-		return !(e->flags & EXCHANGE_THERE) || long_since;
-	return !(e->flags & EXCHANGE_HERE) || e->flags & EXCHANGE_TRIED || long_since;
+	if (closed > e->asked && closed - e->asked >= cpu->slow_ns)
+		return true;
+	if (e->role != HL_ROLE_ACCEPTED)
+		return e->flags & EXCHANGE_TRIED || (!in_order && !e->ready);
+	return !(e->flags & EXCHANGE_THERE) && !(in_order && e->count && e->last <= LAST_WORD);
 }
 
 __hot void sums_fill(struct hl_rec_conn_exchanges *r, const struct sock *sk, const struct exchange *e,

@@ -238,14 +238,22 @@ def cost():
         out, err = live._finish(p, 60)
         return json.loads(next(l for l in out.splitlines() if l.startswith('{"quick"')))["quick"]["ns"] / 100, err
 
-    # 16 us of work, or as long as this machine takes for it: less than it loses in most of its slow moments
-    plain, _ = best(FUNC, "worked", 30000, 40000)
-    traced, err = best(live.HOSTLAT, "trace", "--summary", f"{FUNC}:quick", "--", FUNC, "worked", 150000, 40000)
-    plain = min(plain, best(FUNC, "worked", 30000, 40000)[0])
-    m = re.search(r"the probes cost about ([\d.]+)% of a CPU now; most is quick's, called ([\d.]+)(k?) times a second", err)
-    check(m, f"no word of it: {err!r}")
-    said = float(m[1]) / 100 / (float(m[2]) * (1000 if m[3] else 1)) * S
-    check((traced - plain) / 2 <= said <= 2 * (traced - plain), f"{said:.0f} ns a call were said, {traced - plain:.0f} it is")
+    def measured():
+        """What is said that a call costs, and what one does, in ns."""
+        # 16 us of work, or as long as this machine takes for it: less than it loses in most of its slow moments
+        plain, _ = best(FUNC, "worked", 30000, 40000)
+        traced, err = best(live.HOSTLAT, "trace", "--summary", f"{FUNC}:quick", "--", FUNC, "worked", 150000, 40000)
+        plain = min(plain, best(FUNC, "worked", 30000, 40000)[0])
+        m = re.search(r"the probes cost about ([\d.]+)% of a CPU now; most is quick's, called ([\d.]+)(k?) times a second", err)
+        check(m, f"no word of it: {err!r}")
+        return float(m[1]) / 100 / (float(m[2]) * (1000 if m[3] else 1)) * S, traced - plain
+
+    # a virtual machine has phases in which a trap takes twice as long, and one may begin between the two
+    tries = []
+    while not tries or (len(tries) < 3 and not tries[-1][1] / 2 <= tries[-1][0] <= 2 * tries[-1][1]):
+        tries.append(measured())
+    said, cost_ns = tries[-1]
+    check(cost_ns / 2 <= said <= 2 * cost_ns, f"ns a call that were said, and that it is: {tries}")
     p = live.start(live.HOSTLAT, "trace", "--summary", f"{FUNC}:sleeps", "--", FUNC, "sleeps", 300, 10000)
     _, err = live._finish(p, 60)
     check("cost" not in err, f"it is cheap: {err!r}")

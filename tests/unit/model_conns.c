@@ -226,7 +226,34 @@ void test_conns_not_seen(void)
 	r = find(s, "connections", "remote", "10.0.0.7:5432", &n);
 	ASSERT(r && !r->end && !r->existed);
 	ASSERT_EQ(peer(s, "10.0.0.7")->total.ended, 0);
-	ASSERT_EQ(snap_table(s, "listeners")->n, 0);
+	ASSERT(((const struct listen_row *)snap_row(snap_table(s, "listeners"), 0))->ended);
+	feed_free(f);
+}
+
+/* Listeners that ended stay, the last of them, with how many they turned away. */
+void test_conns_ended_listeners(void)
+{
+	struct hl_rec_listen l = { .h = { .pid = 10 }, .opened = SEC, .local_port = 80 };
+	struct feed *f = feed_new(NULL, NULL);
+	const struct listen_row *r;
+	const struct snap *s;
+
+	feed_process(f, 10, "server", 0);
+	for (uint32_t i = 1; i <= 300; i++) {
+		l.cookie = i;
+		l.drops = i;
+		l.ended = i > 1 ? 2 * SEC : 0;
+		feed_listen(f, l);
+	}
+	feed_tick(f, SEC);
+	s = feed_tick(f, SEC);
+	ASSERT_EQ(snap_table(s, "listeners")->n, 257);
+	r = snap_row(snap_table(s, "listeners"), 0);
+	ASSERT(r->cookie == 1 && !r->ended);
+	r = snap_row(snap_table(s, "listeners"), 1);
+	ASSERT(r->cookie == 300 - 255 && r->ended);
+	ASSERT_EQ(r->total_drops, 300 - 255);
+	ASSERT_EQ(r->ivl_drops, 0);
 	feed_free(f);
 }
 

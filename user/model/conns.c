@@ -10,7 +10,8 @@
 #include "model/conns.h"
 #include "rec/rec.h"
 
-#define MAX_CLOSED 2048 /* connections that have ended, and still have a row */
+#define MAX_CLOSED          2048 /* connections that have ended, and still have a row … */
+#define MAX_ENDED_LISTENERS 256  /* … and listeners */
 
 struct conn_sums conn_sums_of(const struct hl_rec_conn *r)
 {
@@ -277,16 +278,19 @@ static void listener_free(struct model *m, struct listener *s)
 	free(s);
 }
 
-/* One that ended is shown once more. */
+/* Of those that ended the last ones stay, with whom they turned away. */
 static void listeners_roll(struct model *m)
 {
 	struct conns *k = m->conns;
-	size_t kept = 0;
+	size_t kept = 0, ended = 0;
 
+	for (size_t i = 0; i < k->listeners.n; i++)
+		ended += !!k->listeners.v[i]->last.ended;
 	for (size_t i = 0; i < k->listeners.n; i++) {
 		struct listener *s = k->listeners.v[i];
 
-		if (s->last.ended) {
+		if (s->last.ended && ended > MAX_ENDED_LISTENERS) {
+			ended--;
 			hash_del(k->listen_by_key, &s->key);
 			listener_free(m, s);
 			continue;
