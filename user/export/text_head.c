@@ -160,16 +160,19 @@ struct share {
 	int state;
 };
 
+static int by_size(const void *pa, const void *pb)
+{
+	const struct share *a = pa, *b = pb;
+
+	return a->ns != b->ns ? (a->ns < b->ns ? 1 : -1) : a->state - b->state;
+}
+
 static int by_weight(const void *pa, const void *pb)
 {
 	const struct share *a = pa, *b = pb;
 	int work = hl_state_is_work_wait[a->state] - hl_state_is_work_wait[b->state];
 
-	if (work)
-		return work;
-	if (a->ns != b->ns)
-		return a->ns < b->ns ? 1 : -1;
-	return a->state - b->state;
+	return work ? work : by_size(pa, pb);
 }
 
 /* The shares in the order in which they are named; returns how many are not zero. */
@@ -190,13 +193,6 @@ static int rank_states(struct share shares[NR_HL_STATES], const uint64_t *ns, do
 static const char *share_pct(char *buf, const struct share *s, double sum)
 {
 	return fmt_pct(buf, 100.0 * (double)s->ns / sum);
-}
-
-static int by_size(const void *pa, const void *pb)
-{
-	const struct share *a = pa, *b = pb;
-
-	return a->ns != b->ns ? (a->ns < b->ns ? 1 : -1) : a->state - b->state;
 }
 
 /* Into `fits`, a bit each: the largest for which there is room. A lesser one in the place of one that has
@@ -251,8 +247,7 @@ static void line_states(struct line *l, const char *label, const uint64_t *ns)
 		return;
 	line_begin(l, label);
 	for (int i = 0; i < n; i++)
-		item(l, "%s %s", hl_state_names[shares[i].state],
-		     fmt_pct(pct, 100.0 * (double)shares[i].ns / sum));
+		item(l, "%s %s", hl_state_names[shares[i].state], share_pct(pct, &shares[i], sum));
 	line_end(l);
 }
 

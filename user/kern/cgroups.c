@@ -67,7 +67,7 @@ static void hook(struct live *l)
 {
 	l->cgroups.unhooked = false;
 	for (size_t i = 0; i < ARRAY_SIZE(queued) && l->kcfg.flags & HL_CFG_QUEUE_OUT; i++)
-		if (object_attach(&l->core, queued[i], &l->cgroups.queued[i]))
+		if (!l->cgroups.queued[i] && object_attach(&l->core, queued[i], &l->cgroups.queued[i]))
 			l->cgroups.unhooked = true;
 }
 

@@ -254,6 +254,12 @@ int proc_apply(struct model *m, const struct hl_rec *rec)
 }
 
 /* An interval is over: of who ended in it nothing more will come. */
+static void proc_roll(struct proc *p)
+{
+	memset(p->clocks.ivl, 0, sizeof(p->clocks.ivl));
+	p->rest = 0;
+}
+
 void procs_roll(struct model *m)
 {
 	size_t keep = m->limits.max_ended, ended = 0;
@@ -265,9 +271,10 @@ void procs_roll(struct model *m)
 	hash_free(m->folded);
 	m->folded = hash_new(sizeof(struct proc_key));
 	for (size_t i = 0; i < m->procs.n; i++)
-		memset(m->procs.v[i]->clocks.ivl, 0, sizeof(m->procs.v[i]->clocks.ivl));
+		proc_roll(m->procs.v[i]);
 	for (unsigned int i = 0; i < NR_OTHERS; i++)
-		memset(m->others[i]->clocks.ivl, 0, sizeof(m->others[i]->clocks.ivl));
+		proc_roll(m->others[i]);
+	m->rest = 0;
 	memset(m->host.ivl, 0, sizeof(m->host.ivl));
 	memset(m->kthreads.ivl, 0, sizeof(m->kthreads.ivl));
 }

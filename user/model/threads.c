@@ -193,9 +193,6 @@ void threads_tick(struct model *m)
 {
 	uint64_t begin = m->ts - MIN(m->interval_ns, m->ts);
 
-	m->rest = 0;
-	for (size_t i = 0; i < m->procs.n; i++)
-		m->procs.v[i]->rest = 0;
 	for (size_t i = 0; i < m->threads.n; i++) {
 		struct thread *t = m->threads.v[i];
 		bool rests = !t->ended && t->now_state == HL_STATE_IPC && t->now_since <= begin;
